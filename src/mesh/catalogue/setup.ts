@@ -1,0 +1,42 @@
+// Codes 10xx (set-up, kernel, settings) and 18xx (command line).
+
+import type { CatalogueEntry } from './entry.ts';
+
+export const setupCodes = {
+  AMB1001: {
+    title: 'npm dependencies could not be installed',
+    cause: 'npm install failed, for want of a network or of disk space.',
+    remedy: 'Run npm install by hand and read its output.',
+  },
+  AMB1002: {
+    title: 'a Debian package is missing',
+    cause: 'The mesh programs the kernel with nft and ip, which are not installed.',
+    remedy: 'As root: apt-get install nftables iproute2.',
+  },
+  AMB1003: {
+    title: 'no Node that is new enough',
+    cause:
+      'The pinned Node package of this platform is not installed and the machine has an older one.',
+    remedy: 'Run npm install on linux-x64 or linux-arm64, or install Node 24.12 or newer.',
+  },
+  AMB1004: {
+    title: 'a setting is not valid',
+    cause: 'An environment variable or flag has a value of the wrong form.',
+    remedy: 'Correct the settings that the message names; it lists all of them at once.',
+  },
+  AMB1005: {
+    title: 'an internal error',
+    cause: 'A defect of Ambit.',
+    remedy: 'Please report it with the message, the cause chain and the log around it.',
+  },
+  AMB1801: {
+    title: 'the command line is not understood',
+    cause: 'An unknown command, an unknown flag or a missing argument.',
+    remedy: 'ambit help lists the commands; ambit COMMAND --help lists its flags.',
+  },
+  AMB1802: {
+    title: 'no such error code',
+    cause: 'The code given to ambit explain is not in the catalogue.',
+    remedy: 'Codes look like AMB1234; docs/errors.md lists them all.',
+  },
+} as const satisfies Record<`AMB${number}`, CatalogueEntry>;

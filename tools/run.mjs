@@ -1,0 +1,85 @@
+// Sets up what a fresh machine lacks, then runs a program with the Node this repository pins.
+// Plain JavaScript for old Nodes: it is the one file that the machine's own Node has to understand.
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const modules = path.join(root, 'node_modules');
+
+/** Commands of Debian packages that the mesh needs, by the package that brings them. */
+const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
+/** Needed by the test suite alone: the stock client that it drives the API server with. */
+const testCommands = { 'kubernetes-client': 'kubectl' };
+
+function fail(code, message) {
+  process.stderr.write(`${code} ${message}\n`);
+  process.exit(1);
+}
+
+function onPath(command) {
+  const folders = `${process.env.PATH ?? ''}:/usr/sbin:/sbin`.split(':');
+  return folders.some((folder) => folder !== '' && existsSync(path.join(folder, command)));
+}
+
+/** Installs dependencies when the lock file is not the one they were installed from. */
+function installDependencies() {
+  const lock = readFileSync(path.join(root, 'package-lock.json'));
+  const digest = createHash('sha256').update(lock).digest('hex');
+  const mark = path.join(modules, '.ambit-lock');
+  if (existsSync(mark) && readFileSync(mark, 'utf8') === digest) return;
+  process.stderr.write('setup: installing dependencies\n');
+  const done = spawnSync('npm', ['install', '--no-save', '--loglevel=error'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
+  if (done.status !== 0)
+    fail('AMB1001', 'npm install failed: see its output above, then run it by hand');
+  writeFileSync(mark, digest);
+}
+
+function installPackages(wanted) {
+  const missing = Object.keys(wanted).filter((name) => !onPath(wanted[name]));
+  if (missing.length === 0) return;
+  const command = `apt-get update && apt-get install -y ${missing.join(' ')}`;
+  if (process.getuid?.() !== 0 || !onPath('apt-get')) {
+    fail('AMB1002', `missing Debian packages: ${missing.join(', ')}. Run as root: ${command}`);
+  }
+  process.stderr.write(`setup: installing Debian packages: ${missing.join(' ')}\n`);
+  const done = spawnSync('sh', ['-c', command], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  if (done.status !== 0) fail('AMB1002', `could not install ${missing.join(', ')}: run ${command}`);
+}
+
+function pinnedNode() {
+  const packageName = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`;
+  const pinned = path.join(modules, packageName, 'bin', 'node');
+  if (existsSync(pinned)) return pinned;
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > 24 || (major === 24 && minor >= 12)) return process.execPath;
+  return fail(
+    'AMB1003',
+    `Node ${process.versions.node} is too old and ${packageName} is not installed: run npm install`,
+  );
+}
+
+const [entry, ...args] = process.argv.slice(2);
+if (entry === undefined) fail('AMB1801', 'usage: node tools/run.mjs PROGRAM [ARGUMENT...]');
+installDependencies();
+installPackages(
+  entry.startsWith('test/') ? { ...debianCommands, ...testCommands } : debianCommands,
+);
+const node = pinnedNode();
+const child = spawn(node, [path.join(root, entry), ...args], {
+  stdio: 'inherit',
+  env: {
+    ...process.env,
+    PATH: `${path.dirname(node)}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
+  },
+});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(signal === null ? (code ?? 1) : 1));
