@@ -2,7 +2,7 @@
 // and does not any more is taken out, unless somebody else owns it too.
 
 import { badRequest, conflict, StatusError } from '../api-error.ts';
-import { copyJson, isRecord } from '../json.ts';
+import { copyJson, isRecord, jsonEqual } from '../json.ts';
 import { versionOf } from '../kinds/kind.ts';
 import { pruned } from '../schema/prune.ts';
 import type { Schema } from '../schema/schema.ts';
@@ -18,7 +18,7 @@ import {
   type Write,
 } from '../writes/core.ts';
 import { createObject } from '../writes/create-object.ts';
-import { type FieldValues, fieldsOf, isBelow, readablePath } from './field-paths.ts';
+import { type FieldValues, fieldsOf, isBelow, parentOf, readablePath } from './field-paths.ts';
 import {
   belongsTo,
   changesBetween,
@@ -28,7 +28,7 @@ import {
   setOwnerships,
 } from './managed-fields.ts';
 import { mergedInto, removeField } from './merge.ts';
-import { intersection, minus, sameMembers } from './sets.ts';
+import { intersection, minus, sameMembers, union } from './sets.ts';
 import { without } from './track-update.ts';
 
 /** One application of a configuration. */
@@ -97,15 +97,14 @@ function mergedState(application: Application, current: ApiObject): unknown {
   const merged = mergedInto(current, configuration, schema);
   const before = fieldsOf(current, schema, 'all');
   const { written } = changesBetween(before, fieldsOf(merged, schema, 'all'));
-  if (!force) refuseConflicts(application, others, written);
+  if (!force) refuseConflicts(application, current, others, written);
 
   const result = copyJson(merged);
   const last = all.find((one) => belongsTo(one, owner))?.paths ?? new Set<string>();
-  const kept = new Set(others.flatMap((one) => [...one.paths]));
+  const kept = union(new Set(fields.keys()), new Set(others.flatMap((one) => [...one.paths])));
   for (const path of minus(last, new Set(fields.keys()))) {
-    const shared = kept.has(path) || [...kept].some((one) => isBelow(one, path));
-    const covered = [...fields.keys()].some((one) => isBelow(one, path));
-    if (!shared && !covered) removeField(result, schema, path);
+    const top = topUnowned(path, kept);
+    if (top !== undefined) removeField(result, schema, top);
   }
   if (isRecord(result) && isRecord(result['metadata'])) {
     result['metadata']['managedFields'] = current.metadata.managedFields;
@@ -113,14 +112,29 @@ function mergedState(application: Application, current: ApiObject): unknown {
   return result;
 }
 
+/** The highest field on the way to `path` at or below which nobody owns anything: a structure goes with
+ * the last field that was applied to it, along with what was defaulted in it. */
+function topUnowned(path: string, kept: ReadonlySet<string>): string | undefined {
+  let top: string | undefined;
+  for (let current: string | undefined = path; current !== undefined; current = parentOf(current)) {
+    const at = current;
+    if (kept.has(at) || [...kept].some((one) => isBelow(one, at))) break;
+    top = at;
+  }
+  return top;
+}
+
 function refuseConflicts(
   application: Application,
+  current: ApiObject,
   others: readonly Ownership[],
   written: ReadonlySet<string>,
 ): void {
+  const migrated = migratedFields(application, current);
   const conflicts = others.flatMap((one) =>
     [...written]
       .filter((path) => application.fields.has(path) && one.paths.has(path))
+      .filter((path) => !migrated.has(path))
       .map((path) => ({ owner: one, field: readablePath(path) })),
   );
   if (conflicts.length === 0) return;
@@ -137,6 +151,27 @@ function refuseConflicts(
     message: `Apply failed with ${count}: ${list}`,
     details: { causes },
   });
+}
+
+const lastApplied = 'kubectl.kubernetes.io/last-applied-configuration';
+
+/** What kubectl applied from the client before it came to apply on the server: it may go on changing
+ * those fields as long as nobody else has changed them since. */
+function migratedFields(application: Application, current: ApiObject): Set<string> {
+  const text = current.metadata.annotations?.[lastApplied];
+  if (application.owner.manager !== 'kubectl' || text === undefined) return new Set();
+  let before: unknown;
+  try {
+    before = JSON.parse(text);
+  } catch {
+    // Somebody else's annotation: nothing to go by.
+    return new Set();
+  }
+  const live = fieldsOf(current, application.schema, 'all');
+  const applied = [...fieldsOf(before, application.schema, 'all')];
+  return new Set(
+    applied.filter(([path, value]) => jsonEqual(live.get(path), value)).map(([path]) => path),
+  );
 }
 
 function describeOwner(owner: Ownership): string {

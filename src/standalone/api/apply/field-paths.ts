@@ -140,6 +140,12 @@ export function isBelow(path: string, ancestor: string): boolean {
   return path.startsWith(`${ancestor}${separator}`);
 }
 
+/** The path without its last element. */
+export function parentOf(path: string): string | undefined {
+  const end = path.lastIndexOf(separator);
+  return end < 0 ? undefined : path.slice(0, end);
+}
+
 /** The elements of a path. */
 export function elementsOf(path: string): string[] {
   return path.split(separator);
