@@ -110,7 +110,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
   const { core } = site;
   if (path.subresource === 'token' && path.resource === 'serviceaccounts') {
     const place = { namespace: path.namespace ?? '', name: path.name ?? '' };
-    const body = await readBody(exchange);
+    const body = await readBody(core, exchange);
     sendJson(exchange, 201, answerTokenRequest(core, site.tokens, place, body?.value));
     return;
   }
@@ -126,7 +126,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     return;
   }
   if (exchange.method === 'POST' && path.name === undefined) {
-    const body = await readBody(exchange);
+    const body = await readBody(core, exchange);
     const review = answerReview(name, site.tokens, exchange.caller, body?.value);
     if (review !== undefined) {
       sendJson(exchange, 201, review);
