@@ -34,7 +34,12 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@opentelemetry/api': ['src/runtime/'],
   'http2-wrapper': ['src/waypoint/upstream/'],
   koffi: ['src/linux/'],
-  'node-forge': ['src/controller/ca/', 'src/dataplane/certificates/', 'src/standalone/api/', 'src/wire/'],
+  'node-forge': [
+    'src/controller/ca/',
+    'src/dataplane/certificates/',
+    'src/standalone/api/',
+    'src/wire/',
+  ],
   pino: ['src/runtime/'],
   'prom-client': ['src/runtime/'],
   re2js: ['src/controller/', 'src/waypoint/', 'src/cli/'],
@@ -84,7 +89,10 @@ test('imports point down the floors', () => {
 test('every package stays in its home', () => {
   const wrong = sourceImports.filter(({ file, target }) => {
     if (target.startsWith('src/') || target.startsWith('node:')) return false;
-    const name = target.split('/').slice(0, target.startsWith('@') ? 2 : 1).join('/');
+    const name = target
+      .split('/')
+      .slice(0, target.startsWith('@') ? 2 : 1)
+      .join('/');
     if (builtinModules.includes(name)) return true;
     return homes[name]?.some((home) => file.startsWith(home)) !== true;
   });
@@ -128,7 +136,9 @@ test('no file imports itself through others', () => {
 });
 
 test('every source file is used', () => {
-  const used = new Set(imports.filter(({ file }) => !file.startsWith('test/')).map(({ target }) => target));
+  const used = new Set(
+    imports.filter(({ file }) => !file.startsWith('test/')).map(({ target }) => target),
+  );
   const dead = source.filter((file) => !used.has(file) && path.basename(file) !== 'main.ts');
   assert.equal(dead, [], 'delete what nobody imports');
 });
@@ -152,8 +162,13 @@ test('every test file runs all of its tests', () => {
 });
 
 test('files stay small', () => {
-  const lengths = source.map((file) => texts.get(file)!.split('\n').length).toSorted((a, b) => a - b);
-  assert.ok(lengths[lengths.length >> 1]! <= 100, `the median file has ${lengths[lengths.length >> 1]} lines`);
+  const lengths = source
+    .map((file) => texts.get(file)!.split('\n').length)
+    .toSorted((a, b) => a - b);
+  assert.ok(
+    lengths[lengths.length >> 1]! <= 100,
+    `the median file has ${lengths[lengths.length >> 1]} lines`,
+  );
   assert.ok(lengths.at(-1)! <= 401, `the longest file has ${lengths.at(-1)} lines`);
 });
 

@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { catalogue, type Code } from '../src/mesh/catalogue.ts';
+import { type Code, catalogue } from '../src/mesh/catalogue.ts';
 
 /** The page as text. */
 export function errorsPage(): string {

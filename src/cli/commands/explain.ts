@@ -9,7 +9,8 @@ export const explain: Command = {
   summary: 'print the cause and the remedy of an error code',
   usage: 'ambit explain CODE...\n\nCODE looks like AMB1234; docs/errors.md lists them all.',
   run(args, { stdout }) {
-    if (args.length === 0) throw new AmbitError('AMB1801', 'explain needs a code: ambit explain AMB1401');
+    if (args.length === 0)
+      throw new AmbitError('AMB1801', 'explain needs a code: ambit explain AMB1401');
     for (const arg of args) {
       const code = arg.toUpperCase();
       if (!isCode(code)) throw new AmbitError('AMB1802', `there is no code ${arg}`);
