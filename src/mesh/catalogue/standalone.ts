@@ -88,6 +88,7 @@ export const standaloneCodes = {
     title: 'the command listens on no port that a service can use',
     cause: 'It does not listen yet, or only on 127.0.0.1, which is private to its pod.',
     remedy: 'Let it listen on all addresses (0.0.0.0 or ::), or name the port with --port.',
+  },
   AMB1201: {
     title: 'a request body could not be read',
     cause: 'The YAML or JSON that was sent is malformed, or it is not a Kubernetes object.',
