@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import {
   KubeConfig,
@@ -188,5 +189,17 @@ export function get(
     });
     request.on('timeout', () => request.destroy(new Error(`no answer from ${where}`)));
     request.on('error', reject);
+  });
+}
+
+/** A port of the host's loopback that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve((address as net.AddressInfo).port));
+    });
   });
 }

@@ -122,7 +122,7 @@ test('a VirtualService that is not valid is named in its status, and the rest go
     return text.includes('AMB16') ? text : undefined;
   });
   assert.match(told, /spec\.http\[0\]\.match\[0\]\.uri\.regex/);
-  assert.not.is(await reviews(mesh), undefined);
+  assert.is.not(await reviews(mesh), undefined);
   await mesh.kubectl('delete', 'virtualservice', 'broken');
 });
 
@@ -138,7 +138,7 @@ test('the controller stops, traffic goes on', async ({ mesh }) => {
     'istio-system',
     '--timeout=30s',
   );
-  assert.not.is(await reviews(mesh), undefined);
+  assert.is.not(await reviews(mesh), undefined);
   await mesh.kubectl('scale', 'deployment', 'istiod', '-n', 'istio-system', '--replicas=1');
   await mesh.kubectl(
     'rollout',
@@ -162,7 +162,7 @@ test('taking the label away takes the pods out', async ({ mesh }) => {
     );
     return text.includes('ambient.istio.io/redirection') ? undefined : true;
   });
-  assert.not.is(await reviews(mesh), undefined);
+  assert.is.not(await reviews(mesh), undefined);
 });
 
 test.run();

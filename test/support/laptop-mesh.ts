@@ -3,10 +3,9 @@
 
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
-import { ambit, type Got, get, type Ran } from '../../demo/mesh.ts';
+import { ambit, freePort, type Got, get, type Ran } from '../../demo/mesh.ts';
 
 /** A mesh that is up. */
 export interface LaptopMesh {
@@ -89,17 +88,5 @@ function runProgram(
     child.on('error', reject);
     child.on('close', (code) => resolve({ code: code ?? 1, stdout, stderr }));
     child.stdin.end(input ?? '');
-  });
-}
-
-/** A port of the host's loopback that nobody listens on. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve((address as net.AddressInfo).port));
-    });
   });
 }
