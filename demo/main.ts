@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { causeChain } from '../src/runtime/errors.ts';
 import { ambit, freePort, MeshApi } from './mesh.ts';
 import { Report } from './report.ts';
 import type { Story } from './story.ts';
@@ -86,9 +87,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await tell(story);
 } catch (error) {
-  process.stderr.write(
-    `${String(error)}${error instanceof Error && error.cause ? `: ${String(error.cause)}` : ''}\n`,
-  );
+  process.stderr.write(`${causeChain(error)}\n`);
 } finally {
   if (keep && report.ok) {
     report.say(`\nThe page: http://127.0.0.1:${story.pagePort}/productpage (sign in as jason)`);

@@ -168,6 +168,7 @@ export function get(
   port: number,
   where: string,
   headers: Record<string, string> = {},
+  timeout = 10_000,
 ): Promise<Got> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
@@ -177,7 +178,7 @@ export function get(
       path: where,
       headers,
       agent: false,
-      timeout: 10_000,
+      timeout,
     };
     const request = http.get(options, (response) => {
       let body = '';
