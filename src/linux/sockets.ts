@@ -26,6 +26,7 @@ const socketOptions = {
   mark: [solSocket, 36],
   ipFreebind: [solIp, 15],
   ipTransparent: [solIp, 19],
+  ipBindAddressNoPort: [solIp, 24],
   ipOriginalDestination: [solIp, 80],
   ipv6Only: [solIpv6, 26],
   ipv6Transparent: [solIpv6, 75],
