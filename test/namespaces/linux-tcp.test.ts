@@ -244,13 +244,17 @@ test('knows no original destination of a connection that is gone or not tracked'
        chain out { type filter hook output priority raw; notrack; }; }`,
     server,
   );
-  const got = Promise.withResolvers<Socket>();
-  await serve(stack, { host: '::', port: 80, namespace: server }, (peer) => got.resolve(peer));
-  const socket = await connectTcp({ host: addresses.server.ipv4, port: 80, namespace: client });
-  const peer = await got.promise;
-  assert.is(originalDestination(peer), undefined);
-  socket.destroy();
-  assert.is(originalDestination(socket), undefined);
+  for (const host of ['::', '0.0.0.0']) {
+    const got = Promise.withResolvers<Socket>();
+    const { port } = await serve(stack, { host, port: 0, namespace: server }, (peer) =>
+      got.resolve(peer),
+    );
+    const socket = await connectTcp({ host: addresses.server.ipv4, port, namespace: client });
+    const peer = await got.promise;
+    assert.is(originalDestination(peer), undefined);
+    socket.destroy();
+    assert.is(originalDestination(socket), undefined);
+  }
 });
 
 test('leaks no descriptor, whatever becomes of connections', async ({ stack }) => {
