@@ -15,6 +15,7 @@ export const sockCloexec = 0x8_0000;
 
 const solIp = 0;
 const solSocket = 1;
+const ipprotoTcp = 6;
 const solIpv6 = 41;
 const solPacket = 263;
 
@@ -25,6 +26,7 @@ const socketOptions = {
   reusePort: [solSocket, 15],
   receiveBufferForce: [solSocket, 33],
   mark: [solSocket, 36],
+  tcpInfo: [ipprotoTcp, 11],
   ipFreebind: [solIp, 15],
   ipTransparent: [solIp, 19],
   ipBindAddressNoPort: [solIp, 24],

@@ -4,6 +4,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } 
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
 import { closeDescriptor, duplicateDescriptor } from '../../src/linux/descriptors.ts';
 import { LinuxError } from '../../src/linux/errors.ts';
@@ -74,6 +75,30 @@ test('leaves every other thread of the process at home', async ({ stack }) => {
   assert.is(child.stdout, '1 true\n', child.stderr);
   await readFile('/dev/null');
   assert.is(placesOfThreads().size, 1);
+});
+
+test('is entered by a worker thread without moving the others', async ({ stack }) => {
+  const [namespace, file] = makeNamespace(stack, 'worker');
+  const home = hereId();
+  const code = `
+    const { parentPort } = require('node:worker_threads');
+    import('${path.resolve('src/linux/network-namespace.ts')}').then(({ NetworkNamespace }) => {
+      const here = () => { using current = NetworkNamespace.current(); return current.id; };
+      using namespace = NetworkNamespace.open('${file}');
+      const before = here();
+      const inside = namespace.run(() => {
+        parentPort.postMessage('inside');
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+        return here();
+      });
+      parentPort.postMessage([before, inside, here()]);
+    });`;
+  const worker = new Worker(code, { eval: true });
+  stack.defer(async () => void (await worker.terminate()));
+  const [first] = (await once(worker, 'message')) as [string];
+  assert.is(first, 'inside');
+  assert.is(hereId(), home);
+  assert.equal(await once(worker, 'message'), [[home, namespace.id, home]]);
 });
 
 test('is the same whichever way it is opened', ({ stack }) => {
