@@ -125,6 +125,8 @@ function openOutgoing(options: ConnectOptions, operation: string): number {
     if (mark !== undefined) setOption(fd, 'mark', mark);
     if (source !== undefined) {
       makeTransparent(fd, family);
+      // The port is chosen by connect(2), which may share it between destinations.
+      setOption(fd, 'ipBindAddressNoPort', 1);
       bindSocket(fd, source, 0);
     }
     return fd;
