@@ -9,7 +9,7 @@ const deadlineMs = 10_000;
 const maxOutputBytes = 64 * 1024 * 1024;
 const maxErrorBytes = 64 * 1024;
 /** The tools live in sbin, which an ordinary user's PATH often lacks. */
-const environment = {
+export const environment = {
   PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   LC_ALL: 'C',
 };

@@ -15,13 +15,14 @@ export const sockCloexec = 0x8_0000;
 const solIp = 0;
 const solSocket = 1;
 const solIpv6 = 41;
+const solPacket = 263;
 
 /** Socket options by name: level and number, as in the kernel's uapi headers. */
-export const socketOptions = {
+const socketOptions = {
   reuseAddress: [solSocket, 2],
-  sendBuffer: [solSocket, 7],
   receiveBuffer: [solSocket, 8],
   reusePort: [solSocket, 15],
+  receiveBufferForce: [solSocket, 33],
   mark: [solSocket, 36],
   ipFreebind: [solIp, 15],
   ipTransparent: [solIp, 19],
@@ -30,9 +31,11 @@ export const socketOptions = {
   ipv6Transparent: [solIpv6, 75],
   ipv6Freebind: [solIpv6, 78],
   ipv6OriginalDestination: [solIpv6, 80],
+  packetStatistics: [solPacket, 6],
+  packetIgnoreOutgoing: [solPacket, 23],
 } as const;
 
-export type SocketOption = keyof typeof socketOptions;
+type SocketOption = keyof typeof socketOptions;
 
 /** A new socket in the namespace of the calling thread. @throws LinuxError */
 export function openSocket(family: Family, type: keyof typeof types): number {
