@@ -77,6 +77,8 @@ async function secure(
   certificate: WorkloadCertificate,
 ): Promise<TLSSocket> {
   const where = formatEndpoint(target.peer);
+  // Below TLS the end of the connection is the end of everything on it.
+  socket.allowHalfOpen = false;
   const tls = connectTls({
     socket,
     secureContext: options.contexts.of(certificate),

@@ -2,7 +2,7 @@
 // checks who the peer is; whether the request may pass is the owner's to decide.
 
 import type { ServerHttp2Stream } from 'node:http2';
-import { constants, performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { type Endpoint, parseIp } from '../../mesh/address.ts';
@@ -67,6 +67,8 @@ export class TunnelServer implements AsyncDisposable {
       return;
     }
     this.#sockets.add(socket);
+    // Below TLS the end of the connection is the end of everything on it.
+    socket.allowHalfOpen = false;
     socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', (error) => {
       this.#options.log.debug({ error: error.message }, 'tunnel connection ended with an error');
@@ -202,9 +204,8 @@ function refuse(
   headers: Readonly<Record<string, string>>,
 ): void {
   if (stream.destroyed || stream.closed) return;
+  // Nobody reads what the peer sends, so node:http2 closes the stream with NO_ERROR afterwards.
   stream.respond({ ':status': status, ...headers }, { endStream: true });
-  // What the peer has sent or sends is of no use any more (RFC 9113 section 8.1).
-  stream.close(constants.NGHTTP2_NO_ERROR);
 }
 
 function remoteEnd(socket: Socket): Endpoint {
