@@ -5,6 +5,7 @@
 // Limits. Main thread only, since only it can listen for signals. Each signal wakes all watchers, so
 // this is for tens of sockets, not thousands. A sweep once a second covers what no signal announces.
 
+import { isMainThread } from 'node:worker_threads';
 import { LinuxError } from './errors.ts';
 import { call } from './libc.ts';
 
@@ -40,6 +41,8 @@ function disarmAll(): void {
 /** Calls `onReady` whenever the state of `fd` may have changed, until disposed. Keeps the process
  * alive meanwhile, as an open socket does. @throws LinuxError */
 function watchDescriptor(fd: number, onReady: () => void): Disposable {
+  // A worker thread hears no signals, and nobody else might listen for them.
+  if (!isMainThread) throw new LinuxError('wait for socket outside the main thread', 'ENOTSUP');
   if (!listening) {
     // SIGIO kills a process that does not listen for it. Signals on their way outlive the descriptor
     // that caused them, so the listener stays; it does not keep the process alive.

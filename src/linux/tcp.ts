@@ -68,7 +68,8 @@ export interface ConnectOptions {
   readonly namespace?: NetworkNamespace;
   /** SO_MARK. */
   readonly mark?: number;
-  /** The source address to show, also if it is not this machine's (IP_TRANSPARENT, IP_FREEBIND). */
+  /** The source address to show, also if it is not this machine's (IP_TRANSPARENT, IP_FREEBIND). Leave
+   * it out when it equals `host`, as ztunnel does (protocol reference 1.8). */
   readonly localAddress?: string;
   /** Default 10 s. */
   readonly timeoutMs?: number;

@@ -77,6 +77,27 @@ test('leaves every other thread of the process at home', async ({ stack }) => {
   assert.is(placesOfThreads().size, 1);
 });
 
+test('ends the process rather than leave a thread in a foreign one', ({ stack }) => {
+  const [, file] = makeNamespace(stack, 'lost');
+  // Closes the descriptor that leads home while away.
+  const script = `
+    import { closeSync, readdirSync, readlinkSync } from 'node:fs';
+    import { NetworkNamespace } from '${path.resolve('src/linux/network-namespace.ts')}';
+    const home = readlinkSync('/proc/self/ns/net');
+    const target = (fd) => { try { return readlinkSync('/proc/self/fd/' + fd); } catch { return ''; } };
+    NetworkNamespace.open('${file}').run(() => {
+      for (const fd of readdirSync('/proc/self/fd')) if (target(fd) === home) closeSync(Number(fd));
+    });
+    console.log('still here');`;
+  const node = [process.execPath, '--input-type=module-typescript', '-e', script];
+  const child = spawnSync('/bin/sh', ['-c', 'ulimit -c 0; exec "$0" "$@"', ...node], {
+    encoding: 'utf8',
+  });
+  assert.is(child.signal, 'SIGABRT');
+  assert.is(child.stdout, '');
+  assert.match(child.stderr, 'fatal: this thread cannot leave a foreign network namespace');
+});
+
 test('is entered by a worker thread without moving the others', async ({ stack }) => {
   const [namespace, file] = makeNamespace(stack, 'worker');
   const home = hereId();
