@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import {
   KubeConfig,
@@ -167,6 +168,7 @@ export function get(
   port: number,
   where: string,
   headers: Record<string, string> = {},
+  timeout = 10_000,
 ): Promise<Got> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
@@ -176,7 +178,7 @@ export function get(
       path: where,
       headers,
       agent: false,
-      timeout: 10_000,
+      timeout,
     };
     const request = http.get(options, (response) => {
       let body = '';
@@ -188,5 +190,17 @@ export function get(
     });
     request.on('timeout', () => request.destroy(new Error(`no answer from ${where}`)));
     request.on('error', reject);
+  });
+}
+
+/** A port of the host's loopback that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve((address as net.AddressInfo).port));
+    });
   });
 }
