@@ -1,35 +1,15 @@
 import { readdirSync } from 'node:fs';
-import { createServer } from 'node:net';
 import * as assert from 'uvu/assert';
-import { LinuxError } from '../../src/linux/errors.ts';
 import { ipJson } from '../../src/linux/ip.ts';
-import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { getSysctl } from '../../src/linux/sysctl.ts';
-import { connectTcp, listenTcp } from '../../src/linux/tcp.ts';
 import { namespacesOf } from '../../src/standalone/network/namespace-names.ts';
 import { suite } from '../support/suite.ts';
 import { environmentOf, TestNetwork } from './net-support.ts';
+import { ask, refusal, serveIn } from './net-traffic.ts';
 
 const test = suite('pod network', {
   setup: async ({ stack }) => ({ net: await TestNetwork.create(stack, 'net-pods') }),
 });
-
-/** A server in a pod that tells every client which address it came from. */
-async function serveIn(stack: AsyncDisposableStack, namespace: NetworkNamespace, port: number) {
-  const { fd } = listenTcp({ host: '::', port, namespace });
-  const server = createServer((socket) => socket.end(socket.remoteAddress ?? ''));
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.listen({ fd }, resolve);
-  await promise;
-  stack.defer(() => void server.close());
-}
-
-async function ask(namespace: NetworkNamespace, host: string, port: number): Promise<string> {
-  const socket = await connectTcp({ host, port, namespace, timeoutMs: 3_000 });
-  let text = '';
-  for await (const chunk of socket) text += String(chunk);
-  return text.replace('::ffff:', '');
-}
 
 test('pods reach one another with their own addresses, on one node and across, in both families', async ({
   stack,
@@ -39,8 +19,8 @@ test('pods reach one another with their own addresses, on one node and across, i
   for (const pod of pods) await serveIn(stack, pod.namespace, 8080);
   for (const from of pods) {
     for (const to of pods.filter((pod) => pod !== from)) {
-      assert.is(await ask(from.namespace, to.ipv4, 8080), from.ipv4);
-      assert.is(await ask(from.namespace, to.ipv6, 8080), from.ipv6);
+      assert.is((await ask(from.namespace, to.ipv4, 8080)).client, from.ipv4);
+      assert.is((await ask(from.namespace, to.ipv6, 8080)).client, from.ipv6);
     }
   }
 });
@@ -49,11 +29,11 @@ test('a node reaches pods everywhere, and pods reach every node', async ({ stack
   const node1 = net.network.node('node1');
   const pod = net.pod(stack, 'node2');
   await serveIn(stack, pod.namespace, 8080);
-  assert.is(await ask(node1.namespace, pod.ipv4, 8080), node1.addresses.ipv4);
-  assert.is(await ask(node1.namespace, pod.ipv6, 8080), node1.addresses.ipv6);
+  assert.is((await ask(node1.namespace, pod.ipv4, 8080)).client, node1.addresses.ipv4);
+  assert.is((await ask(node1.namespace, pod.ipv6, 8080)).client, node1.addresses.ipv6);
   await serveIn(stack, node1.namespace, 6443);
-  assert.is(await ask(pod.namespace, node1.addresses.ipv4, 6443), pod.ipv4);
-  assert.is(await ask(pod.namespace, node1.addresses.ipv6, 6443), pod.ipv6);
+  assert.is((await ask(pod.namespace, node1.addresses.ipv4, 6443)).client, pod.ipv4);
+  assert.is((await ask(pod.namespace, node1.addresses.ipv6, 6443)).client, pod.ipv6);
 });
 
 test('cutting a node off ends traffic across, and letting it back resumes it in both families', async ({
@@ -65,14 +45,11 @@ test('cutting a node off ends traffic across, and letting it back resumes it in 
   await serveIn(stack, to.namespace, 8080);
   await net.network.setLink('node2', 'down');
   for (const host of [to.ipv4, to.ipv6]) {
-    const error = await connectTcp({ host, port: 8080, namespace: from.namespace, timeoutMs: 300 })
-      .then(() => undefined)
-      .catch((caught: unknown) => caught);
-    assert.instance(error, LinuxError);
+    assert.ok(await refusal(from.namespace, host, 8080, 300));
   }
   await net.network.setLink('node2', 'up');
-  assert.is(await ask(from.namespace, to.ipv4, 8080), from.ipv4);
-  assert.is(await ask(from.namespace, to.ipv6, 8080), from.ipv6);
+  assert.is((await ask(from.namespace, to.ipv4, 8080)).client, from.ipv4);
+  assert.is((await ask(from.namespace, to.ipv6, 8080)).client, from.ipv6);
 });
 
 test('the answer to ADD names interfaces, addresses, routes and gateways as the kernel has them', async ({
@@ -148,7 +125,7 @@ test('a repeated ADD fails and leaves the first one as it was', async ({ stack, 
   assert.is(again.status, 1);
   assert.is(again.output?.code, 100);
   const other = net.pod(stack, 'node1');
-  assert.is(await ask(other.namespace, pod.ipv4, 8080), other.ipv4);
+  assert.is((await ask(other.namespace, pod.ipv4, 8080)).client, other.ipv4);
 });
 
 test("an address that was given back is not at once another pod's", ({ stack, net }) => {

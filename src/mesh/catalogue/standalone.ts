@@ -89,6 +89,11 @@ export const standaloneCodes = {
     cause: 'It does not listen yet, or only on 127.0.0.1, which is private to its pod.',
     remedy: 'Let it listen on all addresses (0.0.0.0 or ::), or name the port with --port.',
   },
+  AMB1120: {
+    title: 'a pod has no such container, log or port',
+    cause: 'The pod does not run, has not run before, or has no container of that name.',
+    remedy: 'kubectl describe pod shows its containers and why they do not run.',
+  },
   AMB1201: {
     title: 'a request body could not be read',
     cause: 'The YAML or JSON that was sent is malformed, or it is not a Kubernetes object.',

@@ -42,10 +42,13 @@ export class ContainerProcess {
   readonly pid: number;
   /** Settles when the process is gone. */
   readonly exited: Promise<Exit>;
+  /** Settles when its output has ended too, or shortly after the process: descendants may hold it. */
+  readonly output: Promise<void>;
 
-  private constructor(pid: number, exited: Promise<Exit>) {
+  private constructor(pid: number, exited: Promise<Exit>, output: Promise<void>) {
     this.pid = pid;
     this.exited = exited;
+    this.output = output;
   }
 
   /** Starts a container; resolves when its command runs.
@@ -53,6 +56,7 @@ export class ContainerProcess {
   static async start(options: LaunchOptions): Promise<ContainerProcess> {
     const child = options.namespace.run(() => spawnLauncher(options));
     const exited = exitOf(child);
+    const output = outputOf(child, exited);
     const [, stdout, stderr, setup] = child.stdio;
     if (stdout != null) options.log.follow(stdout as Readable, 'stdout');
     if (stderr != null) options.log.follow(stderr as Readable, 'stderr');
@@ -63,7 +67,7 @@ export class ContainerProcess {
         object: options.name,
       });
     }
-    return new ContainerProcess(child.pid, exited);
+    return new ContainerProcess(child.pid, exited, output);
   }
 
   /** Signals the whole process group. A group that is gone is fine. */
@@ -78,7 +82,16 @@ export class ContainerProcess {
 
 function spawnLauncher(options: LaunchOptions): ChildProcess {
   const own = ['--mount', ...(options.hostname === undefined ? [] : ['--uts'])];
-  const args = [...own, '--propagation', 'slave', '--', '/bin/sh', '-c', launchScript(options), 'sh'];
+  const args = [
+    ...own,
+    '--propagation',
+    'slave',
+    '--',
+    '/bin/sh',
+    '-c',
+    launchScript(options),
+    'sh',
+  ];
   return spawn('unshare', [...args, ...options.words], {
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -98,6 +111,20 @@ function exitOf(child: ChildProcess): Promise<Exit> {
       );
     });
   });
+}
+
+/** How long output is awaited after the end of the process. */
+const outputGraceMs = 1_000;
+
+async function outputOf(child: ChildProcess, exited: Promise<Exit>): Promise<void> {
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
+  await exited;
+  const timer = setTimeout(() => {
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+  }, outputGraceMs);
+  await closed;
+  clearTimeout(timer);
 }
 
 async function textOf(stream: Readable): Promise<string> {

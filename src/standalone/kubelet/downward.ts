@@ -75,7 +75,8 @@ export function resourceValue(
   const table = match?.[1] === 'limits' ? 'limits' : 'requests';
   const resource = match?.[2] ?? '';
   const given = container.resources?.[table]?.[resource];
-  const quantity = given === undefined ? fallback(place, table, resource) : parseQuantity(`${given}`);
+  const quantity =
+    given === undefined ? fallback(place, table, resource) : parseQuantity(`${given}`);
   if (match === null || quantity === undefined) {
     return { problem: `${reference.resource} is not a resource that a pod can refer to` };
   }

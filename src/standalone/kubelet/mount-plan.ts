@@ -86,7 +86,9 @@ function mountsOf(pod: Pod, container: Container): NonNullable<Container['volume
   const mounts = container.volumeMounts ?? [];
   const declined =
     pod.spec.automountServiceAccountToken === false ||
-    mounts.some(({ mountPath }) => canonicalPath(mountPath) === canonicalPath(serviceAccountFolder));
+    mounts.some(
+      ({ mountPath }) => canonicalPath(mountPath) === canonicalPath(serviceAccountFolder),
+    );
   if (declined) return mounts;
   const name = serviceAccountVolume().name;
   return [...mounts, { name, mountPath: serviceAccountFolder, readOnly: true }];

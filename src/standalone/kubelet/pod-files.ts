@@ -20,7 +20,9 @@ export function hostsFile(pod: Pod, podIps: readonly string[], clusterDomain: st
     '127.0.0.1\tlocalhost',
     '::1\tlocalhost ip6-localhost ip6-loopback',
     ...podIps.map((address) => [address, ...full, name].join('\t')),
-    ...(pod.spec.hostAliases ?? []).map(({ ip, hostnames }) => [ip, ...(hostnames ?? [])].join('\t')),
+    ...(pod.spec.hostAliases ?? []).map(({ ip, hostnames }) =>
+      [ip, ...(hostnames ?? [])].join('\t'),
+    ),
     '',
   ].join('\n');
 }

@@ -96,7 +96,8 @@ export function volumeContent(volume: Volume, facts: ContentFacts): VolumeConten
   const files = new Map<string, VolumeFile>();
   for (const source of sourcesOf(volume)) {
     const problem = addSource(files, source, mode, facts);
-    if (problem !== undefined) return { kind: 'missing', field: `volumes[${volume.name}]`, problem };
+    if (problem !== undefined)
+      return { kind: 'missing', field: `volumes[${volume.name}]`, problem };
   }
   return { kind: 'ok', files };
 }
