@@ -3,11 +3,11 @@
 
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import net from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { ambit, MeshApi } from './mesh.ts';
+import { causeChain } from '../src/runtime/errors.ts';
+import { ambit, freePort, MeshApi } from './mesh.ts';
 import { Report } from './report.ts';
 import type { Story } from './story.ts';
 import { endMesh, unlabel, withoutController } from './story-end.ts';
@@ -43,19 +43,6 @@ function enterUserNamespace(): void {
     stdio: 'inherit',
   });
   process.exit(done.status ?? 1);
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = net.createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        resolve(typeof address === 'object' && address !== null ? address.port : 0),
-      );
-    });
-  });
 }
 
 async function tell(story: Story): Promise<void> {
@@ -100,9 +87,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 try {
   await tell(story);
 } catch (error) {
-  process.stderr.write(
-    `${String(error)}${error instanceof Error && error.cause ? `: ${String(error.cause)}` : ''}\n`,
-  );
+  process.stderr.write(`${causeChain(error)}\n`);
 } finally {
   if (keep && report.ok) {
     report.say(`\nThe page: http://127.0.0.1:${story.pagePort}/productpage (sign in as jason)`);

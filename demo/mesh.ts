@@ -4,6 +4,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import path from 'node:path';
 import {
   KubeConfig,
@@ -72,7 +73,10 @@ export class MeshApi {
   }
 
   async apply(object: KubernetesObject): Promise<void> {
-    const placed = { ...object, metadata: { namespace: 'default', ...object.metadata } };
+    const placed = {
+      ...object,
+      metadata: Object.assign({ namespace: 'default' }, object.metadata),
+    };
     await this.#objects.patch(
       placed,
       undefined,
@@ -112,7 +116,7 @@ export class MeshApi {
   async delete(object: KubernetesObject): Promise<void> {
     await this.#objects.delete({
       ...object,
-      metadata: { namespace: 'default', ...object.metadata },
+      metadata: Object.assign({ namespace: 'default' }, object.metadata),
     });
   }
 
@@ -167,6 +171,7 @@ export function get(
   port: number,
   where: string,
   headers: Record<string, string> = {},
+  timeout = 10_000,
 ): Promise<Got> {
   const start = performance.now();
   return new Promise((resolve, reject) => {
@@ -176,7 +181,7 @@ export function get(
       path: where,
       headers,
       agent: false,
-      timeout: 10_000,
+      timeout,
     };
     const request = http.get(options, (response) => {
       let body = '';
@@ -188,5 +193,17 @@ export function get(
     });
     request.on('timeout', () => request.destroy(new Error(`no answer from ${where}`)));
     request.on('error', reject);
+  });
+}
+
+/** A port of the host's loopback that nobody listens on. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = net.createServer();
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve((address as net.AddressInfo).port));
+    });
   });
 }

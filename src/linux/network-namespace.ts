@@ -6,9 +6,10 @@
 import { randomFill } from 'node:crypto';
 import { closeSync, fstatSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
 import path from 'node:path';
-import { call } from './libc.ts';
+import { LinuxError } from './errors.ts';
+import { call, failed } from './libc.ts';
 import { setLinkUpHere } from './link-flags.ts';
-import { msBind, umountDetach } from './mounts.ts';
+import { isMounted, msBind, umountDetach } from './mounts.ts';
 
 const cloneNewnet = 0x4000_0000;
 const ownNamespacePath = '/proc/thread-self/ns/net';
@@ -43,15 +44,18 @@ export class NetworkNamespace implements Disposable {
   }
 
   /** Makes a new namespace, its loopback interface up, and keeps it alive by a mount at `file`,
-   * which is made, with its folder, if it is missing. @throws LinuxError EPERM without CAP_SYS_ADMIN */
+   * which is made, with its folder, if it is missing.
+   * @throws LinuxError EPERM without CAP_SYS_ADMIN, EEXIST if something is mounted there already */
   static create(file: string): NetworkNamespace {
-    mkdirSync(path.dirname(file), { recursive: true });
-    closeSync(openSync(file, 'a', 0o444));
+    const operation = `make network namespace ${file}`;
+    if (isMounted(file)) throw new LinuxError(operation, 'EEXIST');
     const leave = (): void => {
-      call('unshare', [cloneNewnet], `make network namespace ${file}`);
+      call('unshare', [cloneNewnet], operation);
     };
     return thread.away(leave, () => {
       setLinkUpHere('lo');
+      mkdirSync(path.dirname(file), { recursive: true });
+      closeSync(openSync(file, 'a', 0o444));
       call('mount', [ownNamespacePath, file, 'none', msBind, null], `mount namespace at ${file}`);
       return NetworkNamespace.open(file);
     });
@@ -133,6 +137,8 @@ function returnTo(namespace: NetworkNamespace): void {
 /** Takes the mount of a namespace away and removes its file. A missing one is fine.
  * @throws LinuxError */
 export function removeNamespaceMount(file: string): void {
-  call('umount2', [file, umountDetach], `unmount ${file}`, ['ENOENT', 'EINVAL']);
+  const unmount = (): number =>
+    call('umount2', [file, umountDetach], `unmount ${file}`, ['ENOENT', 'EINVAL']);
+  while (unmount() !== failed); // there may be one above another
   rmSync(file, { force: true });
 }

@@ -1,7 +1,7 @@
 // What the server knows of one kind of object, whether built in or from a CustomResourceDefinition.
 
 import type { Schema } from '../schema/schema.ts';
-import type { KindName } from '../store.ts';
+import type { ApiObject, KindName } from '../store.ts';
 
 /** A column of `kubectl get`. */
 export interface Column {
@@ -13,6 +13,8 @@ export interface Column {
   readonly priority?: number;
   /** JSONPath of the cell, for columns of a CustomResourceDefinition. */
   readonly jsonPath?: string;
+  /** Makes the cell, for columns of built-in kinds. */
+  readonly cell?: (object: ApiObject, now: number) => unknown;
 }
 
 /** Where the scale subresource reads and writes. */
