@@ -46,4 +46,6 @@ export interface AuthorizationPolicy {
   readonly name: string;
   readonly action: 'ALLOW' | 'DENY';
   readonly rules: readonly PolicyRule[];
+  /** Evaluated and recorded, never enforced. */
+  readonly dryRun?: boolean;
 }

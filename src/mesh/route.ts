@@ -12,7 +12,11 @@ export type TextMatch =
   | { readonly regex: string }
   | { readonly present: true };
 
-/** A header or query parameter and its pattern; `invert` matches where the pattern does not. */
+/** A pattern for a path; `pathPrefix` matches whole segments: `/foo` takes `/foo/bar`, not `/foobar`. */
+export type UriMatch = TextMatch | { readonly pathPrefix: string };
+
+/** A header or query parameter and its pattern; `invert` (`withoutHeaders`) matches where the pattern
+ * does not. An absent header is the empty text to an inverted pattern other than `present`. */
 export interface NamedMatch {
   readonly name: string;
   readonly match: TextMatch;
@@ -21,7 +25,7 @@ export interface NamedMatch {
 
 /** Conditions on one request: all must hold. An empty one matches everything. */
 export interface RequestMatch {
-  readonly uri?: TextMatch;
+  readonly uri?: UriMatch;
   readonly ignoreUriCase?: boolean;
   readonly scheme?: TextMatch;
   readonly method?: TextMatch;
@@ -34,7 +38,8 @@ export interface RequestMatch {
   readonly sourceNamespace?: string;
 }
 
-/** Header changes, applied set, add, remove. */
+/** Header changes. Removals are first, then `set` (overwrites), then `add` (appends), each sorted by
+ * name (features section 1.1.10). */
 export interface HeaderOperations {
   readonly set?: Readonly<Record<string, string>>;
   readonly add?: Readonly<Record<string, string>>;
@@ -56,28 +61,45 @@ export interface RouteBackend {
 /** A percentage from 0 to 100; fractions are allowed. */
 export type Percent = number;
 
+/** Failures made on purpose; delay and abort are drawn independently, the delay comes first. */
 export interface Fault {
   readonly delay?: { readonly percent: Percent; readonly fixedDelayMs: number };
-  readonly abort?: { readonly percent: Percent; readonly httpStatus: number };
+  readonly abort?: {
+    readonly percent: Percent;
+    readonly httpStatus: number;
+    /** Answered instead as a gRPC status of this number; `httpStatus` is then 200. */
+    readonly grpcStatus?: number;
+  };
 }
 
 export interface Retries {
+  /** Tries after the first; 0 disables. */
   readonly attempts: number;
   readonly perTryTimeoutMs?: number;
   /** Comma-separated conditions as in VirtualService `retryOn`. */
   readonly retryOn: string;
+  /** The base of the jittered exponential delay; 25 when absent. */
+  readonly backoffMs?: number;
 }
 
 export interface Rewrite {
+  /** Replaces the matched prefix, or the whole path where the match was no prefix. */
   readonly uri?: string;
   readonly authority?: string;
+  /** Replaces every match of an RE2 pattern in the path; `\1` is the first group. */
+  readonly uriRegexRewrite?: { readonly match: string; readonly rewrite: string };
 }
 
 export interface Redirect {
+  /** Replaces the whole path. */
   readonly uri?: string;
+  /** Replaces the matched prefix only. */
+  readonly prefixRewrite?: string;
   readonly authority?: string;
   readonly scheme?: string;
   readonly port?: number;
+  /** `derivePort: FROM_REQUEST_PORT`; otherwise the scheme's own port. */
+  readonly keepRequestPort?: boolean;
   readonly status: number;
 }
 
@@ -114,7 +136,8 @@ export interface DestinationRules {
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
 }
 
-/** Everything a waypoint needs to serve one service bound to it (or routed to from one that is). */
+/** Everything a waypoint needs to serve one service bound to it (or routed to from one that is). The
+ * one of the waypoint's own service applies to traffic that is addressed to workloads. */
 export interface ServiceConfig {
   readonly service: ServiceKey;
   /** In order; the first match wins. Empty: straight to the service. */
@@ -122,4 +145,10 @@ export interface ServiceConfig {
   readonly destination?: DestinationRules;
   /** Policies whose targets include this service, its waypoint or its gateway class. */
   readonly policies: readonly AuthorizationPolicy[];
+}
+
+/** The labels of one workload, which subsets and `sourceLabels` are compared with. */
+export interface WorkloadLabels {
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
 }
