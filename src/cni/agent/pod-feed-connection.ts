@@ -83,7 +83,9 @@ export class FeedConnection {
     const queued: Queued = { ...item, settle, cancelled: false };
     const onAbort = (): void => {
       queued.cancelled = true;
-      reject(new AmbitError('AMB1307', 'ztunnel did not answer in time', { cause: signal?.reason }));
+      reject(
+        new AmbitError('AMB1307', 'ztunnel did not answer in time', { cause: signal?.reason }),
+      );
     };
     if (signal?.aborted === true) onAbort();
     signal?.addEventListener('abort', onAbort, { once: true });
