@@ -1,0 +1,62 @@
+// meta.k8s.io/v1 Table: what `kubectl get` prints, made by the server.
+
+import { type Kind, versionOf } from '../kinds/kind.ts';
+import type { ApiObject } from '../store.ts';
+import { cellsOf } from './cells.ts';
+
+export interface TableRequest {
+  readonly kind: Kind;
+  readonly version: string;
+  readonly objects: readonly ApiObject[];
+  /** `includeObject` of the query: None, Metadata or Object. */
+  readonly include: string;
+  /** Milliseconds since the epoch, for ages. */
+  readonly now: number;
+  readonly withColumns: boolean;
+  readonly metadata: object;
+}
+
+/** The objects as a Table. */
+export function tableOf(request: TableRequest): object {
+  const { kind, version, objects, include, now } = request;
+  const columns = versionOf(kind, version)?.columns ?? [];
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: request.metadata,
+    columnDefinitions: request.withColumns
+      ? [
+          nameColumn,
+          ...columns.map((column) => ({
+            name: column.name,
+            type: column.type === 'date' && !kind.custom ? 'string' : column.type,
+            format: column.format ?? '',
+            description: column.description ?? '',
+            priority: column.priority ?? 0,
+          })),
+        ]
+      : null,
+    rows: objects.map((object) => ({
+      cells: [object.metadata.name, ...cellsOf(kind, columns, object, now)],
+      ...(include === 'None'
+        ? {}
+        : { object: include === 'Object' ? object : metadataOnly(object) }),
+    })),
+  };
+}
+
+const nameColumn = {
+  name: 'Name',
+  type: 'string',
+  format: 'name',
+  description: 'The name, unique within its namespace.',
+  priority: 0,
+};
+
+function metadataOnly(object: ApiObject): object {
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: object.metadata,
+  };
+}
