@@ -5,6 +5,7 @@
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
+import { localNetworkCodes } from './catalogue/local-network.ts';
 import { nodeCodes } from './catalogue/node.ts';
 import { setupCodes } from './catalogue/setup.ts';
 import { standaloneCodes } from './catalogue/standalone.ts';
@@ -15,6 +16,7 @@ import { waypointCodes } from './catalogue/waypoint.ts';
 export const catalogue = {
   ...setupCodes,
   ...standaloneCodes,
+  ...localNetworkCodes,
   ...nodeCodes,
   ...dataplaneCodes,
   ...controllerCodes,

@@ -10,4 +10,86 @@ export const nodeCodes = {
     remedy:
       'Check the CNI configuration list of the node; the message names the variable or field.',
   },
+  AMB1302: {
+    title: 'the node agent does not answer the CNI plugin',
+    cause:
+      'No node agent listens on this node, or it did not answer in time. Pods do not start without it, because they would run unprotected.',
+    remedy:
+      'See that the ztunnel DaemonSet has a ready pod on this node; the pod is tried again by itself.',
+  },
+  AMB1303: {
+    title: 'the node agent did not let the pod start',
+    cause: 'The pod belongs into the mesh and could not be enrolled.',
+    remedy:
+      'The message carries what the node agent said, with its own code: follow that; the pod is tried again by itself.',
+  },
+  AMB1304: {
+    title: 'the redirection rules of a pod could not be changed',
+    cause: 'nft or ip failed inside the network namespace of the pod.',
+    remedy:
+      'The message carries what the tool said. The node agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN, and the kernel nf_tables with nat, route and connection tracking.',
+  },
+  AMB1305: {
+    title: 'the network namespace of a pod was not found',
+    cause:
+      'No network namespace on this node owns the addresses of the pod, more than one does, or the one named by the runtime cannot be opened or is that of the node.',
+    remedy:
+      'See that NETNS_DIR of the node agent shows the namespaces of the container runtime (mount propagation HostToContainer).',
+  },
+  AMB1306: {
+    title: 'no ztunnel is connected to the node agent',
+    cause: 'A pod cannot join the mesh while nobody on the node would take its traffic.',
+    remedy:
+      'See why ztunnel on this node is not running or not connected to the socket ZTUNNEL_UDS_ADDRESS; the pod is tried again by itself.',
+  },
+  AMB1307: {
+    title: 'ztunnel did not take a pod',
+    cause: 'ztunnel answered with an error, or not in time, when the node agent handed it the pod.',
+    remedy:
+      'The message carries what ztunnel said; its log has more. The pod is tried again by itself.',
+  },
+  AMB1308: {
+    title: 'a mesh annotation of a pod is not valid',
+    cause: 'The value cannot be read; the pod is treated as if the annotation were absent.',
+    remedy: 'Correct the annotation that the message names; the node agent follows the change.',
+  },
+  AMB1309: {
+    title: 'the exemption of probes could not be installed',
+    cause:
+      'nft failed in the network namespace of the node, so probes of the kubelet would be taken for plaintext traffic.',
+    remedy:
+      'The node agent must run in the network namespace of the node (hostNetwork) with CAP_NET_ADMIN; it tries again by itself.',
+  },
+  AMB1310: {
+    title: 'a starting pod is not known to the API server',
+    cause:
+      'The container runtime announced a pod that the node agent can find neither in its cache nor at the API server.',
+    remedy:
+      'If the pod was not deleted meanwhile, check the connection of the node agent to the API server; the pod is tried again by itself.',
+  },
+  AMB1311: {
+    title: 'the node agent cannot watch the API server',
+    cause: 'Listing or watching pods or namespaces failed.',
+    remedy:
+      'Check the API server and the rights of the ServiceAccount ztunnel (get, list, watch pods and namespaces); the watch starts again by itself.',
+  },
+  AMB1312: {
+    title: 'a ztunnel broke the rules of the node protocol',
+    cause:
+      'A process connected to the socket of the node agent and did not say hello, or answered what was not asked.',
+    remedy:
+      'See which process connected to ZTUNNEL_UDS_ADDRESS and that its version speaks ZDS version 1.',
+  },
+  AMB1313: {
+    title: 'the status of a pod could not be written',
+    cause: 'The API server refused the annotation that tells the controller of an enrolled pod.',
+    remedy:
+      'Check the rights of the ServiceAccount ztunnel (patch pods/status); the pod is tried again by itself.',
+  },
+  AMB1314: {
+    title: 'the redirection rules of a pod were changed by somebody else',
+    cause: 'What the kernel lists in the network namespace of the pod is not what was installed.',
+    remedy:
+      'The node agent puts the rules back; find out who changes the tables istio-ambient-* in the pod.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -39,4 +39,20 @@ export const setupCodes = {
     cause: 'The code given to ambit explain is not in the catalogue.',
     remedy: 'Codes look like AMB1234; docs/errors.md lists them all.',
   },
+  AMB1803: {
+    title: 'no kubeconfig that can be used',
+    cause: 'No mesh is up on this machine and KUBECONFIG names no readable file.',
+    remedy: 'Start a mesh with ambit up, or set KUBECONFIG to the kubeconfig of the cluster.',
+  },
+  AMB1804: {
+    title: 'the API server did not answer as expected',
+    cause: 'It is not running, refused the token, or could not reach the pod that was asked.',
+    remedy:
+      'ambit status tells whether the mesh is up; the message has the address and the answer.',
+  },
+  AMB1805: {
+    title: 'no proxy of the mesh was found',
+    cause: 'No pod with the label app=ztunnel and no waypoint runs in this cluster.',
+    remedy: 'ambit status, or kubectl get pods -n istio-system, shows what runs.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -1,0 +1,93 @@
+// Reaches the API server, and through it the admin endpoints of mesh pods. The command line's only
+// use of the Kubernetes client.
+
+import { existsSync } from 'node:fs';
+import https from 'node:https';
+import { KubeConfig } from '@kubernetes/client-node';
+import { AmbitError } from '../runtime/errors.ts';
+
+const answerMax = 64 * 1024 * 1024;
+const deadlineMs = 10_000;
+
+/** The parts of a Kubernetes object that commands look at. */
+export interface ClusterObject {
+  readonly metadata: {
+    readonly name: string;
+    readonly namespace?: string;
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly annotations?: Readonly<Record<string, string>>;
+  };
+  readonly spec?: { readonly clusterIPs?: readonly string[]; readonly nodeName?: string };
+  readonly status?: {
+    readonly phase?: string;
+    readonly podIPs?: readonly { readonly ip: string }[];
+  };
+}
+
+/** A connection to one cluster. */
+export class Cluster {
+  readonly #config: KubeConfig;
+
+  /** Loads the first kubeconfig that exists; AMB1803 when there is none or it is not readable. */
+  constructor(candidates: readonly (string | undefined)[]) {
+    const path = candidates.find((candidate) => candidate !== undefined && existsSync(candidate));
+    if (path === undefined) {
+      throw new AmbitError('AMB1803', 'no kubeconfig found: is a mesh up? KUBECONFIG names none');
+    }
+    this.#config = new KubeConfig();
+    try {
+      this.#config.loadFromFile(path);
+    } catch (error) {
+      throw new AmbitError('AMB1803', 'the kubeconfig is not readable', {
+        object: path,
+        cause: error,
+      });
+    }
+  }
+
+  /** All objects of a collection, such as `/api/v1/pods`. */
+  async list(path: string): Promise<readonly ClusterObject[]> {
+    const list = (await this.get(path)) as { items?: readonly ClusterObject[] };
+    return list.items ?? [];
+  }
+
+  /** JSON from an admin endpoint of a pod. */
+  podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
+    const { namespace = 'default', name } = pod.metadata;
+    return this.get(`/api/v1/namespaces/${namespace}/pods/${name}:15000/proxy${path}`);
+  }
+
+  /** JSON from any path of the API server; AMB1804 when it does not answer 200. */
+  async get(path: string): Promise<unknown> {
+    const server = this.#config.getCurrentCluster()?.server ?? '';
+    const options: https.RequestOptions = { timeout: deadlineMs };
+    await this.#config.applyToHTTPSOptions(options);
+    const { status, text } = await request(new URL(path, server), options);
+    if (status !== 200) {
+      throw new AmbitError('AMB1804', `${server}${path} answered ${status}: ${text.slice(0, 300)}`);
+    }
+    return JSON.parse(text);
+  }
+}
+
+function request(
+  url: URL,
+  options: https.RequestOptions,
+): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: Error): void =>
+      reject(new AmbitError('AMB1804', `${url.origin} cannot be reached`, { cause: error }));
+    const sent = https.get(url, options, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+        if (text.length > answerMax) sent.destroy(new Error('the answer is too large'));
+      });
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, text }));
+      response.on('error', fail);
+    });
+    sent.on('timeout', () => sent.destroy(new Error(`no answer in ${deadlineMs} ms`)));
+    sent.on('error', fail);
+  });
+}

@@ -1,0 +1,21 @@
+// What a command of the command line is.
+
+/** What a command may use of the process it runs in. */
+export interface CommandContext {
+  readonly stdout: (text: string) => void;
+  readonly stderr: (text: string) => void;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** Aborted by SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** One verb. `run` answers the exit code; coded errors may be thrown and are printed by main. */
+export interface Command {
+  readonly name: string;
+  /** One line for `ambit help`. */
+  readonly summary: string;
+  /** The text of `ambit NAME --help`. */
+  readonly usage: string;
+  run(args: readonly string[], context: CommandContext): Promise<number>;
+}

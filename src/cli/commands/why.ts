@@ -1,0 +1,128 @@
+// ambit why: the decisions between two parties, or of one record, in words.
+
+import { parseArgs } from 'node:util';
+import type { DecisionRecord, Party } from '../../mesh/decision.ts';
+import { describeTrace } from '../../mesh/describe-decision.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { Cluster, type ClusterObject } from '../cluster.ts';
+import type { Command, CommandContext } from '../command.ts';
+import { kubeconfigCandidates } from '../kubeconfig.ts';
+import { type PartySelection, selectParty } from '../select-party.ts';
+
+const usage = `ambit why SOURCE DESTINATION[:PORT]   the newest decisions between the two
+ambit why ID                          the decision with this id, or all hops of this trace
+
+SOURCE and DESTINATION are a pod, a Deployment, an app label, a service or an address; write
+NAMESPACE/NAME where a name is not unique.
+
+  --last N       how many connections to tell of (1)
+  --json         the records as JSON
+  --name MESH    the mesh of this machine to ask (ambit); KUBECONFIG wins`;
+
+export const why: Command = {
+  name: 'why',
+  summary: 'say why traffic was forwarded, denied or lost',
+  usage,
+  async run(args, context) {
+    const { values, positionals } = parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: {
+        last: { type: 'string', default: '1' },
+        json: { type: 'boolean', default: false },
+        name: { type: 'string', default: 'ambit' },
+      },
+    });
+    const cluster = new Cluster(kubeconfigCandidates(context.env, values.name));
+    const [first, second] = positionals;
+    if (first === undefined || positionals.length > 2) {
+      throw new AmbitError('AMB1801', `why needs SOURCE and DESTINATION, or an id\n${usage}`);
+    }
+    const pods = await cluster.list('/api/v1/pods');
+    const all = await collect(cluster, pods, context);
+    const traces =
+      second === undefined ? byId(all, first) : await between(cluster, pods, all, [first, second]);
+    const last = Math.max(1, Number(values.last) || 1);
+    return print(traces.slice(0, last), values.json, context);
+  },
+};
+
+/** Every record that the mesh's proxies still hold; a proxy that does not answer is named. */
+async function collect(
+  cluster: Cluster,
+  pods: readonly ClusterObject[],
+  context: CommandContext,
+): Promise<readonly DecisionRecord[]> {
+  const proxies = pods.filter(isProxy);
+  if (proxies.length === 0) throw new AmbitError('AMB1805', 'no ztunnel or waypoint pod was found');
+  const answers = proxies.map(async (pod) => {
+    try {
+      const answer = (await cluster.podAdmin(pod, '/decisions?limit=10000')) as {
+        records: readonly DecisionRecord[];
+      };
+      return answer.records;
+    } catch (error) {
+      context.stderr(`${pod.metadata.name} did not answer: ${causeChain(error)}\n`);
+      return [];
+    }
+  });
+  return (await Promise.all(answers)).flat();
+}
+
+function isProxy(pod: ClusterObject): boolean {
+  const labels = pod.metadata.labels ?? {};
+  return (
+    labels['app'] === 'ztunnel' || labels['gateway.istio.io/managed'] === 'istio.io-mesh-controller'
+  );
+}
+
+type Trace = readonly DecisionRecord[];
+
+function byId(all: readonly DecisionRecord[], id: string): readonly Trace[] {
+  const found = all.find((record) => record.id === id || record.traceId === id);
+  return found === undefined ? [] : [all.filter((record) => record.traceId === found.traceId)];
+}
+
+async function between(
+  cluster: Cluster,
+  pods: readonly ClusterObject[],
+  all: readonly DecisionRecord[],
+  [sourceWord, destinationWord]: readonly [string, string],
+): Promise<readonly Trace[]> {
+  const objects = { pods, services: await cluster.list('/api/v1/services') };
+  const source = selectParty(sourceWord, objects);
+  const destination = selectParty(destinationWord, objects);
+  const matching = all
+    .filter((record) => isParty(record.source, source) && isParty(record.destination, destination))
+    .toSorted((a, b) => (a.time < b.time ? 1 : -1));
+  const ids = [...new Set(matching.map((record) => record.traceId))];
+  return ids.map((id) => all.filter((record) => record.traceId === id));
+}
+
+function isParty(party: Party, wanted: PartySelection): boolean {
+  const colon = party.address.lastIndexOf(':');
+  const address = party.address.slice(0, colon).replaceAll(/[[\]]/g, '');
+  if (wanted.port !== undefined && Number(party.address.slice(colon + 1)) !== wanted.port)
+    return false;
+  return (
+    wanted.addresses.has(address) ||
+    (party.workload !== undefined && wanted.pods.has(`${party.namespace}/${party.workload}`)) ||
+    [...wanted.services].some((service) => party.service?.startsWith(service) === true)
+  );
+}
+
+function print(traces: readonly Trace[], asJson: boolean, context: CommandContext): number {
+  if (asJson) {
+    context.stdout(`${JSON.stringify(traces, null, 2)}\n`);
+    return traces.length === 0 ? 1 : 0;
+  }
+  if (traces.length === 0) {
+    context.stdout(
+      'No such decision is on record: the traffic did not pass a proxy of the mesh (is its namespace labelled\n' +
+        'istio.io/dataplane-mode=ambient?), or it is older than what the proxies keep.\n',
+    );
+    return 1;
+  }
+  context.stdout(`${traces.map(describeTrace).join('\n\n')}\n`);
+  return 0;
+}

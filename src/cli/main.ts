@@ -1,0 +1,62 @@
+// The command line's entry: finds the command, prints what goes wrong with its code, sets the exit
+// code.
+
+import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
+import type { Command, CommandContext } from './command.ts';
+
+/** In the order of `ambit help`. Loaded when used: `ambit explain` must not wait for a client. */
+const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  why: async () => (await import('./commands/why.ts')).why,
+  explain: async () => (await import('./commands/explain.ts')).explain,
+};
+
+const controller = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => controller.abort(new Error(signal)));
+}
+
+const context: CommandContext = {
+  stdout: (text) => process.stdout.write(text),
+  stderr: (text) => process.stderr.write(text),
+  env: process.env,
+  cwd: process.cwd(),
+  signal: controller.signal,
+};
+
+async function help(): Promise<number> {
+  context.stdout('ambit: an ambient service mesh on one machine or on Kubernetes\n\n');
+  for (const [name, load] of Object.entries(commands)) {
+    context.stdout(`  ambit ${name.padEnd(10)}${(await load()).summary}\n`);
+  }
+  context.stdout('\nambit COMMAND --help tells more.\n');
+  return 0;
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const [name, ...rest] = args;
+  if (name === undefined || name === 'help' || name === '--help') return await help();
+  const load = commands[name];
+  if (load === undefined) {
+    throw new AmbitError('AMB1801', `there is no command "${name}": ambit help lists them`);
+  }
+  const command = await load();
+  const end = rest.indexOf('--');
+  const own = end === -1 ? rest : rest.slice(0, end);
+  if (own.includes('--help') || own.includes('-h')) {
+    context.stdout(`${command.usage}\n`);
+    return 0;
+  }
+  return await command.run(rest, context);
+}
+
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (error) {
+  const known = error instanceof AmbitError;
+  const badArgument = (error as { code?: unknown } | undefined)?.code;
+  const isUsage = typeof badArgument === 'string' && badArgument.startsWith('ERR_PARSE_ARGS');
+  const code = isUsage ? 'AMB1801' : codeOf(error);
+  context.stderr(known ? `${causeChain(error)}\n` : `${code} ${causeChain(error)}\n`);
+  if (known) context.stderr(`Remedy: ${error.remedy}\n`);
+  process.exitCode = 1;
+}

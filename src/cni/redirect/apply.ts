@@ -1,0 +1,64 @@
+// Installs, verifies and removes the redirection of one pod, inside its network namespace.
+
+import { LinuxError } from '../../linux/errors.ts';
+import type { NetworkNamespace } from '../../linux/network-namespace.ts';
+import { nft, nftJson } from '../../linux/nft.ts';
+import { getSysctl } from '../../linux/sysctl.ts';
+import { AmbitError } from '../../runtime/errors.ts';
+import { differences } from './compare.ts';
+import { addPolicyRouting, removePolicyRouting } from './policy-routing.ts';
+import { podRules, podTables, type RedirectSettings } from './rules.ts';
+import { removeScript, replaceScript } from './table.ts';
+
+/** Redirects a pod's traffic. Idempotent: rules that are there already are replaced in one
+ * transaction, without an instant between. Routing comes first, because rules without it would lose
+ * the answers of the application. @throws AmbitError AMB1304 */
+export async function applyRedirection(
+  namespace: NetworkNamespace,
+  settings: RedirectSettings,
+): Promise<void> {
+  const effective = { ...settings, ipv6: settings.ipv6 && hasIpv6(namespace) };
+  try {
+    await addPolicyRouting('ipv4', namespace);
+    if (effective.ipv6) await addPolicyRouting('ipv6', namespace);
+    await nft(replaceScript(podTables, podRules(effective)), namespace);
+  } catch (cause) {
+    throw new AmbitError('AMB1304', 'the rules of the pod could not be installed', { cause });
+  }
+}
+
+/** Lets a pod's traffic go its own way again: rules first, then routing. What is not there is no
+ * error. @throws AmbitError AMB1304 */
+export async function removeRedirection(namespace: NetworkNamespace): Promise<void> {
+  try {
+    await nft(removeScript(podTables), namespace);
+    await removePolicyRouting('ipv4', namespace);
+    if (hasIpv6(namespace)) await removePolicyRouting('ipv6', namespace);
+  } catch (cause) {
+    throw new AmbitError('AMB1304', 'the rules of the pod could not be removed', { cause });
+  }
+}
+
+/** What is wrong with the rules in a pod; empty when all is as wanted. @throws AmbitError AMB1304 */
+export async function verifyRedirection(
+  namespace: NetworkNamespace,
+  settings: RedirectSettings,
+): Promise<string[]> {
+  const effective = { ...settings, ipv6: settings.ipv6 && hasIpv6(namespace) };
+  try {
+    const listing = await nftJson(['list', 'ruleset'], namespace);
+    return differences(listing, podTables, podRules(effective));
+  } catch (cause) {
+    throw new AmbitError('AMB1304', 'the rules of the pod could not be read', { cause });
+  }
+}
+
+/** Whether the pod has IPv6 on its loopback interface, without which nothing can be redirected. */
+function hasIpv6(namespace: NetworkNamespace): boolean {
+  try {
+    return getSysctl('net/ipv6/conf/lo/disable_ipv6', namespace) === '0';
+  } catch (error) {
+    if (error instanceof LinuxError && error.errno === 'ENOENT') return false; // no IPv6 in the kernel
+    throw error;
+  }
+}

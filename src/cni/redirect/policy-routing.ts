@@ -1,0 +1,48 @@
+// The routing that brings answers for foreign addresses back to the proxy's transparent sockets
+// (protocol section 1.3). Each family stands alone: one that is in place already, or broken, does not
+// keep the other from being repaired.
+
+import { LinuxError } from '../../linux/errors.ts';
+import { ip } from '../../linux/ip.ts';
+import type { NetworkNamespace } from '../../linux/network-namespace.ts';
+import { markMask, returnMark } from './rules.ts';
+
+const table = 100;
+const priority = 32764;
+const selector = `priority ${priority} fwmark 0x${returnMark.toString(16)}/0x${markMask.toString(16)} lookup ${table}`;
+
+const families = {
+  ipv4: { option: '-4', everything: '0.0.0.0/0' },
+  ipv6: { option: '-6', everything: '::/0' },
+} as const;
+export type RoutedFamily = keyof typeof families;
+
+/** Routes what bears the return mark to the pod itself. Idempotent. @throws LinuxError */
+export async function addPolicyRouting(
+  family: RoutedFamily,
+  namespace: NetworkNamespace,
+): Promise<void> {
+  const { option, everything } = families[family];
+  await ip([`${option} route replace local ${everything} dev lo table ${table}`], namespace);
+  await tolerating(['EEXIST'], ip([`${option} rule add ${selector}`], namespace));
+}
+
+/** Takes it away; what is not there is no error. @throws LinuxError */
+export async function removePolicyRouting(
+  family: RoutedFamily,
+  namespace: NetworkNamespace,
+): Promise<void> {
+  const { option, everything } = families[family];
+  const absent = ['ENOENT', 'ESRCH', 'EAFNOSUPPORT'];
+  await tolerating(absent, ip([`${option} rule del ${selector}`], namespace));
+  const route = `${option} route del local ${everything} dev lo table ${table}`;
+  await tolerating(absent, ip([route], namespace));
+}
+
+async function tolerating(errnos: readonly string[], work: Promise<void>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!(error instanceof LinuxError) || !errnos.includes(error.errno)) throw error;
+  }
+}

@@ -1,0 +1,69 @@
+// The record of one decision: a connection at a node proxy, or a request at a waypoint. The same
+// value feeds the access log, the metrics, the admin endpoint and `ambit why`.
+
+import type { Code } from './catalogue.ts';
+
+/** One end of a connection, as far as it is known. */
+export interface Party {
+  /** `ADDRESS:PORT`. */
+  readonly address: string;
+  /** The pod's name. */
+  readonly workload?: string;
+  readonly namespace?: string;
+  /** Proved by mutual TLS; absent on plain text. */
+  readonly identity?: string;
+  /** `NAMESPACE/HOSTNAME` where the connection was addressed to a service. */
+  readonly service?: string;
+}
+
+/** What was decided, and by what. */
+export interface Verdict {
+  /** `forwarded`: passed on. `denied`: refused by a policy. `failed`: allowed, but could not be
+   * delivered. */
+  readonly outcome: 'forwarded' | 'denied' | 'failed';
+  /** Why, in words, as a sentence part: "no ALLOW policy matched". */
+  readonly reason: string;
+  /** Present unless forwarded. */
+  readonly code?: Code;
+  /** `NAMESPACE/NAME` of the policy that decided. */
+  readonly policy?: string;
+  /** Which rule of that policy, counted from 0. */
+  readonly rule?: number;
+  /** The route that decided, as `Kind NAMESPACE/NAME http[1]`. */
+  readonly route?: string;
+}
+
+/** What an HTTP request added. */
+export interface HttpFacts {
+  readonly method: string;
+  readonly authority: string;
+  readonly path: string;
+  /** The status answered; 0 when none was. */
+  readonly status: number;
+}
+
+/** One decision. */
+export interface DecisionRecord {
+  /** 16 hexadecimal digits; unique enough to be looked up. */
+  readonly id: string;
+  /** 32 hexadecimal digits, shared by every hop of one connection (W3C trace id). */
+  readonly traceId: string;
+  /** RFC 3339, when the connection or request ended or was refused. */
+  readonly time: string;
+  /** Which proxy decided: `ztunnel/NODE` or `waypoint/NAMESPACE/NAME`. */
+  readonly by: string;
+  readonly direction: 'outbound' | 'inbound' | 'request';
+  readonly source: Party;
+  readonly destination: Party;
+  /** How the next hop was reached. `tunnel` is mutual TLS, `waypoint` a tunnel to a waypoint,
+   * `plain` no mesh, `local` both ends on this node. */
+  readonly transport: 'tunnel' | 'waypoint' | 'plain' | 'local' | 'none';
+  readonly verdict: Verdict;
+  /** Hash of the configuration that was in force. */
+  readonly configVersion: string;
+  /** From the source's point of view. */
+  readonly bytesSent: number;
+  readonly bytesReceived: number;
+  readonly durationMs: number;
+  readonly http?: HttpFacts;
+}

@@ -1,0 +1,154 @@
+// What a waypoint is told about one service: its ordered routes, its destinations' rules and its
+// policies. VirtualService, HTTPRoute and the rest compile to this in the controller. The shapes are
+// those of proto/ambit/waypoint.proto in canonical protobuf JSON, so optional means "not set".
+
+import type { AuthorizationPolicy } from './request-policy.ts';
+import type { ServiceKey } from './workload.ts';
+
+/** One pattern for a header, a path or another text; `regex` has RE2 syntax and must match whole. */
+export type TextMatch =
+  | { readonly exact: string }
+  | { readonly prefix: string }
+  | { readonly regex: string }
+  | { readonly present: true };
+
+/** A pattern for a path; `pathPrefix` matches whole segments: `/foo` takes `/foo/bar`, not `/foobar`. */
+export type UriMatch = TextMatch | { readonly pathPrefix: string };
+
+/** A header or query parameter and its pattern; `invert` (`withoutHeaders`) matches where the pattern
+ * does not. An absent header is the empty text to an inverted pattern other than `present`. */
+export interface NamedMatch {
+  readonly name: string;
+  readonly match: TextMatch;
+  readonly invert?: boolean;
+}
+
+/** Conditions on one request: all must hold. An empty one matches everything. */
+export interface RequestMatch {
+  readonly uri?: UriMatch;
+  readonly ignoreUriCase?: boolean;
+  readonly scheme?: TextMatch;
+  readonly method?: TextMatch;
+  readonly authority?: TextMatch;
+  readonly headers?: readonly NamedMatch[];
+  readonly queryParams?: readonly NamedMatch[];
+  /** The service port the request was addressed to. */
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+}
+
+/** Header changes. Removals are first, then `set` (overwrites), then `add` (appends), each sorted by
+ * name (features section 1.1.10). */
+export interface HeaderOperations {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: readonly string[];
+}
+
+/** A service, perhaps one subset of it, with its share of the traffic. */
+export interface RouteBackend {
+  readonly service: ServiceKey;
+  readonly subset?: string;
+  /** The service's port; the port of the request when absent. */
+  readonly port?: number;
+  /** Relative; 0 receives nothing. */
+  readonly weight: number;
+  readonly requestHeaders?: HeaderOperations;
+  readonly responseHeaders?: HeaderOperations;
+}
+
+/** A percentage from 0 to 100; fractions are allowed. */
+export type Percent = number;
+
+/** Failures made on purpose; delay and abort are drawn independently, the delay comes first. */
+export interface Fault {
+  readonly delay?: { readonly percent: Percent; readonly fixedDelayMs: number };
+  readonly abort?: {
+    readonly percent: Percent;
+    readonly httpStatus: number;
+    /** Answered instead as a gRPC status of this number; `httpStatus` is then 200. */
+    readonly grpcStatus?: number;
+  };
+}
+
+export interface Retries {
+  /** Tries after the first; 0 disables. */
+  readonly attempts: number;
+  readonly perTryTimeoutMs?: number;
+  /** Comma-separated conditions as in VirtualService `retryOn`. */
+  readonly retryOn: string;
+  /** The base of the jittered exponential delay; 25 when absent. */
+  readonly backoffMs?: number;
+}
+
+export interface Rewrite {
+  /** Replaces the matched prefix, or the whole path where the match was no prefix. */
+  readonly uri?: string;
+  readonly authority?: string;
+  /** Replaces every match of an RE2 pattern in the path; `\1` is the first group. */
+  readonly uriRegexRewrite?: { readonly match: string; readonly rewrite: string };
+}
+
+export interface Redirect {
+  /** Replaces the whole path. */
+  readonly uri?: string;
+  /** Replaces the matched prefix only. */
+  readonly prefixRewrite?: string;
+  readonly authority?: string;
+  readonly scheme?: string;
+  readonly port?: number;
+  /** `derivePort: FROM_REQUEST_PORT`; otherwise the scheme's own port. */
+  readonly keepRequestPort?: boolean;
+  readonly status: number;
+}
+
+/** One entry of a route table. Exactly one of backends, redirect and directResponse is given. */
+export interface HttpRoute {
+  /** Where it comes from: `VirtualService default/reviews http[0]`. */
+  readonly origin: string;
+  /** The user's name for it, if any. */
+  readonly name?: string;
+  /** OR; none matches everything. */
+  readonly matches: readonly RequestMatch[];
+  readonly backends?: readonly RouteBackend[];
+  readonly redirect?: Redirect;
+  readonly directResponse?: { readonly status: number; readonly body?: string };
+  readonly rewrite?: Rewrite;
+  readonly fault?: Fault;
+  readonly timeoutMs?: number;
+  readonly retries?: Retries;
+  readonly requestHeaders?: HeaderOperations;
+  readonly responseHeaders?: HeaderOperations;
+}
+
+/** A subset of a service: the endpoints that carry these labels. */
+export interface Subset {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** What a DestinationRule says of a service. */
+export interface DestinationRules {
+  /** `DestinationRule default/reviews`. */
+  readonly origin: string;
+  readonly subsets: readonly Subset[];
+  readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
+}
+
+/** Everything a waypoint needs to serve one service bound to it (or routed to from one that is). The
+ * one of the waypoint's own service applies to traffic that is addressed to workloads. */
+export interface ServiceConfig {
+  readonly service: ServiceKey;
+  /** In order; the first match wins. Empty: straight to the service. */
+  readonly routes: readonly HttpRoute[];
+  readonly destination?: DestinationRules;
+  /** Policies whose targets include this service, its waypoint or its gateway class. */
+  readonly policies: readonly AuthorizationPolicy[];
+}
+
+/** The labels of one workload, which subsets and `sourceLabels` are compared with. */
+export interface WorkloadLabels {
+  readonly uid: string;
+  readonly labels: Readonly<Record<string, string>>;
+}

@@ -1,0 +1,133 @@
+import * as assert from 'uvu/assert';
+import type { ServiceConfig } from '../../src/mesh/route.ts';
+import {
+  decodeServiceConfig,
+  decodeWorkloadLabels,
+  encodeServiceConfig,
+  encodeWorkloadLabels,
+} from '../../src/wire/waypoint-config.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('waypoint configuration bytes');
+
+const everything: ServiceConfig = {
+  service: 'default/reviews.default.svc.cluster.local',
+  routes: [
+    {
+      origin: 'VirtualService default/reviews http[0]',
+      name: 'jason',
+      matches: [
+        {
+          uri: { pathPrefix: '/a' },
+          ignoreUriCase: false,
+          scheme: { exact: '' },
+          method: { regex: 'GET|POST' },
+          authority: { prefix: 'x' },
+          headers: [{ name: 'end-user', match: { exact: 'jason' }, invert: false }],
+          queryParams: [{ name: 'q', match: { present: true } }],
+          port: 0,
+          sourceLabels: { app: 'productpage' },
+          sourceNamespace: 'default',
+        },
+        {},
+      ],
+      backends: [
+        {
+          service: 'default/reviews.default.svc.cluster.local',
+          subset: 'v2',
+          port: 9080,
+          weight: 0,
+          requestHeaders: { set: { a: 'b' }, add: { c: '' }, remove: ['d'] },
+          responseHeaders: {},
+        },
+      ],
+      rewrite: {
+        uri: '/',
+        authority: 'x',
+        uriRegexRewrite: { match: '^/(.*)$', rewrite: '/v/\\1' },
+      },
+      fault: {
+        delay: { percent: 0, fixedDelayMs: 7000 },
+        abort: { percent: 0.5, httpStatus: 200, grpcStatus: 0 },
+      },
+      timeoutMs: 0,
+      retries: { attempts: 0, perTryTimeoutMs: 1, retryOn: '', backoffMs: 25 },
+      requestHeaders: { remove: ['x'] },
+      responseHeaders: { add: { y: 'z' } },
+    },
+    {
+      origin: 'r',
+      matches: [],
+      redirect: { prefixRewrite: '/x', keepRequestPort: true, status: 308 },
+    },
+    { origin: 'd', matches: [], directResponse: { status: 200, body: '' } },
+  ],
+  destination: {
+    origin: 'DestinationRule default/reviews',
+    subsets: [
+      { name: 'v1', labels: { version: 'v1' } },
+      { name: 'all', labels: {} },
+    ],
+    loadBalancer: 'ROUND_ROBIN',
+  },
+  policies: [
+    { namespace: 'default', name: 'nothing', action: 'ALLOW', rules: [] },
+    {
+      namespace: 'default',
+      name: 'some',
+      action: 'DENY',
+      dryRun: true,
+      rules: [
+        {},
+        {
+          from: [
+            {
+              principals: ['*'],
+              notNamespaces: ['a'],
+              serviceAccounts: ['a/b'],
+              ipBlocks: ['::/0'],
+            },
+            {},
+          ],
+          to: [{ hosts: ['*.x'], ports: ['80'], notMethods: ['GET'], paths: ['/{*}/b'] }],
+          when: [{ key: 'request.headers[x]', values: ['a'], notValues: ['b'] }],
+        },
+      ],
+    },
+  ],
+};
+
+const least: ServiceConfig = { service: 'a/b', routes: [], policies: [] };
+
+for (const config of [everything, least]) {
+  test(`gives back exactly what was encoded, with ${config.routes.length} routes`, () => {
+    assert.equal(decodeServiceConfig(encodeServiceConfig(config)), { kind: 'ok', value: config });
+  });
+}
+
+test('gives back labels, also when there are none', () => {
+  for (const value of [
+    { uid: 'c//Pod/a/b', labels: { app: 'x', empty: '' } },
+    { uid: 'u', labels: {} },
+  ]) {
+    assert.equal(decodeWorkloadLabels(encodeWorkloadLabels(value)), { kind: 'ok', value });
+  }
+});
+
+test('names what is wrong with bytes that are no configuration', () => {
+  const truncated = decodeServiceConfig(encodeServiceConfig(everything).subarray(0, 20));
+  assert.is(truncated.kind, 'problem');
+  const nameless = decodeServiceConfig(new Uint8Array());
+  assert.is(nameless.kind === 'problem' && nameless.problem.includes('service'), true);
+  const noResult = decodeServiceConfig(
+    encodeServiceConfig({ ...least, routes: [{ origin: 'x', matches: [] }] }),
+  );
+  assert.is(noResult.kind === 'problem' && noResult.problem.includes('routes[0]'), true);
+});
+
+test('refuses to encode a field that the message does not have', () => {
+  const wrong = { ...least, speed: 1 } as ServiceConfig;
+  assert.throws(() => encodeServiceConfig(wrong));
+});
+
+test.run();
