@@ -73,7 +73,10 @@ export class MeshApi {
   }
 
   async apply(object: KubernetesObject): Promise<void> {
-    const placed = { ...object, metadata: { namespace: 'default', ...object.metadata } };
+    const placed = {
+      ...object,
+      metadata: Object.assign({ namespace: 'default' }, object.metadata),
+    };
     await this.#objects.patch(
       placed,
       undefined,
@@ -113,7 +116,7 @@ export class MeshApi {
   async delete(object: KubernetesObject): Promise<void> {
     await this.#objects.delete({
       ...object,
-      metadata: { namespace: 'default', ...object.metadata },
+      metadata: Object.assign({ namespace: 'default' }, object.metadata),
     });
   }
 

@@ -18,6 +18,8 @@ const maxPacketBytes = 65_536 + 256;
 const batchPackets = 32;
 /** Bounds how long one look at the socket may keep the event loop. */
 const maxBatchesPerLook = 16;
+/** More than the kernel's buffer holds, so that whoever asks misses nothing that came before. */
+const maxBatchesForTotals = 4_096;
 const lookEveryMs = 20;
 const wantedBufferBytes = 32 * 1024 * 1024;
 const excerptBytes = 96;
@@ -31,7 +33,7 @@ export interface CaptureTotals {
   packets: number;
   /** IP packets' bytes, without link headers. */
   bytes: number;
-  /** TCP payload bytes. */
+  /** TCP payload bytes, what was sent again included. */
   payloadBytes: number;
   /** Packets the kernel threw away because this process was too slow, or that came cut: when it is
    * not 0, the other numbers are too low. */
@@ -42,9 +44,8 @@ export interface CaptureTotals {
 
 /** A running capture of all packets, in and out, of one interface (of `lo` once each). */
 export class PacketCapture implements Disposable {
-  readonly totals: CaptureTotals;
-  /** The first bytes of the latest non-empty TCP payload, to show what the wire carries. */
-  latestPayload: Buffer = Buffer.alloc(0);
+  readonly #totals: CaptureTotals;
+  #latestPayload: Buffer = Buffer.alloc(0);
   readonly #fd: number;
   readonly #batch = new Batch();
   readonly #scan = new NeedleScan();
@@ -54,7 +55,7 @@ export class PacketCapture implements Disposable {
   private constructor(fd: number) {
     this.#fd = fd;
     const readable = this.#scan.counts;
-    this.totals = { packets: 0, bytes: 0, payloadBytes: 0, dropped: 0, readable };
+    this.#totals = { packets: 0, bytes: 0, payloadBytes: 0, dropped: 0, readable };
     this.#timer = setInterval(() => this.#look(maxBatchesPerLook), lookEveryMs).unref();
   }
 
@@ -70,14 +71,21 @@ export class PacketCapture implements Disposable {
     this.#scan.add(needles);
   }
 
-  /** Takes in everything that is waiting, so that `totals` is up to date. */
-  drain(): void {
-    this.#look(Number.POSITIVE_INFINITY);
+  /** What was seen until now (until the end, once disposed); the object goes on counting. */
+  get totals(): Readonly<CaptureTotals> {
+    this.#look(maxBatchesForTotals);
+    return this.#totals;
+  }
+
+  /** The first bytes of the latest non-empty TCP payload, to show what the wire carries. */
+  get latestPayload(): Buffer {
+    this.#look(maxBatchesForTotals);
+    return this.#latestPayload;
   }
 
   [Symbol.dispose](): void {
     if (!this.#open) return;
-    this.drain();
+    this.#look(maxBatchesForTotals);
     this.#open = false;
     clearInterval(this.#timer);
     closeSync(this.#fd);
@@ -92,20 +100,20 @@ export class PacketCapture implements Disposable {
     }
     // Reading the kernel's counters sets them back to 0: packets (with the dropped ones), then drops.
     const statistics = readOption(this.#fd, 'packetStatistics', 8);
-    if (statistics !== undefined) this.totals.dropped += statistics.readUInt32LE(4);
+    if (statistics !== undefined) this.#totals.dropped += statistics.readUInt32LE(4);
   }
 
   #take(index: number): void {
     const packet = this.#batch.packet(index);
-    this.totals.packets++;
-    this.totals.bytes += packet.length;
-    if (this.#batch.wasCut(index)) this.totals.dropped++;
+    this.#totals.packets++;
+    this.#totals.bytes += packet.length;
+    if (this.#batch.wasCut(index)) this.#totals.dropped++;
     const segment = parseSegment(packet);
     if (segment === undefined) return;
     this.#scan.scan(segment);
     if (segment.protocol !== 'tcp' || segment.payload.length === 0) return;
-    this.totals.payloadBytes += segment.payload.length;
-    this.latestPayload = Buffer.from(segment.payload.subarray(0, excerptBytes));
+    this.#totals.payloadBytes += segment.payload.length;
+    this.#latestPayload = Buffer.from(segment.payload.subarray(0, excerptBytes));
   }
 }
 

@@ -73,7 +73,8 @@ const phrases: readonly (readonly [RegExp, string])[] = [
   [/operation not permitted|permission denied/i, 'EPERM'],
   [/file exists/i, 'EEXIST'],
   [/no such device|cannot find device|does not exist/i, 'ENODEV'],
-  [/no such (file|process)/i, 'ENOENT'],
+  [/no such process/i, 'ESRCH'],
+  [/no such file/i, 'ENOENT'],
   [/address already/i, 'EEXIST'],
 ];
 

@@ -43,10 +43,9 @@ function mountPoints(): string[] {
 
 /** proc(5): blank, tab, newline and backslash are written as octal escapes. */
 export function unescapeMountPath(field: string): string {
-  const bytes = field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
     String.fromCharCode(Number.parseInt(octal, 8)),
   );
-  return bytes;
 }
 
 /** Whether something is mounted at exactly this path. */

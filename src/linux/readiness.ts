@@ -5,6 +5,7 @@
 // Limits. Main thread only, since only it can listen for signals. Each signal wakes all watchers, so
 // this is for tens of sockets, not thousands. A sweep once a second covers what no signal announces.
 
+import { isMainThread } from 'node:worker_threads';
 import { LinuxError } from './errors.ts';
 import { call } from './libc.ts';
 
@@ -15,6 +16,8 @@ const oAsync = 0x2000;
 const sweepMs = 1_000;
 
 const watchers = new Set<() => void>();
+/** Descriptors that have raised signals; some may be closed by now, or their numbers used again. */
+const armed = new Set<number>();
 let listening = false;
 let sweep: NodeJS.Timeout | undefined;
 
@@ -22,18 +25,35 @@ function wakeAll(): void {
   for (const wake of watchers) wake();
 }
 
+/** Ends all signals before Node takes its handlers down on exit: a peer that closes its end just then
+ * would kill the process by SIGIO and lose its exit code. */
+function disarmAll(): void {
+  for (const fd of armed) {
+    try {
+      const flags = call('fcntl', [fd, fGetfl, 0], `read flags of descriptor ${fd}`);
+      call('fcntl', [fd, fSetfl, flags & ~oAsync], `set flags of descriptor ${fd}`);
+    } catch {
+      // EBADF: closed since, and with it its signals.
+    }
+  }
+}
+
 /** Calls `onReady` whenever the state of `fd` may have changed, until disposed. Keeps the process
  * alive meanwhile, as an open socket does. @throws LinuxError */
 function watchDescriptor(fd: number, onReady: () => void): Disposable {
+  // A worker thread hears no signals, and nobody else might listen for them.
+  if (!isMainThread) throw new LinuxError('wait for socket outside the main thread', 'ENOTSUP');
   if (!listening) {
     // SIGIO kills a process that does not listen for it. Signals on their way outlive the descriptor
     // that caused them, so the listener stays; it does not keep the process alive.
     process.on('SIGIO', wakeAll);
+    process.on('exit', disarmAll);
     listening = true;
   }
   call('fcntl', [fd, fSetown, process.pid], `own signals of descriptor ${fd}`);
   const flags = call('fcntl', [fd, fGetfl, 0], `read flags of descriptor ${fd}`);
   // Never switched off again: closing does that, and another watcher may need it.
+  armed.add(fd);
   if ((flags & oAsync) === 0) {
     call('fcntl', [fd, fSetfl, flags | oAsync], `set flags of descriptor ${fd}`);
   }

@@ -1,5 +1,6 @@
 // Making sockets and setting their options. All are non-blocking and close-on-exec.
 
+import { LinuxError } from './errors.ts';
 import { call } from './libc.ts';
 import {
   decodeSocketAddress,
@@ -14,6 +15,7 @@ export const sockCloexec = 0x8_0000;
 
 const solIp = 0;
 const solSocket = 1;
+const ipprotoTcp = 6;
 const solIpv6 = 41;
 const solPacket = 263;
 
@@ -24,8 +26,10 @@ const socketOptions = {
   reusePort: [solSocket, 15],
   receiveBufferForce: [solSocket, 33],
   mark: [solSocket, 36],
+  tcpInfo: [ipprotoTcp, 11],
   ipFreebind: [solIp, 15],
   ipTransparent: [solIp, 19],
+  ipBindAddressNoPort: [solIp, 24],
   ipOriginalDestination: [solIp, 80],
   ipv6Only: [solIpv6, 26],
   ipv6Transparent: [solIpv6, 75],
@@ -51,20 +55,19 @@ export function setOption(fd: number, option: SocketOption, value: number): void
   call('setsockopt', [fd, level, number, bytes, bytes.length], `set socket option ${option}`);
 }
 
-/** Reads an option of up to `length` bytes; undefined if the kernel has no answer. */
+/** Reads an option of up to `length` bytes; undefined if the kernel has no answer, for whatever reason. */
 export function readOption(fd: number, option: SocketOption, length: number): Buffer | undefined {
   const bytes = Buffer.alloc(length);
   const size = Buffer.alloc(4);
   size.writeUInt32LE(length);
   const [level, number] = socketOptions[option];
-  const unanswered = ['ENOENT', 'ENOPROTOOPT', 'EOPNOTSUPP', 'EINVAL', 'ENOTCONN'];
-  const result = call(
-    'getsockopt',
-    [fd, level, number, bytes, size],
-    `read socket option ${option}`,
-    unanswered,
-  );
-  return result === 0 ? bytes.subarray(0, size.readUInt32LE()) : undefined;
+  try {
+    call('getsockopt', [fd, level, number, bytes, size]);
+  } catch (error) {
+    if (error instanceof LinuxError) return undefined;
+    throw error;
+  }
+  return bytes.subarray(0, size.readUInt32LE());
 }
 
 /** Lets a socket bind to and speak from addresses that are not its machine's. @throws LinuxError EPERM */

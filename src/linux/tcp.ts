@@ -68,7 +68,8 @@ export interface ConnectOptions {
   readonly namespace?: NetworkNamespace;
   /** SO_MARK. */
   readonly mark?: number;
-  /** The source address to show, also if it is not this machine's (IP_TRANSPARENT, IP_FREEBIND). */
+  /** The source address to show, also if it is not this machine's (IP_TRANSPARENT, IP_FREEBIND). Leave
+   * it out when it equals `host`, as ztunnel does (protocol reference 1.8). */
   readonly localAddress?: string;
   /** Default 10 s. */
   readonly timeoutMs?: number;
@@ -125,6 +126,8 @@ function openOutgoing(options: ConnectOptions, operation: string): number {
     if (mark !== undefined) setOption(fd, 'mark', mark);
     if (source !== undefined) {
       makeTransparent(fd, family);
+      // The port is chosen by connect(2), which may share it between destinations.
+      setOption(fd, 'ipBindAddressNoPort', 1);
       bindSocket(fd, source, 0);
     }
     return fd;

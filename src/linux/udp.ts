@@ -19,7 +19,8 @@ export interface UdpOptions {
   readonly ipv6Only?: boolean;
 }
 
-/** Opens a bound UDP socket. The caller owns `fd`. @throws LinuxError */
+/** Opens a bound UDP socket. The caller owns `fd`; a socket of node:dgram that takes it over with
+ * `bind({ fd })` emits 'listening' before that call returns. @throws LinuxError */
 export function bindUdp(options: UdpOptions): { fd: number; port: number } {
   const host = canonicalAddress(options.host);
   const family = familyOf(host);

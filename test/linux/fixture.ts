@@ -42,16 +42,14 @@ export async function makePair(stack: AsyncDisposableStack): Promise<Pair> {
     [`link add eth0 type veth peer name eth0 netns /proc/${process.pid}/fd/${server.fd}`],
     client,
   );
+  // IPv6 addresses that exist before the cable carries lose their first second to neighbour discovery.
+  for (const namespace of [client, server]) await ip(['link set dev eth0 up'], namespace);
   for (const [namespace, own] of [
     [client, addresses.client],
     [server, addresses.server],
   ] as const) {
     await ip(
-      [
-        `address add ${own.ipv4}/24 dev eth0`,
-        `address add ${own.ipv6}/64 dev eth0 nodad`,
-        'link set dev eth0 up',
-      ],
+      [`address add ${own.ipv4}/24 dev eth0`, `address add ${own.ipv6}/64 dev eth0 nodad`],
       namespace,
     );
   }

@@ -44,4 +44,24 @@ test('says in words what is missing', () => {
   assert.match(found.missing.join('; '), /namespaces/);
 });
 
+test('without them, what needs them fails and nothing else happens', () => {
+  const script = `
+    import { NetworkNamespace } from '${path.resolve('src/linux/network-namespace.ts')}';
+    import { existsSync } from 'node:fs';
+    import { nft } from '${path.resolve('src/linux/nft.ts')}';
+    import { bindUdp } from '${path.resolve('src/linux/udp.ts')}';
+    const failures = [];
+    const file = '/tmp/linux-test-never-made-' + process.pid;
+    const attempt = async (body) => { try { await body(); } catch (e) { failures.push(e.errno); } };
+    await attempt(() => NetworkNamespace.create(file));
+    await attempt(() => bindUdp({ host: '127.0.0.1', port: 0, mark: 1 }));
+    await attempt(() => nft('table inet never_made {}'));
+    using own = NetworkNamespace.current();
+    console.log(failures.join(), existsSync(file), own.run(() => 'own namespace is fine'));`;
+  const user = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  const node = [process.execPath, '--input-type=module-typescript', '-e', script];
+  const child = spawnSync('setpriv', [...user, ...node], { encoding: 'utf8' });
+  assert.is(child.stdout, 'EPERM,EPERM,EPERM false own namespace is fine\n', child.stderr);
+});
+
 test.run();

@@ -150,6 +150,16 @@ test('a signal ends a wait, and nothing is lost by it', async ({ stack }) => {
   assert.is(String((await agent.receive())?.bytes), 'after');
 });
 
+test('survives a late signal after everything is closed', async ({ stack }) => {
+  const { agent } = await connected(stack);
+  const waiting = agent.receive();
+  agent.close();
+  await waiting;
+  // Without a listener the kernel would end this process here.
+  process.kill(process.pid, 'SIGIO');
+  await once(process, 'SIGIO');
+});
+
 test('refuses packets that are too long, on both sides', async ({ stack }) => {
   const file = path.join(makeFolder(stack), 's');
   const server = stack.use(SeqpacketServer.listen(file));

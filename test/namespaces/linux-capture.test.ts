@@ -28,11 +28,11 @@ test('reads on the link what is sent in the clear, and counts it', async ({ stac
   socket.write('password');
   socket.write(Buffer.alloc(300_000, 'x'));
   await received.promise;
-  capture.drain();
   const { totals } = capture;
   assert.is(totals.readable.get('password'), 1);
   assert.is(totals.readable.get('absent'), 0);
-  assert.is(totals.payloadBytes, 300_008);
+  // What a busy machine sends again counts again, but is not read twice.
+  assert.ok(totals.payloadBytes >= 300_008 && totals.payloadBytes < 400_000);
   assert.ok(totals.bytes > totals.payloadBytes);
   assert.ok(totals.packets >= 5);
   assert.is(totals.dropped, 0);
@@ -52,7 +52,6 @@ test('sees IPv6 and UDP, and on loopback every packet once', async ({ stack }) =
   const socket = await connectTcp({ host: '::1', port: 80, namespace: server });
   await once(socket, 'data');
   socket.destroy();
-  capture.drain();
   assert.is(capture.totals.readable.get('question'), 2);
   assert.is(capture.totals.payloadBytes, 8);
 });
@@ -69,7 +68,6 @@ test('admits what it lost', async ({ stack }) => {
   // All in one turn of the event loop, so that the capture cannot look in between.
   const packet = Buffer.alloc(1000);
   for (let sent = 0; sent < 60_000; sent++) udp.send(packet);
-  capture.drain();
   const { packets, dropped } = capture.totals;
   assert.ok(dropped > 0, `${packets} packets, ${dropped} dropped`);
 });
@@ -78,14 +76,25 @@ test('outlives the link going down and up', async ({ stack }) => {
   const { client, server } = await makePair(stack);
   const capture = stack.use(PacketCapture.open('eth0', server));
   await setLink('eth0', 'down', server);
-  capture.drain();
+  assert.is(capture.totals.payloadBytes, 0);
   await setLink('eth0', 'up', server);
   await serve(stack, { host: '::', port: 80, namespace: server }, (s) => void s.end('here'));
   const socket = await connectTcp({ host: addresses.server.ipv4, port: 80, namespace: client });
   await once(socket, 'data');
   socket.destroy();
-  capture.drain();
   assert.is(capture.totals.payloadBytes, 4);
+});
+
+test('keeps what it saw when it ends', async ({ stack }) => {
+  const { server } = await makePair(stack);
+  const capture = PacketCapture.open('lo', server);
+  await serve(stack, { host: '::1', port: 80, namespace: server }, (s) => void s.end('all'));
+  const socket = await connectTcp({ host: '::1', port: 80, namespace: server });
+  await once(socket, 'data');
+  socket.destroy();
+  capture[Symbol.dispose]();
+  capture[Symbol.dispose]();
+  assert.is(capture.totals.payloadBytes, 3);
 });
 
 test('names the interface that does not exist', async ({ stack }) => {

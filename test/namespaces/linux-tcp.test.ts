@@ -7,7 +7,8 @@ import { LinuxError } from '../../src/linux/errors.ts';
 import { ip } from '../../src/linux/ip.ts';
 import { nft, nftJson } from '../../src/linux/nft.ts';
 import { setSysctl } from '../../src/linux/sysctl.ts';
-import { connectTcp, listenTcp, originalDestination } from '../../src/linux/tcp.ts';
+import { connectTcp, listenTcp, originalDestination, resetTcp } from '../../src/linux/tcp.ts';
+import { tcpInfo } from '../../src/linux/tcp-info.ts';
 import { addresses, makeNamespace, makePair, serve, until } from '../linux/fixture.ts';
 import { suite } from '../support/suite.ts';
 
@@ -190,6 +191,91 @@ test('shares a port between listeners that ask for it, and only then', ({ stack 
     () => listenTcp(options),
     (error: unknown) => error instanceof LinuxError && error.errno === 'EADDRINUSE',
   );
+});
+
+test('connects many at once, and keeps the half that is still open', async ({ stack }) => {
+  const { client, server } = await makePair(stack);
+  await serve(stack, { host: '::', port: 80, namespace: server }, (socket) => {
+    socket.on('data', (chunk) => socket.write(chunk));
+    socket.on('end', () => socket.end('!'));
+  });
+  const one = async (index: number): Promise<string> => {
+    const host = addresses.server[index % 2 === 0 ? 'ipv4' : 'ipv6'];
+    const localAddress = addresses.client[index % 2 === 0 ? 'ipv4' : 'ipv6'];
+    const socket = await connectTcp({
+      host,
+      port: 80,
+      namespace: client,
+      localAddress,
+      mark: 0x539,
+    });
+    socket.end(String(index));
+    let said = '';
+    for await (const chunk of socket) said += String(chunk);
+    return said;
+  };
+  const all = Array.from({ length: 200 }, (_, index) => index);
+  assert.equal(
+    await Promise.all(all.map(one)),
+    all.map((index) => `${index}!`),
+  );
+});
+
+test('can end a connection so that the peer sees a failure', async ({ stack }) => {
+  const { client, server } = await makePair(stack);
+  const failure = Promise.withResolvers<string | undefined>();
+  await serve(stack, { host: '::', port: 80, namespace: server }, (socket) => {
+    socket.on('error', (error: NodeJS.ErrnoException) => failure.resolve(error.code));
+    socket.on('close', () => failure.resolve('closed without error'));
+    socket.resume();
+  });
+  const to = { host: addresses.server.ipv4, port: 80, namespace: client };
+  const socket = await connectTcp(to);
+  socket.write('half a request');
+  resetTcp(socket);
+  assert.is(await failure.promise, 'ECONNRESET');
+});
+
+test('tells what the kernel knows of a connection', async ({ stack }) => {
+  const { client, server } = await makePair(stack);
+  const got = Promise.withResolvers<Socket>();
+  await serve(stack, { host: '::', port: 80, namespace: server }, (peer) => got.resolve(peer));
+  const socket = await connectTcp({ host: addresses.server.ipv4, port: 80, namespace: client });
+  stack.defer(() => void socket.destroy());
+  const peer = await got.promise;
+  socket.end(Buffer.alloc(5_000));
+  // The peer does not read, but its kernel takes the bytes and acknowledges them, the SYN and the FIN.
+  await until(() => tcpInfo(socket)?.bytesAcked === 5_002, 'the acknowledgement');
+  assert.is(tcpInfo(socket)?.state, 'FIN-WAIT-2');
+  assert.is(tcpInfo(socket)?.segmentsInFlight, 0);
+  assert.is(tcpInfo(socket)?.bytesNotSent, 0);
+  assert.ok((tcpInfo(socket)?.roundTripMicroseconds ?? 0) > 0);
+  assert.is(tcpInfo(peer)?.state, 'CLOSE-WAIT');
+  assert.is(tcpInfo(peer)?.bytesReceived, 5_001);
+  socket.destroy();
+  assert.is(tcpInfo(socket), undefined);
+});
+
+test('knows no original destination of a connection that is gone or not tracked', async ({
+  stack,
+}) => {
+  const { client, server } = await makePair(stack);
+  await nft(
+    `table inet t { chain pre { type filter hook prerouting priority raw; notrack; }; 
+       chain out { type filter hook output priority raw; notrack; }; }`,
+    server,
+  );
+  for (const host of ['::', '0.0.0.0']) {
+    const got = Promise.withResolvers<Socket>();
+    const { port } = await serve(stack, { host, port: 0, namespace: server }, (peer) =>
+      got.resolve(peer),
+    );
+    const socket = await connectTcp({ host: addresses.server.ipv4, port, namespace: client });
+    const peer = await got.promise;
+    assert.is(originalDestination(peer), undefined);
+    socket.destroy();
+    assert.is(originalDestination(socket), undefined);
+  }
 });
 
 test('leaks no descriptor, whatever becomes of connections', async ({ stack }) => {

@@ -8,4 +8,156 @@ export const controllerCodes = {
     cause: 'A field has a value that its resource does not allow.',
     remedy: 'Correct the field that the message names; the last valid version stays in force.',
   },
+  AMB1602: {
+    title: 'a regular expression is not valid',
+    cause: 'The pattern is empty, longer than 1024 characters, or not in RE2 syntax.',
+    remedy:
+      'Correct the pattern. RE2 has no look-around and no back-references; it matches the whole value.',
+  },
+  AMB1603: {
+    title: 'the weights of a route are not valid',
+    cause: 'A weight is negative, or all weights of several destinations are 0.',
+    remedy: 'Give each destination a weight of 0 or more, and at least one of them more than 0.',
+  },
+  AMB1604: {
+    title: 'a route has no usable destination',
+    cause: 'The route names no destination, or a host that is no DNS name.',
+    remedy: 'Set route[].destination.host, or a redirect, or a directResponse.',
+  },
+  AMB1605: {
+    title: 'a duration is not valid',
+    cause: 'Durations are written like 1h30m, 2s or 500ms and are whole milliseconds.',
+    remedy: 'Write the duration in h, m, s and ms, at least 1ms.',
+  },
+  AMB1606: {
+    title: 'a number is out of range',
+    cause: 'A percentage, port, status or count lies outside of what its field allows.',
+    remedy: 'Use a value in the range that the message gives.',
+  },
+  AMB1607: {
+    title: 'a route refers to a service or subset that does not exist',
+    cause: 'No service has the host, or no DestinationRule of the host has the subset.',
+    remedy:
+      'Create the service or the DestinationRule, or correct the name. A name without a dot is looked up in the namespace of the object that uses it; requests sent there are answered 503 until then.',
+  },
+  AMB1608: {
+    title: 'no controller takes care of a Gateway',
+    cause: 'spec.gatewayClassName names no GatewayClass, or one that this mesh does not implement.',
+    remedy: 'Set spec.gatewayClassName to istio-waypoint, or install the controller of the class.',
+  },
+  AMB1609: {
+    title: 'a policy has an unreadable principal, address, port or condition',
+    cause: 'A value is not of the form that its field compares with.',
+    remedy:
+      'Principals are TRUST_DOMAIN/ns/NAMESPACE/sa/ACCOUNT without spiffe://, addresses an IP or CIDR, ports 1 to 65535.',
+  },
+  AMB1610: {
+    title: 'a field is not supported yet',
+    cause: 'The object uses a feature of its resource that this version does not implement.',
+    remedy: 'Remove the field, or do without its effect; the rest of the object is in force.',
+  },
+  AMB1611: {
+    title: 'a kind of object is not supported yet',
+    cause: 'This version reads objects of this kind but does not act on them.',
+    remedy: 'Do without it for now; VirtualService and AuthorizationPolicy are in force.',
+  },
+  AMB1612: {
+    title: 'a policy has HTTP attributes where only connections are seen',
+    cause:
+      'The policy selects workloads, so node proxies enforce it, and they see no HTTP. In ALLOW policies such rules are left out, in DENY policies the attributes.',
+    remedy: 'Bind the policy to a waypoint with targetRefs, or remove the HTTP attributes.',
+  },
+  AMB1613: {
+    title: 'a policy is NOT in force',
+    cause: 'The policy is not valid and no valid version of it has been seen.',
+    remedy: 'Correct the field that the message names, and check that the condition is True.',
+  },
+  AMB1614: {
+    title: 'a route is shadowed',
+    cause:
+      'Another object or an earlier route takes all requests first: of several VirtualServices for one host the oldest counts.',
+    remedy: 'Put all routes of a host into one VirtualService, the most specific first.',
+  },
+  AMB1615: {
+    title: 'a waypoint is asked for and not used',
+    cause:
+      'The waypoint is missing, not ready, of the wrong kind, or does not admit the namespace.',
+    remedy:
+      'Make the Gateway (class istio-waypoint) that the label istio.io/use-waypoint names, and read its conditions.',
+  },
+  AMB1616: {
+    title: 'the target of a policy is not served by a waypoint',
+    cause: 'targetRefs name an object that does not exist or has no waypoint.',
+    remedy: 'Correct targetRefs, or label the service or namespace with istio.io/use-waypoint.',
+  },
+  AMB1617: {
+    title: 'the listeners of a waypoint are not valid',
+    cause: 'A waypoint has exactly one tunnel: a listener of port 15008 and protocol HBONE.',
+    remedy: 'Set spec.listeners to one entry: name mesh, port 15008, protocol HBONE.',
+  },
+  AMB1621: {
+    title: 'watching the Kubernetes API failed',
+    cause: 'The API server is unreachable, or refuses the list or watch.',
+    remedy: 'Check the API server and the permissions of the ServiceAccount; the watch is retried.',
+  },
+  AMB1622: {
+    title: 'a request to the Kubernetes API failed',
+    cause: 'The API server is unreachable or refused the request.',
+    remedy: 'The message has the status and the reason that the API server gave.',
+  },
+  AMB1623: {
+    title: 'a kind is not served by the Kubernetes API',
+    cause: 'Its CustomResourceDefinition is not installed.',
+    remedy: 'Apply deploy/crds; until then there are no objects of this kind.',
+  },
+  AMB1631: {
+    title: 'a caller could not prove who it is',
+    cause: 'No token, or one that the API server does not accept for the audience istio-ca.',
+    remedy: 'Check the projected token of the caller (audience istio-ca) and its expiry.',
+  },
+  AMB1632: {
+    title: 'a caller pretends to be another',
+    cause: 'The namespace that a proxy claims differs from the one its token proves.',
+    remedy: 'Check POD_NAMESPACE of the proxy and which token is mounted in it.',
+  },
+  AMB1633: {
+    title: 'an identity was refused to a node proxy',
+    cause:
+      'The caller is not a trusted node account, or no pod with this identity runs on its node.',
+    remedy:
+      'Check CA_TRUSTED_NODE_ACCOUNTS, and that the pod that needs the identity is on the node of the caller.',
+  },
+  AMB1634: {
+    title: 'a certificate signing request is not valid',
+    cause: 'It cannot be parsed, its signature is wrong, or its key is too weak.',
+    remedy:
+      'Send a PKCS#10 request in PEM, signed with its own ECDSA P-256 or RSA key of 2048 bits.',
+  },
+  AMB1635: {
+    title: 'a certificate was asked for too long',
+    cause: 'The validity asked for exceeds MAX_WORKLOAD_CERT_TTL.',
+    remedy: 'Ask for less, or raise MAX_WORKLOAD_CERT_TTL of the controller.',
+  },
+  AMB1636: {
+    title: 'the certificate authority cannot be loaded',
+    cause: 'A Secret with the key and certificate of the authority is incomplete or inconsistent.',
+    remedy:
+      'Correct the Secret that the message names, or delete it to have a new root made (which breaks trust until every proxy has reconnected).',
+  },
+  AMB1641: {
+    title: 'a proxy refused a part of its configuration',
+    cause: 'The proxy could not read a resource; it keeps the version it had.',
+    remedy:
+      'The message names resource and reason; versions of proxy and controller may not match.',
+  },
+  AMB1642: {
+    title: 'a proxy speaks a protocol that the controller does not',
+    cause: 'An unknown resource type, an unreadable node, or a broken order of requests.',
+    remedy: 'Check that the proxy is a ztunnel or an Ambit waypoint of a matching version.',
+  },
+  AMB1651: {
+    title: 'the controller cannot listen',
+    cause: 'Its port is taken, or the address is not its own.',
+    remedy: 'Stop what has the port, or give the controller another address.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

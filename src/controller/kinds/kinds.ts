@@ -1,0 +1,94 @@
+// The kinds that the controller watches, and where the API serves them.
+
+import type { Deployment, EndpointSlice, Namespace, Node, Pod, ServiceObject } from './core.ts';
+import type { Gateway, GatewayClass } from './gateway.ts';
+import type { DestinationRule, VirtualService } from './networking.ts';
+import type { KubernetesObject } from './object.ts';
+import type { AuthorizationPolicyObject, PeerAuthentication } from './security.ts';
+
+/** The objects of each watched kind. */
+export interface KindTypes {
+  readonly Namespace: Namespace;
+  readonly Node: Node;
+  readonly Pod: Pod;
+  readonly Service: ServiceObject;
+  readonly EndpointSlice: EndpointSlice;
+  readonly Deployment: Deployment;
+  readonly GatewayClass: GatewayClass;
+  readonly Gateway: Gateway;
+  readonly HTTPRoute: KubernetesObject;
+  readonly VirtualService: VirtualService;
+  readonly DestinationRule: DestinationRule;
+  readonly ServiceEntry: KubernetesObject;
+  readonly WorkloadEntry: KubernetesObject;
+  readonly AuthorizationPolicy: AuthorizationPolicyObject;
+  readonly PeerAuthentication: PeerAuthentication;
+  readonly RequestAuthentication: KubernetesObject;
+}
+
+export type KindName = keyof KindTypes;
+
+/** Where a kind is served. */
+export interface KindPlace {
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  /** Limits what is watched. */
+  readonly labelSelector?: string;
+}
+
+/** The label on everything that the controller makes for a waypoint. */
+export const managedLabel = 'gateway.istio.io/managed';
+/** Its value for waypoints. */
+export const waypointManager = 'istio.io-mesh-controller';
+
+/** Every watched kind. */
+export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
+  Namespace: { group: '', version: 'v1', plural: 'namespaces' },
+  Node: { group: '', version: 'v1', plural: 'nodes' },
+  Pod: { group: '', version: 'v1', plural: 'pods' },
+  Service: { group: '', version: 'v1', plural: 'services' },
+  EndpointSlice: { group: 'discovery.k8s.io', version: 'v1', plural: 'endpointslices' },
+  Deployment: {
+    group: 'apps',
+    version: 'v1',
+    plural: 'deployments',
+    labelSelector: `${managedLabel}=${waypointManager}`,
+  },
+  GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
+  Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },
+  HTTPRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes' },
+  VirtualService: { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices' },
+  DestinationRule: { group: 'networking.istio.io', version: 'v1', plural: 'destinationrules' },
+  ServiceEntry: { group: 'networking.istio.io', version: 'v1', plural: 'serviceentries' },
+  WorkloadEntry: { group: 'networking.istio.io', version: 'v1', plural: 'workloadentries' },
+  AuthorizationPolicy: {
+    group: 'security.istio.io',
+    version: 'v1',
+    plural: 'authorizationpolicies',
+  },
+  PeerAuthentication: { group: 'security.istio.io', version: 'v1', plural: 'peerauthentications' },
+  RequestAuthentication: {
+    group: 'security.istio.io',
+    version: 'v1',
+    plural: 'requestauthentications',
+  },
+};
+
+/** All names of watched kinds. */
+export const kindNames = Object.keys(kindPlaces) as readonly KindName[];
+
+/** Whether a text names a watched kind. */
+export function isKindName(text: string): text is KindName {
+  return Object.hasOwn(kindPlaces, text);
+}
+
+/** The API path of a kind's collection, of one namespace when given. */
+export function collectionPath(kind: KindName, namespace?: string): string {
+  const { group, version, plural } = kindPlaces[kind];
+  const root = group === '' ? `/api/${version}` : `/apis/${group}/${version}`;
+  return namespace === undefined
+    ? `${root}/${plural}`
+    : `${root}/namespaces/${namespace}/${plural}`;
+}

@@ -1,0 +1,146 @@
+// networking.istio.io: VirtualService and DestinationRule (features sections 1.1 and 1.2), as far as
+// they are translated. Fields that are not listed are reported by translate/unsupported.ts.
+
+import type { KubernetesObject } from './object.ts';
+
+/** Exactly one is set; none means "present". */
+export interface StringMatchSpec {
+  readonly exact?: string;
+  readonly prefix?: string;
+  readonly regex?: string;
+}
+
+export interface HttpMatchSpec {
+  readonly name?: string;
+  readonly uri?: StringMatchSpec;
+  readonly ignoreUriCase?: boolean;
+  readonly scheme?: StringMatchSpec;
+  readonly method?: StringMatchSpec;
+  readonly authority?: StringMatchSpec;
+  readonly headers?: Readonly<Record<string, StringMatchSpec>>;
+  readonly withoutHeaders?: Readonly<Record<string, StringMatchSpec>>;
+  readonly queryParams?: Readonly<Record<string, StringMatchSpec>>;
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+  readonly gateways?: readonly string[];
+}
+
+export interface HeaderOperationsSpec {
+  readonly set?: Readonly<Record<string, string>>;
+  readonly add?: Readonly<Record<string, string>>;
+  readonly remove?: readonly string[];
+}
+
+export interface HeadersSpec {
+  readonly request?: HeaderOperationsSpec;
+  readonly response?: HeaderOperationsSpec;
+}
+
+export interface DestinationSpec {
+  readonly host?: string;
+  readonly subset?: string;
+  readonly port?: { readonly number?: number };
+}
+
+export interface HttpRouteDestinationSpec {
+  readonly destination?: DestinationSpec;
+  readonly weight?: number;
+  readonly headers?: HeadersSpec;
+}
+
+export interface PercentSpec {
+  readonly value?: number;
+}
+
+export interface FaultSpec {
+  readonly delay?: {
+    readonly percentage?: PercentSpec;
+    readonly percent?: number;
+    readonly fixedDelay?: string;
+    readonly exponentialDelay?: string;
+  };
+  readonly abort?: {
+    readonly percentage?: PercentSpec;
+    readonly httpStatus?: number;
+    readonly grpcStatus?: string;
+    readonly http2Error?: string;
+  };
+}
+
+export interface RetriesSpec {
+  readonly attempts?: number;
+  readonly perTryTimeout?: string;
+  readonly retryOn?: string;
+  readonly retryRemoteLocalities?: boolean;
+  readonly retryIgnorePreviousHosts?: boolean;
+  readonly backoff?: string;
+}
+
+export interface RedirectSpec {
+  readonly uri?: string;
+  readonly prefixRewrite?: string;
+  readonly authority?: string;
+  readonly scheme?: string;
+  readonly port?: number;
+  readonly derivePort?: string;
+  readonly redirectCode?: number;
+}
+
+export interface RewriteSpec {
+  readonly uri?: string;
+  readonly authority?: string;
+  readonly uriRegexRewrite?: { readonly match?: string; readonly rewrite?: string };
+}
+
+export interface HttpRouteSpec {
+  readonly name?: string;
+  readonly match?: readonly HttpMatchSpec[];
+  readonly route?: readonly HttpRouteDestinationSpec[];
+  readonly redirect?: RedirectSpec;
+  readonly directResponse?: {
+    readonly status?: number;
+    readonly body?: { readonly string?: string; readonly bytes?: string };
+  };
+  readonly delegate?: { readonly name?: string; readonly namespace?: string };
+  readonly rewrite?: RewriteSpec;
+  readonly fault?: FaultSpec;
+  readonly timeout?: string;
+  readonly retries?: RetriesSpec;
+  readonly headers?: HeadersSpec;
+  readonly mirror?: DestinationSpec;
+  readonly mirrors?: readonly unknown[];
+  readonly corsPolicy?: unknown;
+}
+
+export interface VirtualServiceSpec {
+  readonly hosts?: readonly string[];
+  readonly gateways?: readonly string[];
+  readonly exportTo?: readonly string[];
+  readonly http?: readonly HttpRouteSpec[];
+  readonly tls?: readonly unknown[];
+  readonly tcp?: readonly unknown[];
+}
+
+export type VirtualService = KubernetesObject<VirtualServiceSpec>;
+
+export interface TrafficPolicySpec {
+  readonly loadBalancer?: { readonly simple?: string; readonly [field: string]: unknown };
+  readonly [field: string]: unknown;
+}
+
+export interface SubsetSpec {
+  readonly name: string;
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly trafficPolicy?: TrafficPolicySpec;
+}
+
+export interface DestinationRuleSpec {
+  readonly host?: string;
+  readonly exportTo?: readonly string[];
+  readonly workloadSelector?: { readonly matchLabels?: Readonly<Record<string, string>> };
+  readonly trafficPolicy?: TrafficPolicySpec;
+  readonly subsets?: readonly SubsetSpec[];
+}
+
+export type DestinationRule = KubernetesObject<DestinationRuleSpec>;

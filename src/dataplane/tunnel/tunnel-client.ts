@@ -1,0 +1,124 @@
+// The opening end of tunnels: CONNECT streams over pooled mutual-TLS connections. Connections are
+// shared per source identity, expected identities, scope and peer (protocol section 3.5).
+
+import { formatEndpoint } from '../../mesh/address.ts';
+import type { Identity } from '../../mesh/identity.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { SecureContexts } from '../certificates/tls-options.ts';
+import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
+import type { TunnelResult, TunnelTarget } from './tunnel.ts';
+import { openTunnelConnection, type TunnelConnection } from './tunnel-connection.ts';
+
+/** An unused connection is closed after this long. */
+const unusedReleaseMs = 5 * 60_000;
+
+export interface TunnelPoolOptions {
+  /** The certificate of a local workload. */
+  readonly certificate: (identity: Identity) => Promise<WorkloadCertificate>;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Opens tunnel streams. */
+export class TunnelPool implements AsyncDisposable {
+  readonly #options: TunnelPoolOptions;
+  readonly #contexts = new SecureContexts();
+  readonly #connections = new Map<string, Set<TunnelConnection>>();
+  /** One connect at a time per key; whoever comes meanwhile shares its outcome. */
+  readonly #opening = new Map<string, Promise<TunnelConnection>>();
+  readonly #ended = new AbortController();
+
+  constructor(options: TunnelPoolOptions) {
+    this.#options = options;
+  }
+
+  /** Opens a stream. Throws AmbitError: AMB1501 and AMB1502 when the peer can not be reached, AMB1503
+   * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2. */
+  async open(target: TunnelTarget, options: { signal?: AbortSignal } = {}): Promise<TunnelResult> {
+    const key = keyOf(target);
+    for (let attempt = 0; ; attempt++) {
+      options.signal?.throwIfAborted();
+      const { connection, fresh } = await this.#checkOut(key, target);
+      const outcome = await connection.request(target.authority, target.headers, options.signal);
+      // A shared connection may be told to go away between check-out and request: once more then.
+      if (outcome.kind !== 'not-processed') return outcome;
+      if (fresh || attempt > 1) throw outcome.error;
+    }
+  }
+
+  async #checkOut(
+    key: string,
+    target: TunnelTarget,
+  ): Promise<{ connection: TunnelConnection; fresh: boolean }> {
+    for (;;) {
+      const idle = [...(this.#connections.get(key) ?? [])].find((one) => one.reserve());
+      if (idle !== undefined) return { connection: idle, fresh: false };
+      const known = this.#opening.get(key);
+      const opening = known ?? this.#connect(key, target);
+      const connection = await opening;
+      if (connection.reserve()) return { connection, fresh: known === undefined };
+    }
+  }
+
+  #connect(key: string, target: TunnelTarget): Promise<TunnelConnection> {
+    this.#ended.signal.throwIfAborted();
+    const { certificate, clock, log } = this.#options;
+    const opening = openTunnelConnection(target, {
+      certificate,
+      contexts: this.#contexts,
+      clock,
+      signal: this.#ended.signal,
+    }).then((connection) => {
+      this.#keep(key, connection);
+      log.debug({ peer: formatEndpoint(target.peer) }, 'tunnel connection open');
+      return connection;
+    });
+    this.#opening.set(key, opening);
+    const settled = (): void => {
+      this.#opening.delete(key);
+    };
+    opening.then(settled, settled);
+    return opening;
+  }
+
+  #keep(key: string, connection: TunnelConnection): void {
+    const connections = this.#connections.get(key) ?? new Set();
+    this.#connections.set(key, connections.add(connection));
+    void connection.closed.then(() => {
+      connections.delete(connection);
+      if (connections.size === 0 && this.#connections.get(key) === connections) {
+        this.#connections.delete(key);
+      }
+    });
+    void connection.closeWhenUnused(unusedReleaseMs);
+  }
+
+  /** Lets streams finish and opens no new connections for a scope (a local workload), or at all. */
+  drain(poolScope?: string): void {
+    for (const [key, connections] of this.#connections) {
+      if (poolScope !== undefined && !key.startsWith(`${poolScope}\n`)) continue;
+      for (const connection of connections) connection.drain();
+    }
+  }
+
+  /** How many connections are open. */
+  get size(): number {
+    let size = 0;
+    for (const connections of this.#connections.values()) size += connections.size;
+    return size;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort(new Error('the tunnel pool was closed'));
+    const all = [...this.#connections.values()].flatMap((connections) => [...connections]);
+    for (const connection of all) connection.destroy();
+    await Promise.all(all.map((connection) => connection.closed));
+  }
+}
+
+function keyOf(target: TunnelTarget): string {
+  const { poolScope, sourceIdentity, expectedIdentities, peer } = target;
+  const expected = [...expectedIdentities].toSorted().join(',');
+  return [poolScope, sourceIdentity, formatEndpoint(peer), expected].join('\n');
+}

@@ -1,0 +1,224 @@
+// The accepting end of tunnels: TCP connection in, TLS and HTTP/2 below, CONNECT requests out. It
+// checks who the peer is; whether the request may pass is the owner's to decide.
+
+import type { ServerHttp2Stream } from 'node:http2';
+import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import type { Socket } from 'node:net';
+import { createServer, type TLSSocket } from 'node:tls';
+import { type Endpoint, parseIp } from '../../mesh/address.ts';
+import type { Identity } from '../../mesh/identity.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { acceptedClient, contextOptions, provedIdentities } from '../certificates/tls-options.ts';
+import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
+import {
+  keepAlive,
+  plainHeaders,
+  sessionMemoryMegabytes,
+  tunnelSettings,
+  tunnelStream,
+  widenConnectionWindow,
+} from './h2-session.ts';
+import type { TunnelRequest } from './tunnel.ts';
+
+const handshakeTimeoutMs = 10_000;
+
+export interface TunnelServerOptions {
+  /** The certificate to show now; asked for every connection. */
+  readonly certificate: () => Promise<WorkloadCertificate>;
+  readonly onRequest: (request: TunnelRequest) => void;
+  /** Called when a connection ends before it yields requests: no certificate, TLS or identity. */
+  readonly onRefusedPeer?: (peer: Endpoint, local: Endpoint, error: AmbitError) => void;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Accepts tunnels for one workload. */
+export class TunnelServer implements AsyncDisposable {
+  readonly #options: TunnelServerOptions;
+  readonly #tls;
+  /** The identity shown on the connection being accepted, by TLS socket. */
+  readonly #sockets = new Set<Socket>();
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #shown: WorkloadCertificate | undefined;
+  #draining = false;
+
+  constructor(options: TunnelServerOptions) {
+    this.#options = options;
+    this.#tls = createServer({
+      requestCert: true,
+      rejectUnauthorized: true,
+      ALPNProtocols: ['h2'],
+      handshakeTimeout: handshakeTimeoutMs,
+      minVersion: 'TLSv1.3',
+    });
+    this.#tls.on('secureConnection', (socket) => this.#onSecure(socket));
+    this.#tls.on('tlsClientError', (error, socket) => {
+      this.#refusePeer(socket, new AmbitError('AMB1503', 'the handshake failed', { cause: error }));
+      socket.destroy();
+    });
+  }
+
+  /** Takes over a TCP connection. */
+  accept(socket: Socket): void {
+    if (this.#draining) {
+      socket.destroy();
+      return;
+    }
+    this.#sockets.add(socket);
+    // Below TLS the end of the connection is the end of everything on it.
+    socket.allowHalfOpen = false;
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', (error) => {
+      this.#options.log.debug({ error: error.message }, 'tunnel connection ended with an error');
+    });
+    void this.#secure(socket);
+  }
+
+  async #secure(socket: Socket): Promise<void> {
+    try {
+      const certificate = await this.#options.certificate();
+      if (certificate !== this.#shown) {
+        this.#tls.setSecureContext(contextOptions(certificate));
+        this.#shown = certificate;
+      }
+      if (!socket.destroyed) this.#tls.emit('connection', socket);
+    } catch (error) {
+      const coded =
+        error instanceof AmbitError
+          ? error
+          : new AmbitError('AMB1505', 'no certificate to show', { cause: error });
+      this.#refusePeer(socket, coded);
+      socket.destroy();
+    }
+  }
+
+  #onSecure(socket: TLSSocket): void {
+    socket.on('error', (error) => {
+      this.#options.log.debug({ error: error.message }, 'tunnel connection ended with an error');
+    });
+    const proved = provedIdentities(socket);
+    const own = this.#shown?.identity;
+    const peerIdentity = own === undefined ? undefined : acceptedClient(proved, own);
+    if (peerIdentity === undefined) {
+      const shown = proved.join(', ') || 'none';
+      this.#refusePeer(socket, new AmbitError('AMB1504', `identity ${shown} is of another domain`));
+      socket.destroy();
+      return;
+    }
+    if (socket.alpnProtocol !== 'h2') {
+      this.#refusePeer(socket, new AmbitError('AMB1506', 'the peer does not speak h2'));
+      socket.destroy();
+      return;
+    }
+    this.#serve(socket, peerIdentity);
+  }
+
+  #serve(socket: TLSSocket, peerIdentity: Identity): void {
+    const ends = { peer: remoteEnd(socket), local: localEnd(socket) };
+    let lost = false;
+    socket.once('close', () => {
+      lost = true;
+    });
+    const session = performServerHandshake(socket, {
+      settings: tunnelSettings('server'),
+      maxSessionMemory: sessionMemoryMegabytes,
+    });
+    this.#sessions.add(session);
+    session.once('close', () => this.#sessions.delete(session));
+    session.on('error', (error) => {
+      this.#options.log.debug({ error: causeChain(error) }, 'tunnel session failed');
+    });
+    session.on('stream', (stream: ServerHttp2Stream, headers) => {
+      const method = headers[':method'];
+      // A stream may fail before anyone has taken it.
+      stream.on('error', () => undefined);
+      if (method !== 'CONNECT') {
+        refuse(stream, 400, { 'ambit-decision': 'AMB1414' });
+        return;
+      }
+      const authority = headers[':authority'] ?? '';
+      const request = requestOn(stream, () => lost);
+      this.#options.onRequest({
+        authority,
+        headers: plainHeaders(headers),
+        ...ends,
+        peerIdentity,
+        ...request,
+      });
+    });
+    widenConnectionWindow(session);
+    void keepAlive(session, this.#options.clock);
+    if (this.#draining) session.close();
+  }
+
+  #refusePeer(socket: Socket, error: AmbitError): void {
+    const { log, onRefusedPeer } = this.#options;
+    const peer = remoteEnd(socket);
+    log.warn({ code: codeOf(error), peer, error: causeChain(error) }, 'tunnel connection refused');
+    onRefusedPeer?.(peer, localEnd(socket), error);
+  }
+
+  /** Tells every peer to go elsewhere, and resolves once all streams have ended. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    await Promise.all(
+      [...this.#sessions].map(
+        (session) =>
+          new Promise<void>((resolve) => {
+            session.close(resolve);
+          }),
+      ),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#draining = true;
+    for (const session of this.#sessions) session.destroy();
+    for (const socket of this.#sockets) socket.destroy();
+    await Promise.resolve();
+  }
+}
+
+/** The answering half of a request. */
+function requestOn(
+  stream: ServerHttp2Stream,
+  isLost: () => boolean,
+): Pick<TunnelRequest, 'signal' | 'accept' | 'refuse'> {
+  const gone = new AbortController();
+  stream.once('close', () => gone.abort(new Error('the peer gave up')));
+  return {
+    signal: gone.signal,
+    accept: (headers = {}) => {
+      if (!stream.destroyed && !stream.closed) stream.respond({ ':status': 200, ...headers });
+      return tunnelStream(stream, isLost);
+    },
+    refuse: (status, headers = {}) => refuse(stream, status, headers),
+  };
+}
+
+function refuse(
+  stream: ServerHttp2Stream,
+  status: number,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (stream.destroyed || stream.closed) return;
+  // Nobody reads what the peer sends, so node:http2 closes the stream with NO_ERROR afterwards.
+  stream.respond({ ':status': status, ...headers }, { endStream: true });
+}
+
+function remoteEnd(socket: Socket): Endpoint {
+  return endpointOf(socket.remoteAddress, socket.remotePort);
+}
+
+function localEnd(socket: Socket): Endpoint {
+  return endpointOf(socket.localAddress, socket.localPort);
+}
+
+function endpointOf(address: string | undefined, port: number | undefined): Endpoint {
+  const parsed = parseIp((address ?? '').replace(/%.*$/, ''));
+  const unknown = parseIp('0.0.0.0');
+  if (unknown === undefined) throw new TypeError('0.0.0.0 is an address');
+  return { address: parsed ?? unknown, port: port ?? 0 };
+}

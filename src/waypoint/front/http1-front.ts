@@ -1,0 +1,139 @@
+// HTTP/1.1 from clients, on node:http over any duplex.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { BodySink, Exchange, RequestHead, ResponseHead } from '../request/exchange.ts';
+import { headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
+import { readableBody } from '../request/readable-body.ts';
+import { writeTo } from '../request/write-to.ts';
+import { upgradeExchange } from './http1-upgrade.ts';
+
+/** Largest head of a request, bytes. */
+const maxHeadBytes = 64 * 1024;
+
+interface InformingResponse {
+  writeInformation?: (status: number, headers: Record<string, string | string[]>) => void;
+}
+
+/** Serves the requests of connections; `serve` must answer or abort each exchange. */
+export class Http1Front implements Disposable {
+  readonly #server: Server;
+  readonly #serve = new WeakMap<object, (exchange: Exchange) => void>();
+
+  constructor() {
+    this.#server = createServer({
+      maxHeaderSize: maxHeadBytes,
+      // Idle connections end with their tunnel stream; slow ones are the endpoint's concern.
+      requestTimeout: 0,
+      headersTimeout: 0,
+      keepAliveTimeout: 0,
+      insecureHTTPParser: false,
+      shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
+    });
+    this.#server.timeout = 0;
+    const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
+      this.#serve.get(request.socket)?.(exchangeOf(request, response, false));
+    };
+    this.#server.on('request', onRequest);
+    this.#server.on('checkContinue', (request, response) => {
+      this.#serve.get(request.socket)?.(exchangeOf(request, response, true));
+    });
+    this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      this.#serve.get(socket)?.(upgradeExchange(headOf(request), socket, head));
+    });
+    this.#server.on('clientError', (_error, socket) => {
+      if (socket.writable) {
+        socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+      } else {
+        socket.destroy();
+      }
+    });
+  }
+
+  /** Takes over a connection. */
+  attach(duplex: Duplex, serve: (exchange: Exchange) => void): void {
+    this.#serve.set(duplex, serve);
+    duplex.on('error', () => duplex.destroy());
+    this.#server.emit('connection', duplex);
+  }
+
+  /** Stops what the server does by the clock; connections belong to their owners. */
+  [Symbol.dispose](): void {
+    this.#server.close();
+  }
+}
+
+function headOf(request: IncomingMessage): RequestHead {
+  const raw = pairsOf(request.rawHeaders);
+  const upgrade = request.headers.upgrade?.toLowerCase();
+  const target = request.url ?? '';
+  const absolute = /^https?:\/\/([^/?#]+)/i.exec(target);
+  return {
+    method: request.method ?? '',
+    target: absolute === null ? target : target.slice(absolute[0].length) || '/',
+    authority: absolute?.[1] ?? request.headers.host ?? '',
+    scheme: 'http',
+    headers: withoutHopHeaders(raw).filter(([name]) => {
+      const lower = name.toLowerCase();
+      return lower !== 'host' && lower !== 'expect';
+    }),
+    version: request.httpVersion === '1.0' ? '1.0' : '1.1',
+    ...(upgrade === 'websocket' ? { upgrade } : {}),
+  };
+}
+
+function exchangeOf(
+  request: IncomingMessage,
+  response: ServerResponse,
+  expectsContinue: boolean,
+): Exchange {
+  const { headers } = request;
+  const announced = headers['content-length'];
+  const hasBody = announced !== undefined || headers['transfer-encoding'] !== undefined;
+  const length = hasBody ? (announced === undefined ? undefined : Number(announced)) : 0;
+  const gone = new AbortController();
+  response.on('close', () => {
+    if (!response.writableFinished) gone.abort(new Error('the client closed its connection'));
+  });
+  response.on('error', (error) => gone.abort(error));
+  return {
+    head: headOf(request),
+    body: readableBody(request, {
+      length,
+      trailers: () => pairsOf(request.rawTrailers),
+      endProblem: () => (request.complete ? undefined : new Error('the request broke off')),
+      ...(expectsContinue ? { onFirstRead: () => response.writeContinue() } : {}),
+    }),
+    signal: gone.signal,
+    inform: (head) => {
+      // Node before 26 can send only some of these; a proxy may leave them out (RFC 9110 section 15.2).
+      if (request.httpVersion === '1.0' || response.headersSent) return;
+      const { writeInformation } = response as InformingResponse;
+      writeInformation?.call(response, head.status, headerRecord(head.headers));
+    },
+    respond: (head, options) => respond(response, head, options?.bodyless === true),
+    upgrade: () => {
+      throw new TypeError('the client asked for no upgrade');
+    },
+    abort: (reason) => {
+      response.destroy(reason);
+    },
+  };
+}
+
+function respond(response: ServerResponse, head: ResponseHead, bodyless: boolean): BodySink {
+  response.sendDate = false;
+  response.strictContentLength = false;
+  response.writeHead(head.status, head.headers.flat());
+  if (bodyless) response.end();
+  else response.flushHeaders();
+  return {
+    write: (bytes) => writeTo(response, bytes),
+    end: async (trailers = []) => {
+      if (response.writableEnded) return;
+      if (trailers.length > 0)
+        response.addTrailers(trailers.map(([name, value]): [string, string] => [name, value]));
+      response.end();
+    },
+  };
+}

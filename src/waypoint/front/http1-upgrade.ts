@@ -1,0 +1,49 @@
+// An HTTP/1.1 request for another protocol: either the connection changes to it, or it carries one
+// plain response and ends.
+
+import { STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { DuplexStream } from '../../dataplane/duplex-stream.ts';
+import { type Exchange, noBody, type RequestHead, type ResponseHead } from '../request/exchange.ts';
+
+/** The exchange of a connection that its codec has let go of; `early` are bytes read beyond the head. */
+export function upgradeExchange(head: RequestHead, duplex: Duplex, early: Buffer): Exchange {
+  const gone = new AbortController();
+  let isUpgraded = false;
+  duplex.on('error', (error) => gone.abort(error));
+  duplex.on('close', () => {
+    if (!isUpgraded && !duplex.writableFinished) gone.abort(new Error('the client closed'));
+  });
+  if (early.length > 0) duplex.unshift(early);
+  const stream = new DuplexStream(duplex, { reset: (reason) => duplex.destroy(reason) });
+  return {
+    head,
+    body: noBody,
+    signal: gone.signal,
+    // An upgrade has nothing to announce before its answer.
+    inform: () => undefined,
+    respond: (answer, options) => {
+      duplex.write(headText(answer, ['connection: close']));
+      if (options?.bodyless === true) duplex.end();
+      return { write: (bytes) => stream.write(bytes), end: () => stream.end() };
+    },
+    upgrade: (answer) => {
+      isUpgraded = true;
+      duplex.write(headText(answer, ['connection: upgrade', `upgrade: ${head.upgrade ?? ''}`]));
+      return stream;
+    },
+    abort: (reason) => stream.destroy(reason),
+  };
+}
+
+function headText({ status, headers }: ResponseHead, own: readonly string[]): string {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}`,
+    ...own,
+    // The end of the connection ends the body.
+    ...headers
+      .filter(([name]) => name.toLowerCase() !== 'transfer-encoding')
+      .map(([name, value]) => `${name}: ${value}`),
+  ];
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
