@@ -54,9 +54,9 @@ export function launchSupervisor(options: LaunchOptions): Launched {
     inherited.push(log);
     const settings: SupervisorSettings = { ...options.settings, apiPort: api.port };
     const main = path.join(settings.repository, 'src/standalone/main.ts');
-    const node = [process.execPath, '--disable-warning=ExperimentalWarning', main];
-    const [program = '', ...args] = [...enter, ...node, JSON.stringify(settings)];
-    const child = spawn(program, args, {
+    const node = [process.execPath, '--disable-warning=ExperimentalWarning', main] as const;
+    const words = [...enter, ...node, JSON.stringify(settings)];
+    const child = spawn(words[0] ?? node[0], words.slice(1), {
       detached: true,
       stdio: ['ignore', log, log, 'pipe', ...inherited.slice(0, -1)],
     });

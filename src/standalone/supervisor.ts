@@ -11,6 +11,7 @@ import { AmbitError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
 import type { ObjectStore } from './api/store.ts';
+import { CommandServices } from './command-services.ts';
 import { builtInImages, type ImageEntry, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
@@ -97,6 +98,8 @@ export class Supervisor implements AsyncDisposable {
       const mesh = this.#meshContext(api, () => images);
       this.#stack.use(new Scheduler(store, clock, this.#options.log));
       for (const node of network.nodes) kubelets.push(this.#kubelet(mesh, node));
+      const { log } = this.#options;
+      this.#stack.use(new CommandServices({ store, kubelets, clock, log }));
       await this.#publish(network, store);
     });
     let complete = true;

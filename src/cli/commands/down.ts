@@ -41,7 +41,10 @@ export const down: Command = {
     );
     context.stdout(`ambit: left behind: ${counts.join(', ')}\n`);
     if (countResidue(residue) === 0) return 0;
-    for (const [what, list] of Object.entries(residue) as [string, readonly unknown[]][]) {
+    for (const [what, list] of Object.entries(residue) as [
+      string,
+      readonly (string | number)[],
+    ][]) {
       for (const one of list)
         context.stderr(`AMB1105 left of mesh ${values.name}: ${what} ${one}\n`);
     }

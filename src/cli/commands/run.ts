@@ -31,7 +31,7 @@ export const run: Command = {
     const words = end === -1 ? [] : args.slice(end + 1);
     if (words.length === 0) throw new AmbitError('AMB1801', 'no COMMAND is given after --');
     const { values } = parseArgs({
-      args: [...args.slice(0, end)],
+      args: args.slice(0, end),
       options: {
         name: { type: 'string' },
         port: { type: 'string' },

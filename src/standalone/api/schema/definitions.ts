@@ -27,8 +27,7 @@ import { workloadsTypes } from './tables/workloads.ts';
 type Fields = Record<string, Schema>;
 
 const header = /^(kind )?(\w+)(?: as (\w+))?( atomic)?(?:: (.*))?$/;
-const fieldLine =
-  /^ {2}([\w$]+)(!?) (\d+) ([^(=:]+?)(?: \(([^)]+)\))?(?: = ([^:]+?))?(?:: (.*))?$/;
+const fieldLine = /^ {2}([\w$]+)(!?) (\d+) ([^(=:]+?)(?: \(([^)]+)\))?(?: = ([^:]+?))?(?:: (.*))?$/;
 const inlineLine = /^ {2}\.\.\.(\w+) (\d+)$/;
 
 const scalars: Readonly<Record<string, Schema>> = {
