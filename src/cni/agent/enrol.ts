@@ -120,15 +120,13 @@ export class Enrolment {
   /** Compares the rules in a member's pod with what was installed, and puts back what somebody
    * changed. @throws AmbitError AMB1304 */
   async verify(member: Member): Promise<void> {
-    const { log, members } = this.#options;
     const { pod, netns, settings, joined } = member;
     if (netns === undefined || !joined) return;
     const problems = await verifyRedirection(netns, settings);
-    // The pod may have left or changed while nft was reading.
-    if (problems.length === 0 || members.get(pod.uid) !== member) return;
+    if (problems.length === 0) return;
     const object = `Pod ${pod.namespace}/${pod.name}`;
     const error = new AmbitError('AMB1314', problems.join('; '), { object });
-    log.warn({ code: error.code, error }, 'putting rules back');
+    this.#options.log.warn({ code: error.code, error }, 'putting rules back');
     await applyRedirection(netns, settings);
   }
 

@@ -161,20 +161,26 @@ export class Membership implements AsyncDisposable {
   }
 
   async #verifyForever(): Promise<void> {
-    const { clock, enrolment, log, members } = this.#options;
+    const { clock, log, members } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       // The first round compares what an agent before this one left.
-      for (const member of members.list()) {
+      for (const { pod } of members.list()) {
         if (signal.aborted) return;
         try {
-          await enrolment.verify(member);
+          await this.#queue.exclusive(pod.uid, async () => await this.#verify(pod.uid));
         } catch (error) {
-          log.warn({ code: codeOf(error), error, pod: member.pod.name }, 'rules not verified');
+          log.warn({ code: codeOf(error), error, pod: pod.name }, 'rules not verified');
         }
       }
       await clock.wait(verifyIntervalMs, signal).catch(() => undefined);
     }
+  }
+
+  async #verify(uid: string): Promise<void> {
+    const { enrolment, members } = this.#options;
+    const member = members.get(uid);
+    if (member !== undefined) await enrolment.verify(member);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
