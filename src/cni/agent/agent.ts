@@ -9,7 +9,7 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { codeOf } from '../../runtime/errors.ts';
+import { causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { kubeletUid, ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -121,7 +121,10 @@ function adopt(
     netns = findPodNamespace(pod.addresses, where);
   } catch (error) {
     const name = `${pod.namespace}/${pod.name}`;
-    log.warn({ code: codeOf(error), error, pod: name }, 'enrolled pod not found yet');
+    log.warn(
+      { code: codeOf(error), error: causeChain(error), pod: name },
+      'enrolled pod not found yet',
+    );
   }
   members.set({ pod, netns, settings, joined: true });
 }
@@ -146,7 +149,10 @@ async function exemptProbes(
       await probes.install(addresses);
       return probes;
     } catch (error) {
-      log.error({ code: codeOf(error), error }, 'trying the rule for probes again');
+      log.error(
+        { code: codeOf(error), error: causeChain(error) },
+        'trying the rule for probes again',
+      );
       await backoff.wait(signal);
     }
   }

@@ -6,7 +6,7 @@
 
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
@@ -126,7 +126,7 @@ export class Enrolment {
     if (problems.length === 0) return;
     const object = `Pod ${pod.namespace}/${pod.name}`;
     const error = new AmbitError('AMB1314', problems.join('; '), { object });
-    this.#options.log.warn({ code: error.code, error }, 'putting rules back');
+    this.#options.log.warn({ code: error.code, error: causeChain(error) }, 'putting rules back');
     await applyRedirection(netns, settings);
   }
 
@@ -135,7 +135,7 @@ export class Enrolment {
     try {
       await work;
     } catch (error) {
-      this.#options.log.warn({ error }, 'a step of joining could not be undone');
+      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining could not be undone');
     }
   }
 }

@@ -3,7 +3,7 @@
 
 import { parseIp } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError, codeOf } from '../../runtime/errors.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PluginAnswer, PluginEvent } from '../../wire/cni.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -140,7 +140,7 @@ export class Membership implements AsyncDisposable {
     if (problems.length > 0) {
       const object = `Pod ${pod.namespace}/${pod.name}`;
       const error = new AmbitError('AMB1308', problems.join('; '), { object });
-      log.warn({ code: error.code, error }, 'annotation ignored');
+      log.warn({ code: error.code, error: causeChain(error) }, 'annotation ignored');
       const reason = 'MeshAnnotationInvalid';
       void status.record(pod, { type: 'Warning', reason, message: error.message });
     }
@@ -150,13 +150,16 @@ export class Membership implements AsyncDisposable {
   #onFailure(pod: PodFacts | undefined, error: unknown): void {
     this.#options.metrics.failed(codeOf(error));
     const name = pod === undefined ? 'a deleted pod' : `${pod.namespace}/${pod.name}`;
-    this.#options.log.warn({ code: codeOf(error), error, pod: name }, 'trying a pod again');
+    this.#options.log.warn(
+      { code: codeOf(error), error: causeChain(error), pod: name },
+      'trying a pod again',
+    );
     if (pod !== undefined) void this.#reportFailure(pod, error);
   }
 
   async #reportFailure(pod: PodFacts, error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error);
     const reason = 'MeshEnrolmentFailed';
+    const message = causeChain(error);
     await this.#options.status.record(pod, { type: 'Warning', reason, message });
   }
 
@@ -170,7 +173,10 @@ export class Membership implements AsyncDisposable {
         try {
           await this.#queue.exclusive(pod.uid, async () => await this.#verify(pod.uid));
         } catch (error) {
-          log.warn({ code: codeOf(error), error, pod: pod.name }, 'rules not verified');
+          log.warn(
+            { code: codeOf(error), error: causeChain(error), pod: pod.name },
+            'rules not verified',
+          );
         }
       }
       await clock.wait(verifyIntervalMs, signal).catch(() => undefined);

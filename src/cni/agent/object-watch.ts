@@ -4,7 +4,7 @@
 import { type KubeConfig, type KubernetesObject, Watch } from '@kubernetes/client-node';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 
 /** A watch that lived this long was a good one; shorter ones are waited out. */
@@ -85,7 +85,7 @@ export class ObjectWatch<T extends KubernetesObject> implements AsyncDisposable 
         if (signal.aborted) return;
         this.#version = '';
         const error = new AmbitError('AMB1311', `watching ${kind.name} failed`, { cause });
-        log.warn({ code: error.code, error }, 'watch failed; listing again');
+        log.warn({ code: error.code, error: causeChain(error) }, 'watch failed; listing again');
         await backoff.wait(signal).catch(() => undefined);
       }
     }

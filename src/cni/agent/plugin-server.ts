@@ -76,7 +76,7 @@ export class PluginServer implements AsyncDisposable {
       log.info({ pod: `${event.podNamespace}/${event.podName}`, ...answer }, 'pod starts');
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     } catch (error) {
-      log.warn({ code: codeOf(error), error }, 'pod kept from starting');
+      log.warn({ code: codeOf(error), error: causeChain(error) }, 'pod kept from starting');
       response.writeHead(500).end(causeChain(error));
     }
   }

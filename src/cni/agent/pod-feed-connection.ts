@@ -13,7 +13,7 @@
 // Closed: what was not answered fails with AMB1306.
 
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { decodeZdsAck, decodeZdsHello, encodeZdsRequest, type ZdsRequest } from '../../wire/zds.ts';
 
@@ -113,8 +113,9 @@ export class FeedConnection {
       await this.#serve();
     } catch (error) {
       const { log } = this.#options;
-      if (error instanceof AmbitError) log.warn({ code: error.code, error }, 'ztunnel dropped');
-      else log.info({ error }, 'connection of ztunnel broke');
+      if (error instanceof AmbitError)
+        log.warn({ code: error.code, error: causeChain(error) }, 'ztunnel dropped');
+      else log.info({ error: causeChain(error) }, 'connection of ztunnel broke');
     } finally {
       this.#end('connection over');
     }
@@ -135,7 +136,10 @@ export class FeedConnection {
     const before = items.map((item): Queued => {
       const settle = (error?: AmbitError): void => {
         if (error === undefined) return;
-        log.warn({ code: error.code, error, request: item.request }, 'snapshot entry refused');
+        log.warn(
+          { code: error.code, error: causeChain(error), request: item.request },
+          'snapshot entry refused',
+        );
       };
       return { ...item, settle, cancelled: false };
     });

@@ -9,7 +9,7 @@ import {
   setHeaderOptions,
 } from '@kubernetes/client-node';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PodFacts } from './pod-facts.ts';
 
@@ -96,7 +96,7 @@ export class ApiPodStatus implements PodStatus {
         },
       });
     } catch (error) {
-      log.debug({ error, pod: `${namespace}/${name}` }, 'event not recorded');
+      log.debug({ error: causeChain(error), pod: `${namespace}/${name}` }, 'event not recorded');
     }
   }
 
