@@ -4,11 +4,13 @@
 // connection is refused in between; then the probes' exemption, then the rules, and the annotation
 // last, because it makes peers open tunnels. Leaving begins with the annotation for the same reason.
 
+import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
+import { connectionsBeyond } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { Member, Members } from './members.ts';
@@ -68,6 +70,7 @@ export class Enrolment {
     const { feed, members, probes } = this.#options;
     const { uid } = pod;
     await using undo = new AsyncDisposableStack();
+    const wasJoined = members.get(uid)?.joined === true;
     members.set({ pod, netns, settings, joined: false });
     undo.defer(() => members.remove(uid));
     // Before the step, as a ztunnel that did not answer in time may have taken the pod.
@@ -76,9 +79,21 @@ export class Enrolment {
     undo.defer(async () => await this.#quietly(probes.remove(uid)));
     await probes.set(uid, addresses);
     undo.defer(async () => await this.#quietly(removeRedirection(netns)));
+    const old = wasJoined ? [] : await this.#oldConnections(netns);
     await applyRedirection(netns, settings);
     undo.move();
     members.set({ pod, netns, settings, joined: true });
+    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
+  /** A kernel that cannot tell ends them all the same, later. */
+  async #oldConnections(netns: NetworkNamespace): Promise<TcpConnection[]> {
+    try {
+      return await connectionsBeyond(netns);
+    } catch (error) {
+      this.#options.log.warn({ error: causeChain(error) }, 'old connections not listed');
+      return [];
+    }
   }
 
   /** Brings a member up to date with a changed pod: its settings, addresses and annotation.
@@ -130,12 +145,12 @@ export class Enrolment {
     await applyRedirection(netns, settings);
   }
 
-  /** For undoing, which must go on whatever fails. */
+  /** For undoing and tidying, which must go on whatever fails. */
   async #quietly(work: Promise<void>): Promise<void> {
     try {
       await work;
     } catch (error) {
-      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining could not be undone');
+      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining failed');
     }
   }
 }
