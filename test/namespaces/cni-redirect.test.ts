@@ -201,6 +201,33 @@ for (const family of families) {
   });
 }
 
+test('lets probes through beside a service proxy that translates on the same node', async ({
+  stack,
+}) => {
+  const { node } = await redirected(stack);
+  await nft(
+    `table inet ambit-services {
+       chain output { type nat hook output priority -100; tcp dport 80 dnat ip to ${addresses.alpha.ipv4}:8080; }
+       chain postrouting { type nat hook postrouting priority 100; masquerade; }
+     }
+    `,
+    node,
+  );
+  const exemption = new ProbeExemption(node, { ipv6: true, kubeletUid: 0, probeAddresses });
+  await exemption.install(new Map([[parseIp(addresses.alpha.ipv4)!, 'uid-of-alpha']]));
+  for (const [host, port] of [
+    [addresses.alpha.ipv4, 8080],
+    ['192.0.2.1', 80],
+  ] as const) {
+    await ip(['route replace 192.0.2.1 dev cni0'], node);
+    const { arrival } = await dial(stack, { host, port, namespace: node });
+    assert.is(arrival.name, 'application');
+    assert.is(arrival.source, probeAddresses.ipv4);
+  }
+  const direct = await dial(stack, { host: addresses.beta.ipv4, port: 8080, namespace: node });
+  assert.is(direct.arrival.source, addresses.node.ipv4);
+});
+
 test('installs exactly what was wanted, whatever was there before', async ({ stack }) => {
   const { alpha } = await makePodNetwork(stack);
   const variants: Partial<RedirectSettings>[] = [
