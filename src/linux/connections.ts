@@ -13,7 +13,8 @@ export interface TcpConnection {
 /** The most connections that one call of ss is told to end: its filter is one command line. */
 const chunkSize = 64;
 
-/** All TCP connections of a namespace, but those that only wait for late packets. @throws LinuxError */
+/** All TCP connections of a namespace, but those that only wait for late packets. @throws
+ * LinuxError */
 export async function tcpConnections(namespace?: NetworkNamespace): Promise<TcpConnection[]> {
   const args = ['-Htn', 'state', 'connected', 'exclude', 'time-wait'];
   const output = await runCommand({ program: 'ss', args, namespace });
@@ -26,8 +27,8 @@ export async function tcpConnections(namespace?: NetworkNamespace): Promise<TcpC
   });
 }
 
-/** Ends connections at once: their owners see an error, their peers a reset. One that has gone, or been
- * replaced by another between other ends, is not touched. @throws LinuxError */
+/** Ends connections at once: their owners see an error, their peers a reset. One that has gone, or
+ * been replaced by another between other ends, is not touched. @throws LinuxError */
 export async function destroyTcpConnections(
   connections: readonly TcpConnection[],
   namespace?: NetworkNamespace,

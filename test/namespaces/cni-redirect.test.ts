@@ -38,8 +38,8 @@ const settings: RedirectSettings = {
   probeAddresses,
 };
 
-/** Pod alpha is redirected, with an application at 8080 and a stand-in for the proxy; pod beta is not,
- * with an application at 8080 and one at 15008. */
+/** Pod alpha is redirected, with an application at 8080 and a stand-in for the proxy; pod beta is
+ * not, with an application at 8080 and one at 15008. */
 async function redirected(
   stack: AsyncDisposableStack,
   changes: Partial<RedirectSettings> = {},
@@ -207,7 +207,10 @@ test('lets probes through beside a service proxy that translates on the same nod
   const { node } = await redirected(stack);
   await nft(
     `table inet ambit-services {
-       chain output { type nat hook output priority -100; tcp dport 80 dnat ip to ${addresses.alpha.ipv4}:8080; }
+       chain output {
+         type nat hook output priority -100
+         tcp dport 80 dnat ip to ${addresses.alpha.ipv4}:8080
+       }
        chain postrouting { type nat hook postrouting priority 100; masquerade; }
      }
     `,

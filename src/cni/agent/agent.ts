@@ -1,6 +1,6 @@
-// The node agent: sees to it that exactly those pods of its node are in the mesh that should be. This
-// file puts its parts together, in the order of protocol section 2.5: first what is known of pods, then
-// ztunnel, then new pods.
+// The node agent: sees to it that exactly those pods of its node are in the mesh that should be.
+// This file puts its parts together, in the order of protocol section 2.5: first what is known of
+// pods, then ztunnel, then new pods.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -102,8 +102,8 @@ function nodeSettingsOf(settings: AgentSettings): RedirectSettings {
   };
 }
 
-/** Takes over a pod that an agent before this one enrolled. Its rules are compared later; a pod that
- * should not be in the mesh any more leaves it then. */
+/** Takes over a pod that an agent before this one enrolled. Its rules are compared later; a pod
+ * that should not be in the mesh any more leaves it then. */
 function adopt(
   pod: PodFacts,
   context: {

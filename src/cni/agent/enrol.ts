@@ -2,7 +2,8 @@
 //
 // Joining: ztunnel first, so that its listeners stand before anything is redirected to them and no
 // connection is refused in between; then the probes' exemption, then the rules, and the annotation
-// last, because it makes peers open tunnels. Leaving begins with the annotation for the same reason.
+// last, because it makes peers open tunnels. Leaving begins with the annotation for the same
+// reason.
 
 import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
@@ -38,7 +39,8 @@ export interface Joining {
   readonly reason: string;
 }
 
-/** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at once. */
+/** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at
+ * once. */
 export class Enrolment {
   readonly #options: EnrolmentOptions;
 
@@ -46,8 +48,8 @@ export class Enrolment {
     this.#options = options;
   }
 
-  /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure nothing
-   * of it is left, but for the annotation `pending`.
+  /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure
+   * nothing of it is left, but for the annotation `pending`.
    * @throws AmbitError AMB1304, AMB1306, AMB1307 or AMB1309; AMB1313 when only the annotation is
    * missing, which refresh() writes */
   async join(joining: Joining, signal: AbortSignal): Promise<void> {
@@ -111,8 +113,8 @@ export class Enrolment {
   }
 
   /** Takes a pod out of the mesh.
-   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is left;
-   * `deleted`: nothing is
+   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is
+   * left; `deleted`: nothing is
    * @throws AmbitError AMB1304, AMB1309 or AMB1313; what was done stays done */
   async leave(pod: PodFacts, how: 'running' | 'ended' | 'deleted', reason: string): Promise<void> {
     const { feed, members, probes, status } = this.#options;

@@ -1,5 +1,5 @@
-// Keeps each pod of the node where it belongs, inside the mesh or outside. It looks at what is, not at
-// what has changed, so it can be asked at any time and as often as one likes.
+// Keeps each pod of the node where it belongs, inside the mesh or outside. It looks at what is, not
+// at what has changed, so it can be asked at any time and as often as one likes.
 
 import { parseIp } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -122,7 +122,8 @@ export class Membership implements AsyncDisposable {
       await enrolment.refresh(member, pod, settings);
       return;
     }
-    // A pod without addresses is being started: the plugin will announce it. One that is ending is let go.
+    // A pod without addresses is being started: the plugin will announce it. One that is ending is
+    // let go.
     if (pod.addresses.length === 0 || pod.terminating) return;
     const netns = findPodNamespace(pod.addresses, where);
     const joining = { pod, netns, addresses: pod.addresses, settings, reason };

@@ -1,5 +1,6 @@
-// A mirror of the API's objects of one kind: listed, then watched, and listed again after expiry or any
-// failure. The client library's own cache stops for good at any error but expiry, hence this loop.
+// A mirror of the API's objects of one kind: listed, then watched, and listed again after expiry or
+// any failure. The client library's own cache stops for good at any error but expiry, hence this
+// loop.
 
 import { type KubeConfig, type KubernetesObject, Watch } from '@kubernetes/client-node';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -21,8 +22,8 @@ export interface ObjectKind<T> {
   readonly list: () => Promise<{ items: T[]; metadata?: { resourceVersion?: string } }>;
 }
 
-/** Hears of every change, in order. `object` is undefined when it was deleted; `previous` when it is new.
- * An object that was replaced by a new one of its name is first deleted. */
+/** Hears of every change, in order. `object` is undefined when it was deleted; `previous` when it
+ * is new. An object that was replaced by a new one of its name is first deleted. */
 export type ObjectListener<T> = (object: T | undefined, previous: T | undefined) => void;
 
 export interface ObjectWatchOptions<T> {

@@ -38,7 +38,8 @@ export class PluginServer implements AsyncDisposable {
     this.#server.maxConnections = maxConnections;
   }
 
-  /** Listens in the run directory, which is made if it is missing. A stale socket there is replaced. */
+  /** Listens in the run directory, which is made if it is missing. A stale socket there is
+   * replaced. */
   static async listen(options: PluginServerOptions): Promise<PluginServer> {
     const file = path.join(options.runDirectory, eventSocketName);
     mkdirSync(options.runDirectory, { recursive: true });

@@ -1,5 +1,5 @@
-// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a time, each
-// answered before the next.
+// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a
+// time, each answered before the next.
 //
 //   state     event                     next
 //   greeting  hello of version 1        open (snapshot first, then updates as they come)
@@ -68,8 +68,8 @@ export class FeedConnection {
 
   /** Sends a request when its turn comes and waits for the answer. When `signal` fires first, the
    * request is not sent any more if it still waits.
-   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do; AMB1306
-   * if the connection ends before the answer */
+   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do;
+   * AMB1306 if the connection ends before the answer */
   async update(item: FeedItem, signal?: AbortSignal): Promise<void> {
     if (this.#state === 'closed' || this.#updates >= maxQueuedUpdates) {
       this.#drop(item);
@@ -146,8 +146,8 @@ export class FeedConnection {
     this.#queue.unshift(...before);
   }
 
-  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies or
-   * speaks unasked is noticed at once. */
+  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies
+   * or speaks unasked is noticed at once. */
   async #serve(): Promise<void> {
     let incoming = this.#receive();
     while (this.#state !== 'closed') {

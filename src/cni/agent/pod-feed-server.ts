@@ -1,6 +1,6 @@
 // Tells the ztunnels of this node which pods they serve (ZDS, protocol section 2.6). There may be
-// several while one is being replaced: each gets its own snapshot, pods that join go to the newest, pods
-// that leave to all.
+// several while one is being replaced: each gets its own snapshot, pods that join go to the newest,
+// pods that leave to all.
 
 import { closeDescriptor, duplicateDescriptor } from '../../linux/descriptors.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';

@@ -1,6 +1,6 @@
-// Connections of a pod from before it was redirected. The rules end them with their next packet, since
-// that packet is the first which the kernel tracks; ended at once, idle ones leave their owners' pools
-// before anybody sends a request on them.
+// Connections of a pod from before it was redirected. The rules end them with their next packet,
+// since that packet is the first which the kernel tracks; ended at once, idle ones leave their
+// owners' pools before anybody sends a request on them.
 
 import { type TcpConnection, tcpConnections } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
