@@ -66,10 +66,8 @@ export function parseCniRequest(
   const command = cniCommands.find((candidate) => candidate === env['CNI_COMMAND']);
   if (command === undefined) {
     const given = env['CNI_COMMAND'];
-    const problem = given === undefined ? 'is not set' : `=${given} is not a command`;
-    return environmentProblem(
-      `CNI_COMMAND ${problem}; it must be one of ${cniCommands.join(', ')}`,
-    );
+    const problem = given === undefined ? ' is not set' : `=${given} is not a command`;
+    return environmentProblem(`CNI_COMMAND${problem}; it must be one of ${cniCommands.join(', ')}`);
   }
   const needsPod = command === 'ADD' || command === 'CHECK' || command === 'DEL';
   if (needsPod && !env['CNI_CONTAINERID']) return environmentProblem('CNI_CONTAINERID is not set');
