@@ -170,6 +170,6 @@ export function toDuplex(stream: ByteStream): Duplex {
 }
 
 /** The error of a stream whose connection ended without a proper close. */
-export function connectionLost(): Error {
+function connectionLost(): Error {
   return Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' });
 }

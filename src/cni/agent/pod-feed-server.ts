@@ -153,9 +153,7 @@ export class PodFeedServer implements AsyncDisposable {
 }
 
 function snapshotItem({ pod, netns }: FeedEntry): FeedItem {
-  return netns === undefined
-    ? { request: { kind: 'keep', uid: pod.uid } }
-    : addOf(pod, netns);
+  return netns === undefined ? { request: { kind: 'keep', uid: pod.uid } } : addOf(pod, netns);
 }
 
 /** The descriptor is a copy, because the pod may leave and its own be closed while this waits. */

@@ -58,7 +58,9 @@ export function findPodNamespace(
 
 function namespaceFiles(folder: string): string[] {
   try {
-    return readdirSync(folder).map((name) => path.join(folder, name)).filter(isNamespace);
+    return readdirSync(folder)
+      .map((name) => path.join(folder, name))
+      .filter(isNamespace);
   } catch (cause) {
     throw new AmbitError('AMB1305', `${folder} cannot be read`, { cause });
   }

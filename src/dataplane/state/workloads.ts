@@ -1,0 +1,97 @@
+// Workloads by uid, by address, by pod, and as endpoints of services.
+
+import type { IpAddress } from '../../mesh/address.ts';
+import type { ServiceEndpoint } from '../../mesh/mesh-view.ts';
+import type { PortMapping, ServiceKey, Workload } from '../../mesh/workload.ts';
+
+/** The workload tables. */
+export class Workloads {
+  readonly #byUid = new Map<string, Workload>();
+  /** Several may claim an address for a while, such as an old and a new pod. */
+  readonly #byAddress = new Map<string, Set<Workload>>();
+  readonly #byPod = new Map<string, Set<Workload>>();
+  /** Endpoints may come before their service does. */
+  readonly #endpoints = new Map<ServiceKey, Map<string, readonly PortMapping[]>>();
+
+  all(): IterableIterator<Workload> {
+    return this.#byUid.values();
+  }
+
+  byUid(uid: string): Workload | undefined {
+    return this.#byUid.get(uid);
+  }
+
+  byAddress(network: string, address: IpAddress): Workload | undefined {
+    return best(this.#byAddress.get(`${network}/${address}`));
+  }
+
+  ofPod(namespace: string, name: string, serviceAccount: string): Workload | undefined {
+    const candidates = this.#byPod.get(`${namespace}/${name}`) ?? [];
+    return [...candidates].find((workload) => workload.serviceAccount === serviceAccount);
+  }
+
+  endpointsOf(key: ServiceKey): readonly ServiceEndpoint[] {
+    const endpoints: ServiceEndpoint[] = [];
+    for (const [uid, ports] of this.#endpoints.get(key) ?? []) {
+      const workload = this.#byUid.get(uid);
+      if (workload !== undefined) endpoints.push({ workload, ports });
+    }
+    return endpoints;
+  }
+
+  set(workload: Workload): void {
+    this.remove(workload.uid);
+    this.#byUid.set(workload.uid, workload);
+    for (const key of addressKeys(workload)) addTo(this.#byAddress, key, workload);
+    addTo(this.#byPod, `${workload.namespace}/${workload.name}`, workload);
+    for (const [key, ports] of workload.services) {
+      const endpoints = this.#endpoints.get(key) ?? new Map<string, readonly PortMapping[]>();
+      this.#endpoints.set(key, endpoints.set(workload.uid, ports));
+    }
+  }
+
+  /** Whether there was one. */
+  remove(uid: string): boolean {
+    const workload = this.#byUid.get(uid);
+    if (workload === undefined) return false;
+    this.#byUid.delete(uid);
+    for (const key of addressKeys(workload)) removeFrom(this.#byAddress, key, workload);
+    removeFrom(this.#byPod, `${workload.namespace}/${workload.name}`, workload);
+    for (const key of workload.services.keys()) {
+      const endpoints = this.#endpoints.get(key);
+      endpoints?.delete(uid);
+      if (endpoints?.size === 0) this.#endpoints.delete(key);
+    }
+    return true;
+  }
+}
+
+/** Pods on their node's network share its address, so they are not found by it. */
+function addressKeys(workload: Workload): readonly string[] {
+  if (workload.networkMode === 'host') return [];
+  return workload.addresses.map((address) => `${workload.network}/${address}`);
+}
+
+/** A pod with a tunnel before a pod, before something else with a tunnel. */
+function best(candidates: ReadonlySet<Workload> | undefined): Workload | undefined {
+  let found: Workload | undefined;
+  for (const candidate of candidates ?? []) {
+    if (found === undefined || rankOf(candidate) > rankOf(found)) found = candidate;
+  }
+  return found;
+}
+
+function rankOf({ uid, tunnelProtocol }: Workload): number {
+  return (uid.includes('//Pod/') ? 2 : 0) + (tunnelProtocol === 'hbone' ? 1 : 0);
+}
+
+function addTo(index: Map<string, Set<Workload>>, key: string, workload: Workload): void {
+  const entries = index.get(key) ?? new Set();
+  index.set(key, entries.add(workload));
+}
+
+function removeFrom(index: Map<string, Set<Workload>>, key: string, workload: Workload): void {
+  const entries = index.get(key);
+  entries?.delete(workload);
+  if (entries?.size === 0) index.delete(key);
+}

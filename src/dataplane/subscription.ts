@@ -1,0 +1,165 @@
+// Keeps one delta discovery stream to the controller alive (protocol section 4.3). What was received
+// stays in force while there is no stream; a new one resumes by naming what is held.
+
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import { Backoff } from '../runtime/backoff.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { AmbitError, causeChain } from '../runtime/errors.ts';
+import type { Logger } from '../runtime/log.ts';
+import {
+  aggregatedDiscoveryService,
+  type DeltaRequest,
+  type DeltaResponse,
+  type DiscoveryNode,
+} from '../wire/xds.ts';
+import { type ControllerAccess, openController } from './subscription-channel.ts';
+import { endOf, isBenign } from './subscription-end.ts';
+import type { SubscribedKind } from './subscription-kind.ts';
+
+const reconnectShape = { firstMs: 10, maxMs: 15_000, jitter: 0.1 };
+
+type Stream = ClientDuplexStream<DeltaRequest, DeltaResponse>;
+
+export interface SubscriptionOptions extends ControllerAccess {
+  readonly node: DiscoveryNode;
+  /** In the order of their first requests. */
+  readonly kinds: readonly SubscribedKind[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly observer?: SubscriptionObserver;
+}
+
+/** Who counts. */
+export interface SubscriptionObserver {
+  onMessage(typeUrl: string, resourceBytes: number): void;
+  onStreamEnd(reason: 'ConnectionError' | 'Error' | 'Reconnect' | 'Complete'): void;
+}
+
+/** A stream of configuration that is kept up. */
+export class Subscription implements AsyncDisposable {
+  /** Resolves once every kind has had a first response without a rejected resource. */
+  readonly ready: Promise<void>;
+  readonly #options: SubscriptionOptions;
+  readonly #end = new AbortController();
+  readonly #unready: Set<string>;
+  #becomeReady: () => void = () => undefined;
+  #configVersion = '';
+  #connected = false;
+  #running: Promise<void> | undefined;
+
+  constructor(options: SubscriptionOptions) {
+    this.#options = options;
+    this.#unready = new Set(options.kinds.map((kind) => kind.typeUrl));
+    this.ready = new Promise((resolve) => {
+      this.#becomeReady = resolve;
+    });
+  }
+
+  /** Connects, and reconnects until disposed. */
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  /** The controller's hash of the configuration last applied; empty before the first. */
+  get configVersion(): string {
+    return this.#configVersion;
+  }
+
+  /** Whether a stream is up that has answered. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort(new Error('the subscription was closed'));
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { clock, log, address, observer } = this.#options;
+    const backoff = new Backoff(reconnectShape, clock);
+    const { signal } = this.#end;
+    while (!signal.aborted) {
+      const end = await this.#stream();
+      this.#connected = false;
+      if (signal.aborted) return;
+      observer?.onStreamEnd(isBenign(end) ? 'Reconnect' : 'ConnectionError');
+      if (isBenign(end)) backoff.reset();
+      const error = new AmbitError('AMB1510', `stream to ${address} ended`, { cause: end });
+      const fields = { code: error.code, error: causeChain(error) };
+      if (isBenign(end)) log.info(fields, 'configuration stream ended, connecting again');
+      else log.warn(fields, 'configuration stream failed, connecting again');
+      await backoff.wait(signal).catch(() => undefined);
+    }
+  }
+
+  /** One stream from start to end; answers why it ended. */
+  async #stream(): Promise<Error> {
+    try {
+      const { client, metadata } = await openController(this.#options);
+      const { path, requestSerialize, responseDeserialize } =
+        aggregatedDiscoveryService.DeltaAggregatedResources;
+      const stream: Stream = client.makeBidiStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        metadata,
+      );
+      const cancel = (): void => stream.cancel();
+      this.#end.signal.addEventListener('abort', cancel, { once: true });
+      try {
+        const ended = endOf(stream);
+        stream.on('data', (response: DeltaResponse) => this.#receive(stream, response));
+        for (const kind of this.#options.kinds) stream.write(this.#firstRequest(kind));
+        return await ended;
+      } finally {
+        this.#end.signal.removeEventListener('abort', cancel);
+        client.close();
+      }
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  #firstRequest(kind: SubscribedKind): DeltaRequest {
+    return {
+      node: this.#options.node,
+      typeUrl: kind.typeUrl,
+      subscribe: [],
+      unsubscribe: [],
+      initialVersions: kind.versions,
+      responseNonce: '',
+    };
+  }
+
+  #receive(stream: Stream, response: DeltaResponse): void {
+    const { kinds, log, observer } = this.#options;
+    const { typeUrl, nonce, resources, removed } = response;
+    this.#connected = true;
+    let bytes = 0;
+    for (const resource of resources) bytes += resource.bytes.length;
+    observer?.onMessage(typeUrl, bytes);
+    const kind = kinds.find((one) => one.typeUrl === typeUrl);
+    if (kind === undefined) log.warn({ typeUrl }, 'resources of an unknown type were ignored');
+    const rejected = kind?.receive(response) ?? [];
+    for (const { name, problem } of rejected) {
+      const error = new AmbitError('AMB1511', problem, { object: name });
+      log.error({ code: error.code, typeUrl, error: error.message }, 'resource rejected');
+    }
+    this.#configVersion = response.systemVersion || this.#configVersion;
+    log.debug({ typeUrl, updated: resources.length, removed: removed.length }, 'configuration');
+    stream.write({
+      typeUrl,
+      subscribe: [],
+      unsubscribe: [],
+      initialVersions: new Map(),
+      responseNonce: nonce,
+      ...(rejected.length > 0 && {
+        error: rejected.map(({ name, problem }) => `${name}: ${problem}`).join('; '),
+      }),
+    });
+    if (rejected.length === 0 && this.#unready.delete(typeUrl) && this.#unready.size === 0) {
+      this.#becomeReady();
+    }
+  }
+}

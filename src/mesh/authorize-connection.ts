@@ -1,0 +1,170 @@
+// Whether a connection may reach a workload, by the L4 policies that apply to it (protocol section 6).
+// One difference from Istio: a policy that is referred to but not known denies, and says so.
+
+import { type Cidr, cidrContains, type Endpoint, type IpAddress } from './address.ts';
+import type {
+  Authorization,
+  AuthorizationClause,
+  AuthorizationMatch,
+  ServiceAccountMatch,
+  StringMatch,
+} from './authorization.ts';
+import type { Code } from './catalogue.ts';
+import { type Identity, identityParts, principalOf } from './identity.ts';
+import type { ApplicablePolicies } from './mesh-view.ts';
+
+/** What is known of a connection. */
+export interface ConnectionFacts {
+  /** Proved by mutual TLS; absent on plain text. */
+  readonly sourceIdentity?: Identity;
+  /** The TCP peer. */
+  readonly source: Endpoint;
+  /** The address and port of the application, never that of the tunnel. */
+  readonly destination: Endpoint;
+}
+
+/** The answer with its reason, a sentence part. */
+export type ConnectionVerdict =
+  | {
+      readonly kind: 'allow';
+      readonly reason: string;
+      readonly policy?: string;
+      readonly rule?: number;
+    }
+  | {
+      readonly kind: 'deny';
+      readonly code: Code;
+      readonly reason: string;
+      readonly policy?: string;
+      readonly rule?: number;
+    };
+
+/** Decides. DENY before ALLOW; without ALLOW policies everything not denied is allowed; dry-run
+ * policies decide nothing. */
+export function authorizeConnection(
+  facts: ConnectionFacts,
+  applicable: ApplicablePolicies,
+): ConnectionVerdict {
+  const [missing] = applicable.missing;
+  if (missing !== undefined) {
+    const reason = `policy ${missing} selects the workload but is not known`;
+    return { kind: 'deny', code: 'AMB1403', reason, policy: missing };
+  }
+  const source = sourceOf(facts);
+  const policies = applicable.policies.filter((policy) => !policy.dryRun);
+  for (const policy of policies.filter(({ action }) => action === 'deny')) {
+    const rule = matchingRule(policy, source, facts);
+    if (rule !== undefined) return denied(policy, rule, facts);
+  }
+  const allowing = policies.filter(({ action }) => action === 'allow');
+  if (allowing.length === 0) return { kind: 'allow', reason: 'no ALLOW policy applies' };
+  for (const policy of allowing) {
+    const rule = matchingRule(policy, source, facts);
+    if (rule !== undefined) {
+      const name = nameOf(policy);
+      return { kind: 'allow', reason: `allowed by policy ${name}`, policy: name, rule };
+    }
+  }
+  const names = allowing.map(nameOf).join(', ');
+  return { kind: 'deny', code: 'AMB1401', reason: `no ALLOW policy matched (of ${names})` };
+}
+
+function denied(policy: Authorization, rule: number, facts: ConnectionFacts): ConnectionVerdict {
+  const name = nameOf(policy);
+  const wantsIdentity = policy.groups[rule]?.clauses.some(({ matches }) =>
+    matches.some(({ notPrincipals }) => notPrincipals.some(({ kind }) => kind === 'presence')),
+  );
+  if (facts.sourceIdentity === undefined && wantsIdentity === true) {
+    const reason = `plain text, and policy ${name} demands mutual TLS`;
+    return { kind: 'deny', code: 'AMB1402', reason, policy: name, rule };
+  }
+  return { kind: 'deny', code: 'AMB1401', reason: `denied by policy ${name}`, policy: name, rule };
+}
+
+/** The source in the forms that policies compare. */
+interface SourceFacts {
+  readonly principal: string | undefined;
+  /** Empty without an identity. */
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+function sourceOf({ sourceIdentity }: ConnectionFacts): SourceFacts {
+  if (sourceIdentity === undefined) {
+    return { principal: undefined, namespace: '', serviceAccount: '' };
+  }
+  const { namespace, serviceAccount } = identityParts(sourceIdentity);
+  return { principal: principalOf(sourceIdentity), namespace, serviceAccount };
+}
+
+/** The first group that matches; a policy without groups matches nothing. */
+function matchingRule(
+  policy: Authorization,
+  source: SourceFacts,
+  facts: ConnectionFacts,
+): number | undefined {
+  const index = policy.groups.findIndex(({ clauses }) =>
+    clauses.every((clause) => clauseMatches(clause, source, facts)),
+  );
+  return index === -1 ? undefined : index;
+}
+
+/** A clause without matches holds; an empty match among its matches never does. */
+function clauseMatches(
+  { matches }: AuthorizationClause,
+  source: SourceFacts,
+  facts: ConnectionFacts,
+): boolean {
+  if (matches.length === 0) return true;
+  return matches.some((match) => !isEmpty(match) && matchHolds(match, source, facts));
+}
+
+function isEmpty(match: AuthorizationMatch): boolean {
+  return Object.values(match).every((list: readonly unknown[]) => list.length === 0);
+}
+
+function matchHolds(match: AuthorizationMatch, source: SourceFacts, facts: ConnectionFacts) {
+  const text = (value: string | undefined) => (pattern: StringMatch) => textMatches(pattern, value);
+  const within = (address: IpAddress) => (cidr: Cidr) => cidrContains(cidr, address);
+  const port = (wanted: number) => wanted === facts.destination.port;
+  const account = (wanted: ServiceAccountMatch) =>
+    source.principal !== undefined &&
+    wanted.namespace === source.namespace &&
+    wanted.serviceAccount === source.serviceAccount;
+  return (
+    listHolds(match.namespaces, match.notNamespaces, text(source.namespace)) &&
+    listHolds(match.principals, match.notPrincipals, text(source.principal)) &&
+    listHolds(match.sourceIps, match.notSourceIps, within(facts.source.address)) &&
+    listHolds(match.destinationIps, match.notDestinationIps, within(facts.destination.address)) &&
+    listHolds(match.destinationPorts, match.notDestinationPorts, port) &&
+    listHolds(match.serviceAccounts, match.notServiceAccounts, account)
+  );
+}
+
+/** An empty list puts no condition. */
+function listHolds<T>(
+  wanted: readonly T[],
+  unwanted: readonly T[],
+  test: (item: T) => boolean,
+): boolean {
+  return (wanted.length === 0 || wanted.some(test)) && !unwanted.some(test);
+}
+
+/** Nothing matches an absent value, not even presence. */
+function textMatches(pattern: StringMatch, value: string | undefined): boolean {
+  if (value === undefined) return false;
+  switch (pattern.kind) {
+    case 'exact':
+      return value === pattern.value;
+    case 'prefix':
+      return value.startsWith(pattern.value);
+    case 'suffix':
+      return value.endsWith(pattern.value);
+    case 'presence':
+      return value !== '';
+  }
+}
+
+function nameOf(policy: Authorization): string {
+  return `${policy.namespace}/${policy.name}`;
+}

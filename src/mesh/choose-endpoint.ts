@@ -1,0 +1,195 @@
+// Which endpoint of a service a connection goes to: health, port, place and weight, in that order
+// (protocol sections 9.2 to 9.4).
+
+import { type IpAddress, isV6 } from './address.ts';
+import type { Code } from './catalogue.ts';
+import type { ServiceEndpoint } from './mesh-view.ts';
+import type { Scope, Service } from './service.ts';
+import type { Workload } from './workload.ts';
+
+/** For whom and to what the choice is made. */
+export interface EndpointFacts {
+  /** Where the connection comes from, for preferences by place. */
+  readonly source?: Workload;
+  /** The chooser's own network. */
+  readonly network: string;
+  /** The service's port. */
+  readonly port: number;
+  /** The address that was dialled; its family is preferred. */
+  readonly requested?: IpAddress;
+  /** The choice is for a waypoint of the service's, not for the service itself. */
+  readonly forWaypoint?: boolean;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** An endpoint, or why there is none. */
+export type EndpointChoice =
+  | {
+      readonly kind: 'chosen';
+      readonly workload: Workload;
+      /** Absent when the endpoint must be resolved by its host name, or reached by a gateway. */
+      readonly address?: IpAddress;
+      readonly targetPort: number;
+      /** How many were as good. */
+      readonly among: number;
+    }
+  | { readonly kind: 'none'; readonly code: Code; readonly reason: string };
+
+interface Candidate {
+  readonly workload: Workload;
+  readonly targetPort: number;
+}
+
+/** Chooses. */
+export function chooseEndpoint(
+  service: Service,
+  endpoints: readonly ServiceEndpoint[],
+  facts: EndpointFacts,
+): EndpointChoice {
+  const name = `${service.namespace}/${service.hostname}`;
+  if (!facts.forWaypoint && !service.ports.some(({ servicePort }) => servicePort === facts.port)) {
+    return { kind: 'none', code: 'AMB1406', reason: `${name} has no port ${facts.port}` };
+  }
+  const healthy = endpoints.filter(({ workload }) => isUsable(service, workload, facts));
+  const candidates: Candidate[] = [];
+  for (const endpoint of healthy) {
+    const targetPort = targetPortOf(service, endpoint, facts.port);
+    if (targetPort !== undefined) candidates.push({ workload: endpoint.workload, targetPort });
+  }
+  const best = preferred(service, candidates, facts);
+  const chosen = pickWeighted(best, facts.random);
+  if (chosen === undefined) {
+    return { kind: 'none', ...whyNone(name, { endpoints, healthy, candidates, facts }) };
+  }
+  const address = addressOf(service, chosen.workload, facts.requested);
+  return {
+    kind: 'chosen',
+    ...chosen,
+    ...(address !== undefined && { address }),
+    among: best.length,
+  };
+}
+
+function whyNone(
+  name: string,
+  seen: {
+    readonly endpoints: readonly unknown[];
+    readonly healthy: readonly unknown[];
+    readonly candidates: readonly unknown[];
+    readonly facts: EndpointFacts;
+  },
+): { code: Code; reason: string } {
+  const { endpoints, healthy, candidates, facts } = seen;
+  if (endpoints.length === 0) return { code: 'AMB1405', reason: `${name} has no endpoints` };
+  if (healthy.length === 0) {
+    return {
+      code: 'AMB1405',
+      reason: `none of ${endpoints.length} endpoints of ${name} is healthy`,
+    };
+  }
+  if (candidates.length === 0) {
+    return { code: 'AMB1406', reason: `no endpoint of ${name} maps port ${facts.port}` };
+  }
+  return { code: 'AMB1405', reason: `no endpoint of ${name} is where its balancing demands` };
+}
+
+function isUsable(service: Service, workload: Workload, facts: EndpointFacts): boolean {
+  const anyHealth = service.loadBalancing?.healthPolicy === 'allow-all';
+  if (workload.status === 'unhealthy' && !anyHealth) return false;
+  if (workload.addresses.length > 0 || workload.hostname !== '') return true;
+  return workload.network !== facts.network && workload.networkGateway !== undefined;
+}
+
+/** The endpoint's own mapping, the service's target, the port that its tunnel demands. */
+function targetPortOf(
+  service: Service,
+  { workload, ports }: ServiceEndpoint,
+  port: number,
+): number | undefined {
+  const own = ports.find(({ servicePort }) => servicePort === port)?.targetPort ?? 0;
+  if (own > 0) return own;
+  const target = service.ports.find(({ servicePort }) => servicePort === port)?.targetPort ?? 0;
+  if (target > 0) return target;
+  return (workload.applicationTunnel?.port ?? 0) > 0 ? port : undefined;
+}
+
+function preferred(
+  service: Service,
+  candidates: readonly Candidate[],
+  facts: EndpointFacts,
+): readonly Candidate[] {
+  const { mode = 'standard', routingPreference = [] } = service.loadBalancing ?? {};
+  const sharesScope = ({ workload }: Candidate, scope: Scope) => shares(scope, workload, facts);
+  switch (mode) {
+    case 'standard':
+    case 'passthrough':
+      return candidates;
+    case 'strict':
+      return candidates.filter((one) =>
+        routingPreference.every((scope) => sharesScope(one, scope)),
+      );
+    case 'failover': {
+      const ranks = candidates.map((one) =>
+        rankOf(routingPreference, (scope) => sharesScope(one, scope)),
+      );
+      const best = Math.max(...ranks);
+      return candidates.filter((_, index) => ranks[index] === best);
+    }
+  }
+}
+
+/** How many leading scopes are shared. The network as the first scope outweighs all others, and
+ * missing it does not end the comparison: endpoints elsewhere are still told apart. */
+function rankOf(scopes: readonly Scope[], isShared: (scope: Scope) => boolean): number {
+  const networkFirst = scopes[0] === 'network';
+  const rest = networkFirst ? scopes.slice(1) : scopes;
+  const firstMiss = rest.findIndex((scope) => !isShared(scope));
+  const leading = firstMiss === -1 ? rest.length : firstMiss;
+  return networkFirst && isShared('network') ? leading + scopes.length : leading;
+}
+
+function shares(scope: Scope, workload: Workload, { source, network }: EndpointFacts): boolean {
+  switch (scope) {
+    case 'network':
+      return workload.network === network;
+    case 'cluster':
+      return workload.clusterId === source?.clusterId;
+    case 'node':
+      return workload.node === source?.node;
+    case 'region':
+    case 'zone':
+    case 'subzone':
+      return workload.locality[scope] === source?.locality[scope];
+  }
+}
+
+function pickWeighted(
+  candidates: readonly Candidate[],
+  random: () => number,
+): Candidate | undefined {
+  let total = 0;
+  for (const { workload } of candidates) total += workload.capacity;
+  let rest = random() * total;
+  for (const candidate of candidates) {
+    rest -= candidate.workload.capacity;
+    if (rest < 0) return candidate;
+  }
+  return candidates.at(-1);
+}
+
+/** The requested address if it is the workload's; else one of an allowed family, preferably the
+ * requested one. */
+function addressOf(
+  service: Service,
+  workload: Workload,
+  requested: IpAddress | undefined,
+): IpAddress | undefined {
+  if (requested !== undefined && workload.addresses.includes(requested)) return requested;
+  const allowed = workload.addresses.filter((address) => {
+    if (service.ipFamilies === 'ipv4') return !isV6(address);
+    return service.ipFamilies === 'ipv6' ? isV6(address) : true;
+  });
+  const wantsV6 = requested !== undefined && isV6(requested);
+  return allowed.find((address) => isV6(address) === wantsV6) ?? allowed[0];
+}
