@@ -57,6 +57,12 @@ export interface ControllerParts {
   readonly log: Logger;
 }
 
+export interface ControllerPorts {
+  readonly grpc: number;
+  readonly monitoring: number;
+  readonly readiness: number;
+}
+
 /** A controller; `start` opens everything, disposal ends it. */
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts;
@@ -76,6 +82,7 @@ export class Controller implements AsyncDisposable {
   #watcher: ObjectWatcher | undefined;
   #authority: CertificateAuthority | undefined;
   #translation: Translation = emptyTranslation;
+  #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
   #synced = false;
   #ready = false;
 
@@ -112,6 +119,11 @@ export class Controller implements AsyncDisposable {
     });
   }
 
+  /** Where it listens, once it has started. */
+  get ports(): ControllerPorts {
+    return this.#ports;
+  }
+
   /** Resolves when proxies are served. Rejects with AMB1636 (authority), AMB1651 (port) and the
    * like; what was opened is closed by disposal. */
   async start(): Promise<void> {
@@ -139,6 +151,7 @@ export class Controller implements AsyncDisposable {
       signing: this.#signingServer(authority),
     });
     this.#stack.use(server);
+    this.#ports = { ...this.#ports, grpc: server.port };
     this.#ready = true;
     log.info({ port: server.port, version: this.#xds.snapshot.hash }, 'serving proxies');
   }
@@ -154,11 +167,13 @@ export class Controller implements AsyncDisposable {
   async #listenHttp(): Promise<void> {
     const { LISTEN_HOST, READINESS_PORT, MONITORING_PORT } = this.#parts.settings;
     const readiness: Pages = (path) => (path === '/ready' ? this.#readiness() : undefined);
-    const listeners = await Promise.all([
-      HttpListener.listen(LISTEN_HOST, READINESS_PORT, readiness),
-      HttpListener.listen(LISTEN_HOST, MONITORING_PORT, (path) => this.#page(path)),
-    ]);
-    for (const listener of listeners) this.#stack.use(listener);
+    const ready = this.#stack.use(
+      await HttpListener.listen(LISTEN_HOST, READINESS_PORT, readiness),
+    );
+    const monitoring = this.#stack.use(
+      await HttpListener.listen(LISTEN_HOST, MONITORING_PORT, (path) => this.#page(path)),
+    );
+    this.#ports = { ...this.#ports, readiness: ready.port, monitoring: monitoring.port };
   }
 
   #readiness() {
