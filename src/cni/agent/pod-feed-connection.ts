@@ -106,7 +106,7 @@ export class FeedConnection {
 
   async #run(): Promise<void> {
     try {
-      await this.#greet();
+      if (!(await this.#greet())) return;
       this.#become('open', 'hello');
       this.#enqueueSnapshot();
       this.#options.onOpen();
@@ -120,11 +120,13 @@ export class FeedConnection {
     }
   }
 
-  async #greet(): Promise<void> {
+  /** False when the peer has gone without a word. */
+  async #greet(): Promise<boolean> {
     const packet = await this.#within('say hello', this.#receive());
-    if (packet === undefined) return;
+    if (packet === undefined) return false;
     const hello = decodeZdsHello(packet);
     if (hello.kind === 'problem') throw violation(hello.problem);
+    return true;
   }
 
   #enqueueSnapshot(): void {
@@ -191,10 +193,16 @@ export class FeedConnection {
     }
   }
 
-  async #receive(): Promise<Uint8Array | undefined> {
-    const packet = await this.#options.socket.receive();
-    for (const one of packet?.descriptors ?? []) this.#options.closeDescriptor(one);
-    return packet?.bytes;
+  #receive(): Promise<Uint8Array | undefined> {
+    const receive = async (): Promise<Uint8Array | undefined> => {
+      const packet = await this.#options.socket.receive();
+      for (const one of packet?.descriptors ?? []) this.#options.closeDescriptor(one);
+      return packet?.bytes;
+    };
+    const incoming = receive();
+    // Whoever waits for it hears of a failure; it may come when nobody does.
+    incoming.catch(() => undefined);
+    return incoming;
   }
 
   async #within<T>(what: string, work: Promise<T>): Promise<T> {

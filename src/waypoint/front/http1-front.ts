@@ -16,7 +16,7 @@ interface InformingResponse {
 }
 
 /** Serves the requests of connections; `serve` must answer or abort each exchange. */
-export class Http1Front {
+export class Http1Front implements Disposable {
   readonly #server: Server;
   readonly #serve = new WeakMap<object, (exchange: Exchange) => void>();
 
@@ -55,6 +55,11 @@ export class Http1Front {
     this.#serve.set(duplex, serve);
     duplex.on('error', () => duplex.destroy());
     this.#server.emit('connection', duplex);
+  }
+
+  /** Stops what the server does by the clock; connections belong to their owners. */
+  [Symbol.dispose](): void {
+    this.#server.close();
   }
 }
 
@@ -96,6 +101,7 @@ function exchangeOf(
     body: readableBody(request, {
       length,
       trailers: () => pairsOf(request.rawTrailers),
+      endProblem: () => (request.complete ? undefined : new Error('the request broke off')),
       ...(expectsContinue ? { onFirstRead: () => response.writeContinue() } : {}),
     }),
     signal: gone.signal,

@@ -62,11 +62,12 @@ function exchangeOf(stream: ServerHttp2Stream, fields: HeaderList, hasBody: bool
   stream.on('close', () => {
     if (!stream.writableFinished) gone.abort(new Error('the client closed the stream'));
   });
-  const announced = fields.find(([name]) => name === 'content-length')?.[1];
-  const length = announced === undefined ? undefined : Number(announced);
+  const endProblem = (): Error | undefined =>
+    stream.aborted || stream.rstCode !== 0 ? new Error('the request broke off') : undefined;
+  const length = hasBody ? undefined : 0;
   return {
     head: headOf(fields),
-    body: readableBody(stream, { length: hasBody ? length : 0, trailers: () => trailers }),
+    body: readableBody(stream, { length, trailers: () => trailers, endProblem }),
     signal: gone.signal,
     inform: ({ status, headers }) => {
       if (stream.headersSent || stream.destroyed) return;

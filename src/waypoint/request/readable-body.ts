@@ -11,6 +11,8 @@ export function readableBody(
     readonly length: number | undefined;
     readonly trailers: () => HeaderList;
     readonly onFirstRead?: () => void;
+    /** Why the end of the readable is not the end of the body, if so. */
+    readonly endProblem: () => Error | undefined;
   },
 ): Body {
   let iterator: AsyncIterator<Uint8Array> | undefined;
@@ -24,7 +26,10 @@ export function readableBody(
         iterator = (readable as AsyncIterable<Uint8Array>)[Symbol.asyncIterator]();
       }
       const next = await iterator.next();
-      return next.done === true ? undefined : next.value;
+      if (next.done !== true) return next.value;
+      const problem = options.endProblem();
+      if (problem !== undefined) throw problem;
+      return undefined;
     },
   };
 }

@@ -58,7 +58,13 @@ export class Http1Upstream implements UpstreamConnection {
 
   readonly #onIdle: () => void;
 
-  /** Whether it can take a request now. */
+  /** Takes it for one `send`, if it can take a request now. */
+  reserve(): boolean {
+    if (!this.isFree) return false;
+    this.#busy = true;
+    return true;
+  }
+
   get isFree(): boolean {
     return this.#usable && !this.#busy;
   }
@@ -67,12 +73,12 @@ export class Http1Upstream implements UpstreamConnection {
     return this.#usable;
   }
 
+  /** To be called once after each `reserve`. */
   send(
     head: RequestHead,
     body: Body,
     options: { readonly signal: AbortSignal; readonly inform: (head: ResponseHead) => void },
   ): Promise<UpstreamAnswer> {
-    this.#busy = true;
     const free = (): void => {
       this.#busy = false;
       this.#onIdle();

@@ -104,14 +104,18 @@ function answerOf(stream: ClientHttp2Stream, options: SendOptions): Promise<Upst
     });
     stream.on('response', (headers: IncomingHttpHeaders, flags: number, raw?: string[]) => {
       const head = headFrom(headers, raw);
-      const announced = Number(headers['content-length'] ?? Number.NaN);
       const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       // An unread stream would never close.
       if (isEmpty) stream.resume();
-      const length = Number.isNaN(announced) ? undefined : announced;
-      const body = isEmpty ? noBody : readableBody(stream, { length, trailers: () => trailers });
+      const body = isEmpty
+        ? noBody
+        : readableBody(stream, { length: undefined, trailers: () => trailers, endProblem });
       resolve({ kind: 'response', head, body });
     });
+    const endProblem = (): Error | undefined =>
+      stream.rstCode === constants.NGHTTP2_NO_ERROR
+        ? undefined
+        : new Error(`the stream was reset with code ${stream.rstCode}`);
     let failure: Error | undefined;
     stream.on('error', (error: Error) => (failure = error));
     stream.on('close', () => {

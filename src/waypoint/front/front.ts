@@ -1,0 +1,250 @@
+// Where clients' tunnels become connections: what each asks for and who asks, which protocol it
+// carries, and on to the request pipeline or the TCP relay.
+
+import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import { toDuplex } from '../../dataplane/duplex-stream.ts';
+import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
+import { formatEndpoint } from '../../mesh/address.ts';
+import type { DecisionRecord } from '../../mesh/decision.ts';
+import { identityParts } from '../../mesh/identity.ts';
+import type { SourceFacts } from '../../mesh/request-facts.ts';
+import { identityOfWorkload, type ServiceKey, type Workload } from '../../mesh/workload.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import type { Exchange } from '../request/exchange.ts';
+import type { ClientConnection, PipelineParts, Target } from '../request/parts.ts';
+import { serveRequest } from '../request/serve-request.ts';
+import { openTcp, recordTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
+import { UpstreamPool } from '../upstream/upstream-pool.ts';
+import { detect, type Judged, judge, type Silent } from './detect.ts';
+import { Http1Front } from './http1-front.ts';
+import { attachHttp2 } from './http2-front.ts';
+import { prefixedStream } from './prefixed-stream.ts';
+import { findTarget, type TargetResult } from './target.ts';
+
+export interface FrontOptions extends PipelineParts {
+  /** The waypoint's own service. */
+  readonly ownService: ServiceKey;
+}
+
+/** Takes tunnel requests of one waypoint. */
+export class Front implements AsyncDisposable {
+  readonly #options: FrontOptions;
+  readonly #http1 = new Http1Front();
+  readonly #ended = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+
+  constructor(options: FrontOptions) {
+    this.#options = options;
+  }
+
+  /** Serves one request of a tunnel server. */
+  onRequest(request: TunnelRequest): void {
+    const running = this.#serve(request).catch((error: unknown) => {
+      const { log } = this.#options;
+      log.debug({ error: causeChain(error), peer: request.peer }, 'a connection ended early');
+    });
+    this.#running.add(running);
+    void running.finally(() => this.#running.delete(running));
+  }
+
+  async #serve(request: TunnelRequest): Promise<void> {
+    const { mesh, network, table, ownService } = this.#options;
+    const { namespace } = identityParts(request.peerIdentity);
+    const found = findTarget({
+      authority: request.authority,
+      clientNamespace: namespace,
+      network,
+      mesh,
+      ownService,
+      isServed: (key) => table.get(key) !== undefined,
+    });
+    if (found.kind === 'problem') {
+      this.#refuseUnknown(request, found);
+      return;
+    }
+    const connection = this.#connectionOf(request, found.target);
+    using _upstreams = connection.upstreams;
+    const declared = found.target.kind === 'service' ? found.target.port.appProtocol : 'unknown';
+    switch (declared) {
+      case 'tcp':
+      case 'tls':
+        await this.#serveTcp(request, connection);
+        return;
+      case 'http11':
+      case 'http2':
+      case 'grpc':
+        await this.#serveHttp(await judge(request.accept()), connection);
+        return;
+      case 'unknown':
+        await this.#serveUnknown(request.accept(), connection);
+        return;
+    }
+  }
+
+  #connectionOf(request: TunnelRequest, target: Target): ClientConnection {
+    const { mesh, network, open, hex } = this.#options;
+    const { peer, peerIdentity: identity } = request;
+    const owner = mesh.workloadByAddress(network, peer.address);
+    // An address proves nothing; its labels count only for whoever proved to be that workload.
+    const sourceWorkload =
+      owner !== undefined && identityOfWorkload(owner) === identity ? owner : undefined;
+    const traceId = traceIdIn(request.headers.get('traceparent')) ?? hex(32);
+    return {
+      peer,
+      identity,
+      source: this.#sourceFacts(request, sourceWorkload),
+      target,
+      traceId,
+      upstreams: new UpstreamPool((endpoint, signal) =>
+        open(endpoint, { traceId, spanId: hex(16), client: peer }, signal),
+      ),
+      ...(sourceWorkload === undefined ? {} : { sourceWorkload }),
+    };
+  }
+
+  #sourceFacts({ peer, peerIdentity }: TunnelRequest, workload?: Workload): SourceFacts {
+    const labels =
+      workload === undefined ? {} : { labels: this.#options.table.labelsOf(workload.uid) };
+    const { namespace } = identityParts(peerIdentity);
+    return { address: peer.address, identity: peerIdentity, namespace, ...labels };
+  }
+
+  /** A tunnel for something that is not served has no target to record but its authority. */
+  #refuseUnknown(request: TunnelRequest, found: Extract<TargetResult, { kind: 'problem' }>): void {
+    const { hex, clock, by, configVersion, log } = this.#options;
+    const { status, code, reason } = found;
+    const id = hex(16);
+    request.refuse(status, { 'ambit-decision': `${id} ${code}` });
+    const record: DecisionRecord = {
+      id,
+      traceId: traceIdIn(request.headers.get('traceparent')) ?? hex(32),
+      time: new Date(clock.now()).toISOString(),
+      by,
+      direction: 'request',
+      source: { address: formatEndpoint(request.peer), identity: request.peerIdentity },
+      destination: { address: request.authority },
+      transport: 'none',
+      verdict: { outcome: 'failed', reason, code },
+      configVersion: configVersion(),
+      bytesSent: 0,
+      bytesReceived: 0,
+      durationMs: 0,
+    };
+    this.#options.undecided(record);
+    log.debug({ code, authority: request.authority }, reason);
+  }
+
+  async #serveHttp(judged: Judged, connection: ClientConnection): Promise<void> {
+    const { stream, kind } = judged;
+    const onAbort = (): void => stream.destroy(new Error('the waypoint shuts down'));
+    this.#ended.signal.addEventListener('abort', onAbort, { once: true });
+    const pending = new Set<Promise<void>>();
+    const serve = (exchange: Exchange): void => {
+      const served = serveRequest(exchange, connection, this.#options);
+      pending.add(served);
+      void served.finally(() => pending.delete(served));
+    };
+    const duplex = toDuplex(stream);
+    if (kind === 'http2') attachHttp2(duplex, serve);
+    else this.#http1.attach(duplex, serve);
+    await stream.closed;
+    await Promise.all(pending);
+    this.#ended.signal.removeEventListener('abort', onAbort);
+  }
+
+  async #serveTcp(request: TunnelRequest, connection: ClientConnection): Promise<void> {
+    const { hex, clock } = this.#options;
+    const id = hex(16);
+    const startMs = clock.monotonic();
+    const signal = AbortSignal.any([request.signal, this.#ended.signal]);
+    const way = await openTcp(connection, this.#options, signal);
+    if (way.kind === 'refused') {
+      const { code } = way.ending;
+      request.refuse(way.status, { 'ambit-decision': code === undefined ? id : `${id} ${code}` });
+      recordTcp(id, connection, this.#options, way.ending, clock.monotonic() - startMs);
+      return;
+    }
+    await this.#relay(request.accept(), way, connection, { id, startMs });
+  }
+
+  /** Carries a connection to its endpoint, or ends it where there is no way. */
+  async #relay(
+    client: ByteStream,
+    way: TcpWay,
+    connection: ClientConnection,
+    { id, startMs }: { readonly id: string; readonly startMs: number },
+  ): Promise<void> {
+    if (way.kind === 'refused') client.destroy(new Error(way.ending.reason));
+    const ending =
+      way.kind === 'refused' ? way.ending : await relayTcp(client, way, this.#ended.signal);
+    const durationMs = this.#options.clock.monotonic() - startMs;
+    recordTcp(id, connection, this.#options, ending, durationMs);
+  }
+
+  async #serveUnknown(stream: ByteStream, connection: ClientConnection): Promise<void> {
+    const found = await detect(stream, this.#options.clock);
+    await (found.kind === 'silent'
+      ? this.#serveSilent(found, connection)
+      : this.#serveJudged(found, connection));
+  }
+
+  async #serveJudged(judged: Judged, connection: ClientConnection): Promise<void> {
+    if (judged.kind !== 'other') {
+      await this.#serveHttp(judged, connection);
+      return;
+    }
+    const started = this.#started();
+    const way = await openTcp(connection, this.#options, this.#ended.signal);
+    await this.#relay(judged.stream, way, connection, started);
+  }
+
+  /** The client says nothing: whoever speaks first decides. */
+  async #serveSilent(silent: Silent, connection: ClientConnection): Promise<void> {
+    const started = this.#started();
+    const way = await openTcp(connection, this.#options, this.#ended.signal);
+    if (way.kind === 'refused') {
+      // It may yet be a request that is allowed.
+      const judged = await silent.judge();
+      if (judged.kind !== 'other') await this.#serveHttp(judged, connection);
+      else await this.#relay(judged.stream, way, connection, started);
+      return;
+    }
+    const reply = way.stream.read();
+    const server = { ...way, stream: prefixedStream(way.stream, [], reply) };
+    const serverSpoke = reply.then(
+      () => true,
+      () => true,
+    );
+    if (await Promise.race([silent.spoke.then(() => false), serverSpoke])) {
+      await this.#relay(silent.stream, server, connection, started);
+      return;
+    }
+    try {
+      const judged = await silent.judge();
+      if (judged.kind === 'other') {
+        await this.#relay(judged.stream, server, connection, started);
+        return;
+      }
+      way.stream.destroy();
+      await this.#serveHttp(judged, connection);
+    } finally {
+      way.stream.destroy();
+    }
+  }
+
+  #started(): { readonly id: string; readonly startMs: number } {
+    return { id: this.#options.hex(16), startMs: this.#options.clock.monotonic() };
+  }
+
+  /** Ends all connections. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended.abort(new Error('the waypoint shuts down'));
+    await Promise.all(this.#running);
+    this.#http1[Symbol.dispose]();
+  }
+}
+
+/** The trace id of a W3C traceparent. */
+function traceIdIn(traceparent: string | undefined): string | undefined {
+  return /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/.exec(traceparent ?? '')?.[1];
+}

@@ -1,0 +1,82 @@
+// What a tunnel's CONNECT asks for: a service by its virtual address or hostname, or a workload by its
+// address (protocol sections 3.7 and 3.8). Only what this waypoint serves is accepted.
+
+import { type IpAddress, parseIp, splitHostPort } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
+import type { Service } from '../../mesh/service.ts';
+import { keyOfService } from '../../mesh/service.ts';
+import type { ServiceKey } from '../../mesh/workload.ts';
+import type { MeshView } from '../mesh-view.ts';
+import type { Target } from '../request/parts.ts';
+
+export interface TargetQuery {
+  readonly authority: string;
+  readonly clientNamespace: string;
+  readonly network: string;
+  readonly mesh: MeshView;
+  /** Whether configuration for a service has arrived. */
+  readonly isServed: (key: ServiceKey) => boolean;
+  /** Whose policies apply to traffic that is addressed to workloads: the waypoint's own service. */
+  readonly ownService: ServiceKey;
+}
+
+export type TargetResult =
+  | { readonly kind: 'target'; readonly target: Target }
+  | {
+      readonly kind: 'problem';
+      readonly status: 400 | 503;
+      readonly code: Code;
+      readonly reason: string;
+    };
+
+/** Finds the target of a CONNECT. */
+export function findTarget(query: TargetQuery): TargetResult {
+  const { authority, network, mesh, clientNamespace } = query;
+  const split = splitHostPort(authority);
+  if (split === undefined) {
+    return problem(400, 'AMB1414', `the authority "${authority}" is no host and port`);
+  }
+  const { host, port } = split;
+  const address = parseIp(host);
+  if (address === undefined) {
+    const service = mesh.serviceByHostname(host, clientNamespace);
+    const own = service?.addresses.find((one) => one.network === network)?.address;
+    if (service === undefined || own === undefined) return notServed(authority);
+    return serviceTarget(query, service, own, port);
+  }
+  // A workload's own address is meant for itself, even where a service has the same.
+  const workload = mesh.workloadByAddress(network, address);
+  if (workload !== undefined) {
+    if (!query.isServed(query.ownService)) return notServed(authority);
+    const destination = { address, port };
+    const target = { kind: 'workload', destination, workload, rules: query.ownService } as const;
+    return { kind: 'target', target };
+  }
+  const service = mesh.serviceByAddress(network, address, clientNamespace);
+  if (service === undefined) return notServed(authority);
+  return serviceTarget(query, service, address, port);
+}
+
+function serviceTarget(
+  query: TargetQuery,
+  service: Service,
+  address: IpAddress,
+  number: number,
+): TargetResult {
+  const rules = keyOfService(service);
+  if (!query.isServed(rules)) return notServed(rules);
+  const port = service.ports.find((one) => one.servicePort === number);
+  if (port === undefined) {
+    return problem(503, 'AMB1406', `${service.hostname} has no port ${number}`);
+  }
+  const destination = { address, port: number };
+  return { kind: 'target', target: { kind: 'service', destination, service, port, rules } };
+}
+
+function notServed(what: string): TargetResult {
+  return problem(503, 'AMB1710', `${what} is not served by this waypoint`);
+}
+
+function problem(status: 400 | 503, code: Code, reason: string): TargetResult {
+  return { kind: 'problem', status, code, reason };
+}

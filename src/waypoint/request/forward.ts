@@ -1,0 +1,146 @@
+// Forwards one request and its response: the whole timeout, the attempts, then the body back to the
+// client, or the change to another protocol.
+
+import { splice } from '../../dataplane/splice.ts';
+import { defaultRetries } from '../../mesh/retry.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import { type Delivery, deliver, type Sending } from './attempts.ts';
+import type { Exchange, UpstreamAnswer } from './exchange.ts';
+import { headerIn } from './hop-headers.ts';
+import { isStatusWithoutBody } from './local-answer.ts';
+import { returnHead } from './onward-head.ts';
+import type { Ending } from './record-request.ts';
+import { ReplayBody } from './replay-body.ts';
+
+/** How forwarding ended: the client has its answer, or needs one from the waypoint. */
+export type Forwarded =
+  | { readonly kind: 'done'; readonly ending: Omit<Ending, 'reason' | 'flag'> & Partial<Ending> }
+  | {
+      readonly kind: 'unanswered';
+      readonly failure: Extract<Delivery, { kind: 'failed' }>;
+      readonly bytesSent: number;
+    };
+
+/** Forwards; rejects only when the client is gone. */
+export async function forward(options: Omit<Sending, 'body' | 'signal'>): Promise<Forwarded> {
+  const { exchange, way, parts } = options;
+  const timeoutMs = way.route?.timeoutMs ?? 0;
+  const attempts = (way.route?.retries ?? defaultRetries).attempts;
+  const body = new ReplayBody(exchange.body, attempts > 0);
+  const over = new AbortController();
+  const late = new AbortController();
+  if (timeoutMs > 0) void limit(timeoutMs, body, late, over.signal, parts);
+  const signal = AbortSignal.any([exchange.signal, late.signal]);
+  try {
+    const delivery = await deliver({ ...options, body, signal });
+    exchange.signal.throwIfAborted();
+    if (late.signal.aborted) return timedOut(delivery, timeoutMs, body);
+    if (delivery.kind === 'failed') {
+      return { kind: 'unanswered', failure: delivery, bytesSent: body.bytes };
+    }
+    using _load = delivery.load;
+    const { answer, endpoint } = delivery;
+    const retried = delivery.attempts > 1 ? { flag: 'URX' } : {};
+    const ending =
+      answer.kind === 'upgraded'
+        ? await passUpgrade(exchange, answer, endpoint)
+        : await passResponse(options, answer, endpoint, late.signal);
+    return { kind: 'done', ending: { bytesSent: body.bytes, ...retried, ...ending } };
+  } finally {
+    over.abort();
+  }
+}
+
+/** Fires `late` when the time has passed, counted from the end of the request. */
+async function limit(
+  timeoutMs: number,
+  body: ReplayBody,
+  late: AbortController,
+  over: AbortSignal,
+  parts: Sending['parts'],
+): Promise<void> {
+  await body.complete;
+  if (over.aborted) return;
+  try {
+    await parts.clock.wait(timeoutMs, over);
+    late.abort(new Error(`not complete within ${timeoutMs} ms`));
+  } catch {
+    // The response was complete first.
+  }
+}
+
+function timedOut(delivery: Delivery, timeoutMs: number, body: ReplayBody): Forwarded {
+  if (delivery.kind === 'answered') delivery.load[Symbol.dispose]();
+  const { endpoint } = delivery;
+  const failure = {
+    kind: 'failed',
+    status: 504,
+    code: 'AMB1708',
+    reason: `no complete response within ${timeoutMs} ms`,
+    body: 'upstream request timeout',
+    flag: 'UT',
+    ...(endpoint === undefined ? {} : { endpoint }),
+  } as const;
+  return { kind: 'unanswered', failure, bytesSent: body.bytes };
+}
+
+type DoneEnding = Extract<Forwarded, { kind: 'done' }>['ending'];
+
+/** Sends the endpoint's response on. A body that breaks off is broken off for the client too. */
+async function passResponse(
+  { exchange, way }: Omit<Sending, 'body' | 'signal'>,
+  answer: Extract<UpstreamAnswer, { kind: 'response' }>,
+  endpoint: UpstreamEndpoint,
+  late: AbortSignal,
+): Promise<DoneEnding> {
+  const head = returnHead(answer.head, way);
+  const { status } = head;
+  const bodyless = exchange.head.method === 'HEAD' || isStatusWithoutBody(status);
+  const grpcHeader = headerIn(head.headers, 'grpc-status');
+  let bytesReceived = 0;
+  const sink = exchange.respond(head, { bodyless });
+  const base = { endpoint, status } as const;
+  try {
+    for (
+      let bytes = await answer.body.read();
+      bytes !== undefined;
+      bytes = await answer.body.read()
+    ) {
+      if (bodyless) continue;
+      await sink.write(bytes);
+      bytesReceived += bytes.length;
+    }
+    const trailers = answer.body.trailers();
+    if (!bodyless) await sink.end(trailers);
+    const grpcStatus = headerIn(trailers, 'grpc-status') ?? grpcHeader;
+    return {
+      ...base,
+      outcome: 'forwarded',
+      bytesReceived,
+      ...(grpcStatus === undefined ? {} : { grpcStatus }),
+    };
+  } catch (error) {
+    exchange.signal.throwIfAborted();
+    exchange.abort(error instanceof Error ? error : new Error(String(error)));
+    const [code, flag] = late.aborted ? (['AMB1708', 'UT'] as const) : (['AMB1712', 'UC'] as const);
+    const reason = `the response broke off after ${bytesReceived} bytes: ${causeChain(error)}`;
+    return { ...base, outcome: 'failed', code, reason, flag, bytesReceived };
+  }
+}
+
+async function passUpgrade(
+  exchange: Exchange,
+  answer: Extract<UpstreamAnswer, { kind: 'upgraded' }>,
+  endpoint: UpstreamEndpoint,
+): Promise<DoneEnding> {
+  const client = exchange.upgrade(answer.head);
+  const result = await splice(client, answer.stream);
+  return {
+    outcome: 'forwarded',
+    endpoint,
+    status: answer.head.status,
+    bytesSent: result.aToB,
+    bytesReceived: result.bToA,
+  };
+}

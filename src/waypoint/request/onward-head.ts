@@ -1,0 +1,84 @@
+// The head of the request that goes to the endpoint, and the head of the response that goes back, as
+// the route has them changed. Pure.
+
+import {
+  applyHeaderOperations,
+  authorityIn,
+  type HeaderList,
+  orderOperations,
+} from '../../mesh/header-operations.ts';
+import { type RequestPath, targetOf } from '../../mesh/path.ts';
+import { type ReplaceRegex, replacePrefix } from '../../mesh/rewrite-path.ts';
+import type { HttpRoute, RequestMatch, RouteBackend } from '../../mesh/route.ts';
+import type { RequestHead, ResponseHead } from './exchange.ts';
+import { headerIn } from './hop-headers.ts';
+
+/** What a plan says of the way. */
+export interface Way {
+  readonly route?: HttpRoute;
+  readonly match?: RequestMatch;
+  readonly backend: RouteBackend;
+  readonly backends: number;
+}
+
+export interface OnwardOptions {
+  readonly path: RequestPath;
+  readonly protocol: 'http1' | 'http2';
+  /** Used when the client gave none. */
+  readonly requestId: string;
+  readonly replaceRegex: ReplaceRegex;
+}
+
+/** The request as the endpoint gets it. */
+export function onwardHead(head: RequestHead, way: Way, options: OnwardOptions): RequestHead {
+  const { route, match, backend, backends } = way;
+  const { path, protocol, requestId, replaceRegex } = options;
+  const operations = orderOperations(route?.requestHeaders, backend.requestHeaders, backends);
+  const rewrite = route?.rewrite;
+  let newPath = path.path;
+  if (rewrite?.uri !== undefined) newPath = replacePrefix(newPath, rewrite.uri, match);
+  if (rewrite?.uriRegexRewrite !== undefined) {
+    const { match: pattern, rewrite: by } = rewrite.uriRegexRewrite;
+    newPath = replaceRegex(pattern, by, newPath);
+  }
+  const own = [
+    ...(headerIn(head.headers, 'x-forwarded-proto') === undefined
+      ? [['x-forwarded-proto', head.scheme] as const]
+      : []),
+    ...(headerIn(head.headers, 'x-request-id') === undefined
+      ? [['x-request-id', requestId] as const]
+      : []),
+  ];
+  const headers = applyHeaderOperations([...head.headers, ...own], operations);
+  return {
+    method: head.method,
+    target: targetOf({
+      path: newPath.startsWith('/') ? newPath : `/${newPath}`,
+      query: path.query,
+    }),
+    authority: rewrite?.authority ?? authorityIn(operations) ?? head.authority,
+    scheme: head.scheme,
+    headers: protocol === 'http1' ? forHttp1(headers) : headers,
+    version: protocol === 'http1' ? '1.1' : '2',
+    ...(head.upgrade === undefined ? {} : { upgrade: head.upgrade }),
+  };
+}
+
+/** The response as the client gets it. */
+export function returnHead(head: ResponseHead, way: Way): ResponseHead {
+  const { route, backend, backends } = way;
+  const operations = orderOperations(route?.responseHeaders, backend.responseHeaders, backends);
+  return { status: head.status, headers: applyHeaderOperations(head.headers, operations) };
+}
+
+/** HTTP/2 may split cookies into several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3); `TE` would
+ * need a `Connection` field there. */
+function forHttp1(headers: HeaderList): HeaderList {
+  const cookies = headers.filter(([name]) => name.toLowerCase() === 'cookie');
+  const others = headers.filter(([name]) => {
+    const lower = name.toLowerCase();
+    return lower !== 'te' && (lower !== 'cookie' || cookies.length < 2);
+  });
+  if (cookies.length < 2) return others;
+  return [...others, ['cookie', cookies.map(([, value]) => value).join('; ')]];
+}

@@ -1,0 +1,107 @@
+// What the request pipeline works with: its owner's parts, and the client connection a request came on.
+
+import type { Endpoint } from '../../mesh/address.ts';
+import type { DecisionRecord } from '../../mesh/decision.ts';
+import type { Identity } from '../../mesh/identity.ts';
+import type { SourceFacts } from '../../mesh/request-facts.ts';
+import type { Service, ServicePort } from '../../mesh/service.ts';
+import type { ServiceKey, Workload } from '../../mesh/workload.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { MeshView } from '../mesh-view.ts';
+import type { ServiceTable } from '../state/service-table.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import type { OpenUpstream } from '../upstream/open-upstream.ts';
+import type { UpstreamPool } from '../upstream/upstream-pool.ts';
+
+/** What a connection asked for. */
+export type Target =
+  | {
+      readonly kind: 'service';
+      readonly destination: Endpoint;
+      readonly service: Service;
+      readonly port: ServicePort;
+      /** Whose configuration applies. */
+      readonly rules: ServiceKey;
+    }
+  | {
+      readonly kind: 'workload';
+      readonly destination: Endpoint;
+      readonly workload: Workload;
+      readonly rules: ServiceKey;
+    };
+
+/** One connection of a client, as it came through the tunnel. */
+export interface ClientConnection {
+  readonly peer: Endpoint;
+  readonly identity: Identity;
+  readonly source: SourceFacts;
+  readonly sourceWorkload?: Workload;
+  readonly target: Target;
+  /** 32 hexadecimal digits. */
+  readonly traceId: string;
+  readonly upstreams: UpstreamPool;
+}
+
+/** A decision with what metrics need beside it. */
+export interface Decided {
+  readonly record: DecisionRecord;
+  readonly connection: ClientConnection;
+  readonly endpoint?: UpstreamEndpoint;
+  /** The service that the endpoint was chosen for. */
+  readonly service?: Service;
+  /** Envoy's short flag; `-` for none. */
+  readonly responseFlag: string;
+  readonly protocol: 'http' | 'grpc' | 'tcp';
+  readonly grpcStatus?: string;
+}
+
+/** Everything that lives as long as the waypoint. */
+export interface PipelineParts {
+  readonly mesh: MeshView;
+  readonly table: ServiceTable;
+  readonly open: OpenUpstream;
+  readonly network: string;
+  /** `waypoint/NAMESPACE/NAME`. */
+  readonly by: string;
+  readonly configVersion: () => string;
+  readonly clock: Clock;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** Random hexadecimal digits. */
+  readonly hex: (digits: number) => string;
+  readonly decided: (decided: Decided) => void;
+  /** Takes the record of a connection that asked for nothing known. */
+  readonly undecided: (record: DecisionRecord) => void;
+  readonly activity: Activity;
+  readonly log: Logger;
+}
+
+/** Requests under way and turns taken, which load balancing goes by; bounded by what is under way. */
+export class Activity {
+  readonly #active = new Map<string, number>();
+  #turn = 0;
+
+  /** How many requests an endpoint (by key) has now. */
+  active(key: string): number {
+    return this.#active.get(key) ?? 0;
+  }
+
+  /** The next number in turn. */
+  nextTurn(): number {
+    this.#turn = (this.#turn + 1) % Number.MAX_SAFE_INTEGER;
+    return this.#turn;
+  }
+
+  /** Counts one in; disposing counts it out. */
+  enter(key: string): Disposable {
+    this.#active.set(key, this.active(key) + 1);
+    return {
+      [Symbol.dispose]: () => {
+        const left = this.active(key) - 1;
+        if (left > 0) this.#active.set(key, left);
+        else this.#active.delete(key);
+      },
+    };
+  }
+}

@@ -1,0 +1,133 @@
+// The decision record of one request.
+
+import { formatEndpoint } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
+import type { DecisionRecord, Party } from '../../mesh/decision.ts';
+import { identityOfWorkload } from '../../mesh/workload.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import type { Exchange } from './exchange.ts';
+import { headerIn } from './hop-headers.ts';
+import type { ClientConnection, PipelineParts } from './parts.ts';
+
+/** How one request, or one connection without HTTP, ended. */
+export interface Ending {
+  readonly outcome: 'forwarded' | 'denied' | 'failed';
+  readonly reason: string;
+  readonly code?: Code;
+  readonly policy?: string;
+  readonly rule?: number;
+  readonly route?: string;
+  readonly endpoint?: UpstreamEndpoint;
+  /** The status answered; 0 when none was. */
+  readonly status: number;
+  readonly grpcStatus?: string;
+  /** Envoy's short flag; `-` for none. */
+  readonly flag: string;
+  readonly bytesSent?: number;
+  readonly bytesReceived?: number;
+}
+
+export interface Finished {
+  readonly id: string;
+  /** Absent for connections without HTTP. */
+  readonly exchange?: Exchange;
+  readonly connection: ClientConnection;
+  readonly parts: PipelineParts;
+  readonly ending: Ending;
+  readonly durationMs: number;
+}
+
+/** Makes the record and hands it on with what metrics need. */
+export function recordRequest(finished: Finished): void {
+  const { exchange, connection, parts, ending } = finished;
+  const { endpoint, grpcStatus, flag } = ending;
+  const head = exchange?.head;
+  const contentType = head === undefined ? undefined : headerIn(head.headers, 'content-type');
+  const isGrpc = contentType?.startsWith('application/grpc') === true;
+  const { target } = connection;
+  const service = endpoint?.service ?? (target.kind === 'service' ? target.service : undefined);
+  parts.decided({
+    record: recordOf(finished),
+    connection,
+    responseFlag: flag,
+    protocol: head === undefined ? 'tcp' : isGrpc ? 'grpc' : 'http',
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(service === undefined ? {} : { service }),
+    ...(grpcStatus === undefined ? {} : { grpcStatus }),
+  });
+}
+
+function recordOf({
+  id,
+  exchange,
+  connection,
+  parts,
+  ending,
+  durationMs,
+}: Finished): DecisionRecord {
+  const { outcome, reason, code, policy, rule, route, endpoint, status } = ending;
+  const tunnelled = endpoint?.workload.tunnelProtocol === 'hbone';
+  return {
+    id,
+    traceId: connection.traceId,
+    time: new Date(parts.clock.now()).toISOString(),
+    by: parts.by,
+    direction: 'request',
+    source: sourceParty(connection),
+    destination: destinationParty(connection, endpoint),
+    transport: endpoint === undefined ? 'none' : tunnelled ? 'tunnel' : 'plain',
+    verdict: {
+      outcome,
+      reason,
+      ...(code === undefined || outcome === 'forwarded' ? {} : { code }),
+      ...(policy === undefined ? {} : { policy }),
+      ...(rule === undefined ? {} : { rule }),
+      ...(route === undefined ? {} : { route }),
+    },
+    configVersion: parts.configVersion(),
+    bytesSent: ending.bytesSent ?? 0,
+    bytesReceived: ending.bytesReceived ?? 0,
+    durationMs,
+    ...(exchange === undefined
+      ? {}
+      : {
+          http: {
+            method: exchange.head.method,
+            authority: exchange.head.authority,
+            path: exchange.head.target,
+            status,
+          },
+        }),
+  };
+}
+
+function sourceParty({ peer, identity, sourceWorkload }: ClientConnection): Party {
+  return {
+    address: formatEndpoint(peer),
+    identity,
+    ...(sourceWorkload === undefined
+      ? {}
+      : { workload: sourceWorkload.name, namespace: sourceWorkload.namespace }),
+  };
+}
+
+function destinationParty({ target }: ClientConnection, endpoint?: UpstreamEndpoint): Party {
+  const asked = target.kind === 'service' ? target.service : undefined;
+  const service = endpoint?.service ?? asked;
+  const named =
+    service === undefined ? {} : { service: `${service.namespace}/${service.hostname}` };
+  if (endpoint === undefined) {
+    const namespace = service === undefined ? {} : { namespace: service.namespace };
+    return { address: formatEndpoint(target.destination), ...named, ...namespace };
+  }
+  const { workload } = endpoint;
+  const identity =
+    workload.tunnelProtocol === 'hbone' ? { identity: identityOfWorkload(workload) } : {};
+  return {
+    address: formatEndpoint(endpoint),
+    workload: workload.name,
+    namespace: workload.namespace,
+    ...identity,
+    ...named,
+  };
+}

@@ -1,0 +1,240 @@
+// The way of one request through the waypoint: identify, authorize, route, fault, change, forward,
+// record. Deciding is planRequest's; here it is carried out.
+
+import type { Code } from '../../mesh/catalogue.ts';
+import { normalizePath, type RequestPath } from '../../mesh/path.ts';
+import { planRequest, type RequestPlan } from '../../mesh/plan-request.ts';
+import type { HttpRequestFacts, RequestFacts } from '../../mesh/request-facts.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import { replaceRegex } from '../regex.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import type { Exchange } from './exchange.ts';
+import { forward } from './forward.ts';
+import { headerMap } from './hop-headers.ts';
+import { answerLocally, type LocalAnswer, redirectAnswer } from './local-answer.ts';
+import { onwardHead } from './onward-head.ts';
+import type { ClientConnection, PipelineParts } from './parts.ts';
+import { type Ending, recordRequest } from './record-request.ts';
+
+/** Serves one request. Never rejects; the request is answered or broken off, and recorded once. */
+export async function serveRequest(
+  exchange: Exchange,
+  connection: ClientConnection,
+  parts: PipelineParts,
+): Promise<void> {
+  const { clock, hex } = parts;
+  const id = hex(16);
+  const startMs = clock.monotonic();
+  let ending: Ending;
+  try {
+    ending = await carryOut(exchange, connection, parts, id);
+  } catch (error) {
+    const isGone = exchange.signal.aborted;
+    const code: Code = isGone ? 'AMB1713' : 'AMB1715';
+    if (!isGone) parts.log.error({ code, error: causeChain(error) }, 'a request failed inside');
+    exchange.abort(error instanceof Error ? error : new Error(String(error)));
+    const reason = causeChain(error);
+    ending = { outcome: 'failed', reason, code, status: 0, flag: isGone ? 'DC' : '-' };
+  }
+  const durationMs = clock.monotonic() - startMs;
+  recordRequest({ id, exchange, connection, parts, ending, durationMs });
+}
+
+async function carryOut(
+  exchange: Exchange,
+  connection: ClientConnection,
+  parts: PipelineParts,
+  id: string,
+): Promise<Ending> {
+  const { target } = connection;
+  const rules = parts.table.get(target.rules);
+  if (rules === undefined) {
+    const reason = `${target.rules} is no longer served here`;
+    return await answer(exchange, id, { status: 503, code: 'AMB1710', body: reason }, { reason });
+  }
+  const path = checkedPath(exchange);
+  if (path === undefined) {
+    const reason = 'the method or the request target is malformed';
+    return await answer(exchange, id, { status: 400, code: 'AMB1711', body: reason }, { reason });
+  }
+  const http = httpFacts(exchange, path);
+  const facts: RequestFacts = { source: connection.source, destination: target.destination, http };
+  const plan = planRequest(rules, facts, http, {
+    delay: parts.random(),
+    abort: parts.random(),
+    backend: parts.random(),
+  });
+  switch (plan.kind) {
+    case 'deny':
+      return await deny(exchange, id, plan);
+    case 'no-route': {
+      const { reason, verdict } = plan;
+      return await answer(
+        exchange,
+        id,
+        { status: 404, code: 'AMB1701' },
+        {
+          reason,
+          ...policyOf(verdict),
+          flag: 'NR',
+        },
+      );
+    }
+    case 'answer':
+      return await answerByRoute(exchange, id, plan, path, connection);
+    case 'forward':
+      return await faultAndForward(exchange, connection, parts, id, plan, path);
+  }
+}
+
+/** The normalised path; undefined when the request is malformed. */
+function checkedPath(exchange: Exchange): RequestPath | undefined {
+  const { method, target } = exchange.head;
+  // Lower-case methods are refused as Istio does; nothing would match them.
+  if (!/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/.test(method) || method === 'CONNECT') return undefined;
+  const path = normalizePath(target);
+  return path?.path === '*' ? undefined : path;
+}
+
+function httpFacts(exchange: Exchange, { path, query }: RequestPath): HttpRequestFacts {
+  const { method, scheme, authority, headers } = exchange.head;
+  return { method, scheme, authority, path, query, headers: headerMap(headers) };
+}
+
+async function deny(
+  exchange: Exchange,
+  id: string,
+  { verdict }: Extract<RequestPlan, { kind: 'deny' }>,
+): Promise<Ending> {
+  const denial = { status: 403, code: 'AMB1702', body: 'RBAC: access denied' } as const;
+  const ending = await answer(exchange, id, denial, {
+    reason: verdict.reason,
+    ...policyOf(verdict),
+  });
+  return { ...ending, outcome: 'denied' };
+}
+
+async function answerByRoute(
+  exchange: Exchange,
+  id: string,
+  plan: Extract<RequestPlan, { kind: 'answer' }>,
+  path: RequestPath,
+  connection: ClientConnection,
+): Promise<Ending> {
+  const { route, match, verdict, reason } = plan;
+  const { scheme, authority } = exchange.head;
+  const local: LocalAnswer =
+    route.redirect === undefined
+      ? {
+          status: route.directResponse?.status ?? 200,
+          ...(route.directResponse?.body === undefined ? {} : { body: route.directResponse.body }),
+        }
+      : redirectAnswer(route.redirect, {
+          path,
+          scheme,
+          authority,
+          port: connection.target.destination.port,
+          ...(match === undefined ? {} : { match }),
+        });
+  const ending = await answer(exchange, id, local, {
+    reason: `${reason}; answered by the route`,
+    route: route.origin,
+    ...policyOf(verdict),
+  });
+  return { ...ending, outcome: 'forwarded' };
+}
+
+async function faultAndForward(
+  exchange: Exchange,
+  connection: ClientConnection,
+  parts: PipelineParts,
+  id: string,
+  plan: Extract<RequestPlan, { kind: 'forward' }>,
+  path: RequestPath,
+): Promise<Ending> {
+  const { fault, route, verdict } = plan;
+  const named = {
+    ...policyOf(verdict),
+    ...(route === undefined ? {} : { route: route.origin }),
+  };
+  let reason = plan.reason;
+  if (fault.delayMs !== undefined) {
+    await parts.clock.wait(fault.delayMs, exchange.signal);
+    reason += `; delayed ${fault.delayMs} ms by fault injection`;
+  }
+  if (fault.abort !== undefined) {
+    const { httpStatus, grpcStatus } = fault.abort;
+    const body = 'fault filter abort';
+    const grpc = grpcStatus === undefined ? {} : { grpcStatus };
+    const aborted = { status: httpStatus, code: 'AMB1709', body, ...grpc } as const;
+    const flag = fault.delayMs === undefined ? 'FI' : 'DI,FI';
+    return await answer(exchange, id, aborted, {
+      ...named,
+      reason: `${reason}; aborted by fault injection`,
+      flag,
+    });
+  }
+  const requestId = parts.hex(32);
+  const forwarded = await forward({
+    exchange,
+    connection,
+    parts,
+    way: plan,
+    headFor: (protocol) =>
+      onwardHead(exchange.head, plan, { path, protocol, requestId, replaceRegex }),
+  });
+  const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
+  if (forwarded.kind === 'done') {
+    return { ...named, reason, flag: '-', ...delayFlag, ...forwarded.ending };
+  }
+  const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
+  return await answer(
+    exchange,
+    id,
+    { status, code, body },
+    {
+      ...named,
+      reason: `${reason}; ${why}`,
+      flag,
+      ...(endpoint === undefined ? {} : { endpoint }),
+      bytesSent: forwarded.bytesSent,
+    },
+  );
+}
+
+function policyOf(verdict: { policy?: string; rule?: number }): { policy?: string; rule?: number } {
+  const { policy, rule } = verdict;
+  return {
+    ...(policy === undefined ? {} : { policy }),
+    ...(rule === undefined ? {} : { rule }),
+  };
+}
+
+interface Named {
+  readonly reason: string;
+  readonly policy?: string;
+  readonly rule?: number;
+  readonly route?: string;
+  readonly flag?: string;
+  readonly endpoint?: UpstreamEndpoint;
+  readonly bytesSent?: number;
+}
+
+/** Answers locally, and says how it ended. */
+async function answer(
+  exchange: Exchange,
+  id: string,
+  local: LocalAnswer,
+  named: Named,
+): Promise<Ending> {
+  const bytesReceived = await answerLocally(exchange, local, id);
+  const { status, code } = local;
+  return {
+    flag: '-',
+    ...named,
+    outcome: 'failed',
+    status,
+    bytesReceived,
+    ...(code === undefined ? {} : { code }),
+  };
+}

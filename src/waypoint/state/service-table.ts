@@ -1,0 +1,67 @@
+// The services that this waypoint serves, compiled once per change, and the labels of workloads.
+
+import { compilePolicies } from '../../mesh/authorize-request.ts';
+import { compileRoutes } from '../../mesh/choose-route.ts';
+import type { ServiceRules } from '../../mesh/plan-request.ts';
+import type { DestinationRules, ServiceConfig, WorkloadLabels } from '../../mesh/route.ts';
+import type { CompileRegex } from '../../mesh/text-match.ts';
+import type { ServiceKey } from '../../mesh/workload.ts';
+import type { Logger } from '../../runtime/log.ts';
+
+/** One service, ready for use. */
+export interface ServedService extends ServiceRules {
+  readonly destination?: DestinationRules;
+}
+
+/** Changes by resource name, as the configuration stream gives them. */
+export interface Batch<T> {
+  readonly updated: ReadonlyMap<string, T>;
+  readonly removed: readonly string[];
+}
+
+const noLabels: Readonly<Record<string, string>> = {};
+
+export class ServiceTable {
+  readonly #services = new Map<string, ServedService>();
+  readonly #labels = new Map<string, WorkloadLabels>();
+  readonly #compileRegex: CompileRegex;
+  readonly #log: Logger;
+
+  constructor(options: { readonly compileRegex: CompileRegex; readonly log: Logger }) {
+    this.#compileRegex = options.compileRegex;
+    this.#log = options.log;
+  }
+
+  applyServices(batch: Batch<ServiceConfig>): void {
+    for (const name of batch.removed) this.#services.delete(name);
+    for (const [name, config] of batch.updated) this.#services.set(name, this.#compile(config));
+  }
+
+  applyLabels(batch: Batch<WorkloadLabels>): void {
+    for (const name of batch.removed) this.#labels.delete(name);
+    for (const [name, labels] of batch.updated) this.#labels.set(name, labels);
+  }
+
+  get(key: ServiceKey): ServedService | undefined {
+    return this.#services.get(key);
+  }
+
+  /** The labels of a workload; none when they are not known. */
+  labelsOf(uid: string): Readonly<Record<string, string>> {
+    return this.#labels.get(uid)?.labels ?? noLabels;
+  }
+
+  #compile(config: ServiceConfig): ServedService {
+    const routes = compileRoutes(config.routes, this.#compileRegex);
+    const policies = compilePolicies(config.policies);
+    for (const { origin, problem } of routes.problems) {
+      this.#log.warn({ code: 'AMB1714', object: origin, problem }, 'a match can never hold');
+    }
+    for (const { policy, problem } of policies.problems) {
+      const object = `AuthorizationPolicy ${policy}`;
+      this.#log.warn({ code: 'AMB1714', object, problem }, 'a policy rule fails closed');
+    }
+    const { service, destination } = config;
+    return { service, routes, policies, ...(destination === undefined ? {} : { destination }) };
+  }
+}

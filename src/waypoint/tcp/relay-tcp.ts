@@ -1,0 +1,96 @@
+// Connections without HTTP: authorized by what is known of a connection, sent to one endpoint, copied
+// both ways, recorded.
+
+import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import { splice } from '../../dataplane/splice.ts';
+import { authorizeRequest } from '../../mesh/authorize-request.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import { chooseUpstream } from '../request/choose-upstream.ts';
+import type { ClientConnection, PipelineParts } from '../request/parts.ts';
+import { type Ending, recordRequest } from '../request/record-request.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+
+/** A way to an endpoint, or why there is none. */
+export type TcpWay =
+  | {
+      readonly kind: 'open';
+      readonly stream: ByteStream;
+      readonly endpoint: UpstreamEndpoint;
+      readonly reason: string;
+    }
+  /** `status` answers the tunnel, where that is still possible. */
+  | { readonly kind: 'refused'; readonly status: 401 | 503; readonly ending: Ending };
+
+/** Authorizes a connection and opens the way to an endpoint. Rejects only when the signal fires. */
+export async function openTcp(
+  connection: ClientConnection,
+  parts: PipelineParts,
+  signal: AbortSignal,
+): Promise<TcpWay> {
+  const { target, source } = connection;
+  const rules = parts.table.get(target.rules);
+  if (rules === undefined) {
+    const reason = `${target.rules} is no longer served here`;
+    return refused(503, { outcome: 'failed', code: 'AMB1710', reason, status: 0, flag: 'NR' });
+  }
+  const verdict = authorizeRequest(rules.policies, { source, destination: target.destination });
+  if (!verdict.allowed) {
+    const { reason, policy, rule } = verdict;
+    return refused(401, {
+      outcome: 'denied',
+      code: 'AMB1702',
+      reason,
+      status: 0,
+      flag: '-',
+      ...(policy === undefined ? {} : { policy }),
+      ...(rule === undefined ? {} : { rule }),
+    });
+  }
+  const choice = chooseUpstream(undefined, connection, parts, new Set());
+  if (choice.kind === 'none') {
+    const { code, reason, flag } = choice;
+    return refused(503, { outcome: 'failed', code, reason, status: 0, flag });
+  }
+  const { endpoint } = choice;
+  try {
+    const caller = { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer };
+    const stream = await parts.open(endpoint, caller, signal);
+    return { kind: 'open', stream, endpoint, reason: verdict.reason };
+  } catch (error) {
+    signal.throwIfAborted();
+    const reason = `the endpoint could not be reached: ${causeChain(error)}`;
+    const ending = { outcome: 'failed', code: 'AMB1706', reason, status: 0, flag: 'UF' } as const;
+    return refused(503, { ...ending, endpoint });
+  }
+}
+
+/** Copies until both sides are done, and says how it ended. */
+export async function relayTcp(
+  client: ByteStream,
+  way: Extract<TcpWay, { kind: 'open' }>,
+  signal: AbortSignal,
+): Promise<Ending> {
+  const { aToB, bToA, error } = await splice(client, way.stream, { signal });
+  const { endpoint, reason } = way;
+  const bytes = { bytesSent: aToB, bytesReceived: bToA };
+  if (error === undefined) {
+    return { outcome: 'forwarded', reason, endpoint, status: 0, flag: '-', ...bytes };
+  }
+  const broken = `${reason}; the connection broke: ${causeChain(error)}`;
+  return { outcome: 'forwarded', reason: broken, endpoint, status: 0, flag: 'UC', ...bytes };
+}
+
+/** Records one connection without HTTP. */
+export function recordTcp(
+  id: string,
+  connection: ClientConnection,
+  parts: PipelineParts,
+  ending: Ending,
+  durationMs: number,
+): void {
+  recordRequest({ id, connection, parts, ending, durationMs });
+}
+
+function refused(status: 401 | 503, ending: Ending): TcpWay {
+  return { kind: 'refused', status, ending };
+}
