@@ -47,7 +47,7 @@ test('both families get the same digits, and the gateway is never given out', ({
     return v4?.address;
   });
   assert.is(new Set(seen).size, 20);
-  assert.not.ok(seen.includes('10.244.7.1'));
+  assert.ok(seen.every((address) => String(address) !== '10.244.7.1'));
 });
 
 test('a full range is refused with its code, and serves again after one is given back', ({
