@@ -54,6 +54,8 @@ export function carryOut(action: Action, store: ObjectStore): ApiObject {
     case 'delete': {
       const { kind, namespace, name } = placeOf(action.target);
       const { uid } = action.target.metadata;
+      // An earlier action of the same plan may have removed it.
+      if (store.get(kind, namespace, name)?.metadata.uid !== uid) return action.target;
       store.delete(kind, namespace, name, uid === undefined ? {} : { uid });
       return action.target;
     }
