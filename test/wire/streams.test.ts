@@ -69,7 +69,7 @@ test('brings discovery responses back as they were, by the recorded field number
   assert.is(
     hex(encodeDeltaResponse(response)),
     '0a03616263' + // system_version_info(1)
-      '12130a01761207' + // resources(2): version(1), resource(2)
+      '12120a01761207' + // resources(2): version(1), resource(2)
       '0a01741202' +
       '0102' + // Any: type_url(1), value(2)
       '1a01722201' +
