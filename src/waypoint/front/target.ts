@@ -6,14 +6,14 @@ import type { Code } from '../../mesh/catalogue.ts';
 import type { Service } from '../../mesh/service.ts';
 import { keyOfService } from '../../mesh/service.ts';
 import type { ServiceKey } from '../../mesh/workload.ts';
-import type { MeshView } from '../mesh-view.ts';
 import type { Target } from '../request/parts.ts';
+import type { WaypointMeshView } from '../upstream/endpoints.ts';
 
 export interface TargetQuery {
   readonly authority: string;
   readonly clientNamespace: string;
   readonly network: string;
-  readonly mesh: MeshView;
+  readonly mesh: WaypointMeshView;
   /** Whether configuration for a service has arrived. */
   readonly isServed: (key: ServiceKey) => boolean;
   /** Whose policies apply to traffic that is addressed to workloads: the waypoint's own service. */

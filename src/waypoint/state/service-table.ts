@@ -1,5 +1,6 @@
 // The services that this waypoint serves, compiled once per change, and the labels of workloads.
 
+import type { ResourceBatch } from '../../dataplane/subscription-kind.ts';
 import { compilePolicies } from '../../mesh/authorize-request.ts';
 import { compileRoutes } from '../../mesh/choose-route.ts';
 import type { ServiceRules } from '../../mesh/plan-request.ts';
@@ -11,12 +12,6 @@ import type { Logger } from '../../runtime/log.ts';
 /** One service, ready for use. */
 export interface ServedService extends ServiceRules {
   readonly destination?: DestinationRules;
-}
-
-/** Changes by resource name, as the configuration stream gives them. */
-export interface Batch<T> {
-  readonly updated: ReadonlyMap<string, T>;
-  readonly removed: readonly string[];
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
@@ -32,12 +27,12 @@ export class ServiceTable {
     this.#log = options.log;
   }
 
-  applyServices(batch: Batch<ServiceConfig>): void {
+  applyServices(batch: ResourceBatch<ServiceConfig>): void {
     for (const name of batch.removed) this.#services.delete(name);
     for (const [name, config] of batch.updated) this.#services.set(name, this.#compile(config));
   }
 
-  applyLabels(batch: Batch<WorkloadLabels>): void {
+  applyLabels(batch: ResourceBatch<WorkloadLabels>): void {
     for (const name of batch.removed) this.#labels.delete(name);
     for (const [name, labels] of batch.updated) this.#labels.set(name, labels);
   }

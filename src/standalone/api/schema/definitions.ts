@@ -27,8 +27,7 @@ import { workloadsTypes } from './tables/workloads.ts';
 type Fields = Record<string, Schema>;
 
 const header = /^(kind )?(\w+)(?: as (\w+))?( atomic)?(?:: (.*))?$/;
-const fieldLine =
-  /^ {2}([\w$]+)(!?) (\d+) ([^(=:]+?)(?: \(([^)]+)\))?(?: = ([^:]+?))?(?:: (.*))?$/;
+const fieldLine = /^ {2}([\w$]+)(!?) (\d+) ([^(=:]+?)(?: \(([^)]+)\))?(?: = ([^:]+?))?(?:: (.*))?$/;
 const inlineLine = /^ {2}\.\.\.(\w+) (\d+)$/;
 
 const scalars: Readonly<Record<string, Schema>> = {
@@ -66,6 +65,11 @@ export function definition(name: string): Schema {
   const found = definitions.get(name);
   if (found === undefined) throw new Error(`no definition ${name}`);
   return found;
+}
+
+/** Whether there is a definition of that short name. */
+export function hasDefinition(name: string): boolean {
+  return definitions.has(name);
 }
 
 function readAll(tables: readonly string[]): Map<string, Schema> {
