@@ -117,14 +117,16 @@ export class Waypoint implements AsyncDisposable {
     ];
   }
 
-  /** Listens for tunnels. Rejects when the port is in use. */
-  async listen(port: number): Promise<void> {
+  /** Listens for tunnels and answers the port. Rejects when it is in use. */
+  async listen(port: number): Promise<number> {
     const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
       this.#server.accept(socket),
     );
     this.#listener = listener;
     listener.listen({ port });
     await once(listener, 'listening');
+    const address = listener.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
   }
 
   /** Takes no new connections and lets open ones finish until the deadline. */
