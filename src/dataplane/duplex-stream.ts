@@ -42,6 +42,7 @@ export class DuplexStream implements ByteStream {
       if (duplex.closed) resolve();
       else duplex.once('close', () => resolve());
     });
+    if (duplex.destroyed) this.#failure = duplex.errored ?? connectionLost();
     duplex.on('data', (chunk: Buffer) => this.#onData(chunk));
     duplex.on('end', () => this.#onEnd());
     duplex.on('drain', () => this.#onDrain());
@@ -170,6 +171,6 @@ export function toDuplex(stream: ByteStream): Duplex {
 }
 
 /** The error of a stream whose connection ended without a proper close. */
-export function connectionLost(): Error {
+function connectionLost(): Error {
   return Object.assign(new Error('the connection was lost'), { code: 'ECONNRESET' });
 }

@@ -15,6 +15,8 @@ export interface SpliceResult {
   readonly bToA: number;
   /** Why the copy did not run to its proper end; the first reason wins. */
   readonly error?: Error;
+  /** Which stream it came from; absent when the signal ended the copy. */
+  readonly failed?: 'a' | 'b';
 }
 
 /** Copies both ways. The directions end independently: the end of one is passed on and the other goes
@@ -26,34 +28,41 @@ export async function splice(
   options: SpliceOptions = {},
 ): Promise<SpliceResult> {
   const { onBytes, signal } = options;
-  let error: Error | undefined;
-  const fail = (reason: unknown): void => {
-    error ??= reason instanceof Error ? reason : new Error(String(reason));
-    a.destroy(error);
-    b.destroy(error);
+  let first: { error: Error; failed?: 'a' | 'b' } | undefined;
+  const fail = (reason: unknown, failed?: 'a' | 'b'): void => {
+    const error = reason instanceof Error ? reason : new Error(String(reason));
+    first ??= { error, ...(failed && { failed }) };
+    a.destroy(first.error);
+    b.destroy(first.error);
   };
   const onAbort = (): void => fail(signal?.reason);
   if (signal?.aborted) onAbort();
   else signal?.addEventListener('abort', onAbort, { once: true });
   const counts = { 'a-to-b': 0, 'b-to-a': 0 };
-  const copy = async (from: ByteStream, to: ByteStream, direction: keyof typeof counts) => {
+  const copy = async (from: 'a' | 'b', to: 'a' | 'b', direction: keyof typeof counts) => {
+    const ends = { a, b };
+    let at = from;
     try {
-      for (let bytes = await from.read(); bytes !== undefined; bytes = await from.read()) {
-        await to.write(bytes);
+      for (;;) {
+        at = from;
+        const bytes = await ends[from].read();
+        at = to;
+        if (bytes === undefined) break;
+        await ends[to].write(bytes);
         counts[direction] += bytes.length;
         onBytes?.(direction, bytes.length);
       }
-      await to.end();
+      await ends[to].end();
     } catch (reason) {
-      fail(reason);
+      fail(reason, at);
     }
   };
-  await Promise.all([copy(a, b, 'a-to-b'), copy(b, a, 'b-to-a')]);
+  await Promise.all([copy('a', 'b', 'a-to-b'), copy('b', 'a', 'b-to-a')]);
   signal?.removeEventListener('abort', onAbort);
-  if (error === undefined) await Promise.all([a.closed, b.closed]);
+  if (first === undefined) await Promise.all([a.closed, b.closed]);
   return {
     aToB: counts['a-to-b'],
     bToA: counts['b-to-a'],
-    ...(error !== undefined && { error }),
+    ...first,
   };
 }

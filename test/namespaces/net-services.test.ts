@@ -1,9 +1,10 @@
 import * as assert from 'uvu/assert';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import type { ObjectStore } from '../../src/standalone/api/store.ts';
 import { ServiceProxy } from '../../src/standalone/network/services/service-proxy.ts';
 import { ServiceTable } from '../../src/standalone/network/services/service-table.ts';
-import { MemoryStore } from '../standalone/memory-store.ts';
+import { openTestStore } from '../standalone/open-test-store.ts';
 import { serviceObject, sliceObject } from '../standalone/service-objects.ts';
 import { suite } from '../support/suite.ts';
 import { TestNetwork, type TestPod } from './net-support.ts';
@@ -24,12 +25,14 @@ const test = suite('service proxy', {
 
 /** A store and proxies on all nodes, and a way to wait until the nodes have the current rules. */
 async function proxies(stack: AsyncDisposableStack, net: TestNetwork) {
-  const store = new MemoryStore();
+  const { store } = openTestStore(stack);
   const table = stack.use(new ServiceTable(store));
   const all = net.network.nodes.map((node) =>
     stack.use(new ServiceProxy(node, table, { clock: systemClock, log: silentLogger })),
   );
   const settled = async (): Promise<void> => {
+    // The store tells of changes in the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
     await new Promise((resolve) => setImmediate(resolve));
     for (const proxy of all) await proxy.settled();
   };
@@ -38,14 +41,14 @@ async function proxies(stack: AsyncDisposableStack, net: TestNetwork) {
 
 const httpPort = { name: 'http', port: 80, protocol: 'TCP' };
 
-function addService(store: MemoryStore, pods: readonly TestPod[], spec: object = {}): void {
+function addService(store: ObjectStore, pods: readonly TestPod[], spec: object = {}): void {
   store.create(
     serviceObject('web', { clusterIP: v4, clusterIPs: [v4, v6], ports: [httpPort], ...spec }),
   );
   addEndpoints(store, pods);
 }
 
-function addEndpoints(store: MemoryStore, pods: readonly TestPod[]): void {
+function addEndpoints(store: ObjectStore, pods: readonly TestPod[]): void {
   const ports = [{ name: 'http', port: 8080, protocol: 'TCP' }];
   for (const family of ['ipv4', 'ipv6'] as const) {
     store.apply(
@@ -54,6 +57,7 @@ function addEndpoints(store: MemoryStore, pods: readonly TestPod[]): void {
         pods.map((pod) => ({ address: pod[family], nodeName: pod.node })),
         ports,
       ),
+      'test',
     );
   }
 }

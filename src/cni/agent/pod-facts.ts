@@ -15,6 +15,8 @@ export interface PodFacts {
   readonly hostNetwork: boolean;
   /** `Pending`, `Running`, `Succeeded`, `Failed` or `Unknown`. */
   readonly phase: string;
+  /** Deleted, and ending. */
+  readonly terminating: boolean;
   /** Empty until the pod has a network and the kubelet has said so. */
   readonly addresses: readonly IpAddress[];
 }
@@ -24,7 +26,7 @@ export type NamespaceLabels = ReadonlyMap<string, string>;
 
 /** Reads a pod; undefined for an object that lacks what every stored pod has. */
 export function podFacts(pod: V1Pod): PodFacts | undefined {
-  const { uid, name, namespace, labels, annotations } = pod.metadata ?? {};
+  const { uid, name, namespace, labels, annotations, deletionTimestamp } = pod.metadata ?? {};
   if (uid === undefined || name === undefined || namespace === undefined) return undefined;
   const texts = (pod.status?.podIPs ?? []).map((entry) => entry.ip);
   if (texts.length === 0) texts.push(pod.status?.podIP ?? '');
@@ -37,6 +39,7 @@ export function podFacts(pod: V1Pod): PodFacts | undefined {
     annotations: new Map(Object.entries(annotations ?? {})),
     hostNetwork: pod.spec?.hostNetwork === true,
     phase: pod.status?.phase ?? 'Unknown',
+    terminating: deletionTimestamp !== undefined,
     addresses: texts.map(parseIp).filter((address) => address !== undefined),
   };
 }

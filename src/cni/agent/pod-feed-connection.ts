@@ -1,5 +1,5 @@
-// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a time, each
-// answered before the next.
+// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a
+// time, each answered before the next.
 //
 //   state     event                     next
 //   greeting  hello of version 1        open (snapshot first, then updates as they come)
@@ -13,7 +13,7 @@
 // Closed: what was not answered fails with AMB1306.
 
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { decodeZdsAck, decodeZdsHello, encodeZdsRequest, type ZdsRequest } from '../../wire/zds.ts';
 
@@ -68,8 +68,8 @@ export class FeedConnection {
 
   /** Sends a request when its turn comes and waits for the answer. When `signal` fires first, the
    * request is not sent any more if it still waits.
-   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do; AMB1306
-   * if the connection ends before the answer */
+   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do;
+   * AMB1306 if the connection ends before the answer */
   async update(item: FeedItem, signal?: AbortSignal): Promise<void> {
     if (this.#state === 'closed' || this.#updates >= maxQueuedUpdates) {
       this.#drop(item);
@@ -106,25 +106,28 @@ export class FeedConnection {
 
   async #run(): Promise<void> {
     try {
-      await this.#greet();
+      if (!(await this.#greet())) return;
       this.#become('open', 'hello');
       this.#enqueueSnapshot();
       this.#options.onOpen();
       await this.#serve();
     } catch (error) {
       const { log } = this.#options;
-      if (error instanceof AmbitError) log.warn({ code: error.code, error }, 'ztunnel dropped');
-      else log.info({ error }, 'connection of ztunnel broke');
+      if (error instanceof AmbitError)
+        log.warn({ code: error.code, error: causeChain(error) }, 'ztunnel dropped');
+      else log.info({ error: causeChain(error) }, 'connection of ztunnel broke');
     } finally {
       this.#end('connection over');
     }
   }
 
-  async #greet(): Promise<void> {
+  /** False when the peer has gone without a word. */
+  async #greet(): Promise<boolean> {
     const packet = await this.#within('say hello', this.#receive());
-    if (packet === undefined) return;
+    if (packet === undefined) return false;
     const hello = decodeZdsHello(packet);
     if (hello.kind === 'problem') throw violation(hello.problem);
+    return true;
   }
 
   #enqueueSnapshot(): void {
@@ -133,15 +136,18 @@ export class FeedConnection {
     const before = items.map((item): Queued => {
       const settle = (error?: AmbitError): void => {
         if (error === undefined) return;
-        log.warn({ code: error.code, error, request: item.request }, 'snapshot entry refused');
+        log.warn(
+          { code: error.code, error: causeChain(error), request: item.request },
+          'snapshot entry refused',
+        );
       };
       return { ...item, settle, cancelled: false };
     });
     this.#queue.unshift(...before);
   }
 
-  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies or
-   * speaks unasked is noticed at once. */
+  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies
+   * or speaks unasked is noticed at once. */
   async #serve(): Promise<void> {
     let incoming = this.#receive();
     while (this.#state !== 'closed') {
@@ -191,10 +197,16 @@ export class FeedConnection {
     }
   }
 
-  async #receive(): Promise<Uint8Array | undefined> {
-    const packet = await this.#options.socket.receive();
-    for (const one of packet?.descriptors ?? []) this.#options.closeDescriptor(one);
-    return packet?.bytes;
+  #receive(): Promise<Uint8Array | undefined> {
+    const receive = async (): Promise<Uint8Array | undefined> => {
+      const packet = await this.#options.socket.receive();
+      for (const one of packet?.descriptors ?? []) this.#options.closeDescriptor(one);
+      return packet?.bytes;
+    };
+    const incoming = receive();
+    // Whoever waits for it hears of a failure; it may come when nobody does.
+    incoming.catch(() => undefined);
+    return incoming;
   }
 
   async #within<T>(what: string, work: Promise<T>): Promise<T> {

@@ -9,7 +9,8 @@ import {
   type Settings,
 } from 'node:http2';
 import type { Clock } from '../../runtime/clock.ts';
-import { connectionLost, DuplexStream } from '../duplex-stream.ts';
+import { AmbitError } from '../../runtime/errors.ts';
+import { DuplexStream } from '../duplex-stream.ts';
 
 const streamWindowBytes = 4 * 1024 * 1024;
 const connectionWindowBytes = 16 * 1024 * 1024;
@@ -74,10 +75,10 @@ export function plainHeaders(headers: IncomingHttpHeaders): ReadonlyMap<string, 
 export function tunnelStream(stream: Http2Stream, isLost: () => boolean): DuplexStream {
   return new DuplexStream(stream, {
     endProblem: () =>
-      isLost() && stream.rstCode !== constants.NGHTTP2_NO_ERROR ? connectionLost() : undefined,
-    reset: () => {
-      stream.close(constants.NGHTTP2_CONNECT_ERROR);
-      stream.destroy();
-    },
+      isLost() && stream.rstCode !== constants.NGHTTP2_NO_ERROR
+        ? new AmbitError('AMB1506', 'the connection to the peer was lost')
+        : undefined,
+    // close() would send END_STREAM before the reset, which reads as a proper end.
+    reset: (reason) => void stream.destroy(reason),
   });
 }

@@ -155,4 +155,9 @@ export const controllerCodes = {
     cause: 'An unknown resource type, an unreadable node, or a broken order of requests.',
     remedy: 'Check that the proxy is a ztunnel or an Ambit waypoint of a matching version.',
   },
+  AMB1651: {
+    title: 'the controller cannot listen',
+    cause: 'Its port is taken, or the address is not its own.',
+    remedy: 'Stop what has the port, or give the controller another address.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

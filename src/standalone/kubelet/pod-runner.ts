@@ -107,10 +107,17 @@ export class PodRunner {
   }
 
   /** Ends the pod. `remove` takes the object away too, `keep` leaves it for the next supervisor, `gone`
-   * says that it is away already. The first call counts. */
+   * says that it is away already. A later call can only shorten the grace. */
   end(graceMs: number, object: 'remove' | 'keep' | 'gone'): Promise<void> {
-    this.#ending ??= this.#tearDown(graceMs, object);
+    if (this.#ending === undefined) this.#ending = this.#tearDown(graceMs, object);
+    else void this.#stopContainers(graceMs);
     return this.#ending;
+  }
+
+  /** Init containers run longest, as those that stay beside the pod serve the others. */
+  async #stopContainers(graceMs: number): Promise<void> {
+    await Promise.all(this.#containers.map((runner) => runner.stop(graceMs)));
+    await Promise.all(this.#init.map((runner) => runner.stop(graceMs)));
   }
 
   async #live(): Promise<void> {
@@ -209,8 +216,7 @@ export class PodRunner {
       }
     }
     this.#stop.abort(new Error('the pod is being ended'));
-    await Promise.all(this.#containers.map((runner) => runner.stop(graceMs)));
-    await Promise.all(this.#init.map((runner) => runner.stop(graceMs)));
+    await this.#stopContainers(graceMs);
     await this.#life;
     await this.#dropSandbox();
     this.#volumes.remove();

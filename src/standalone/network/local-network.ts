@@ -11,6 +11,7 @@ import { Fabric, type LinkPlace } from './fabric.ts';
 import { LocalNode } from './local-node.ts';
 import { checkNames, fabricNamespace, namespacesFolder, nodeNamespace } from './namespace-names.ts';
 import { type Removed, removeLocalNetwork } from './remove-network.ts';
+import { type ServeOptions, type Serving, serveNetwork } from './serve-network.ts';
 
 export interface LocalNetworkOptions {
   readonly mesh: string;
@@ -86,17 +87,25 @@ export class LocalNetwork implements AsyncDisposable {
     await this.#fabric.setLink(this.node(node).name, state);
   }
 
-  /** Starts service proxy and cluster DNS on every node, fed from the store. They end with the
-   * network. @throws AmbitError AMB1157 when a name server cannot listen */
-  async serve(_store: ObjectStore): Promise<void> {}
+  /** Starts a service proxy and a name server on every node, fed from the store, and publishes the
+   * services `kubernetes` and `kube-dns`. They end with the network.
+   * @throws AmbitError AMB1157 when a name server cannot listen */
+  async serve(
+    store: ObjectStore,
+    options: Pick<ServeOptions, 'servers'> = {},
+  ): Promise<Pick<Serving, 'settled'>> {
+    const { clock = systemClock, log = silentLogger } = this.#options;
+    const { nodes } = this;
+    return this.#services.use(await serveNetwork({ ...options, nodes, store, clock, log }));
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#services.disposeAsync();
     await this.remove();
   }
 
-  /** Removes the network and says what there was. */
+  /** Ends what runs on the network, removes it and says what there was. */
   async remove(): Promise<Removed> {
+    await this.#services.disposeAsync();
     const removed = await removeAll(this.#options);
     for (const node of this.nodes) node[Symbol.dispose]();
     this.#fabric[Symbol.dispose]();

@@ -51,7 +51,7 @@ async function answerCollection(request: ResourceRequest): Promise<void> {
       return;
     }
     case 'DELETE': {
-      const options = deleteOptionsOf(exchange, (await readBody(exchange))?.value);
+      const options = deleteOptionsOf(exchange, (await readBody(core, exchange))?.value);
       const write = writeOf(exchange, kind, path.version, path.namespace, undefined);
       const selection = selectionOf(kind, path.namespace, exchange.query);
       const items = core.table
@@ -156,7 +156,7 @@ async function answerPatch(request: ResourceRequest, name: string): Promise<void
 
 async function answerDelete(request: ResourceRequest, name: string): Promise<void> {
   const { core, exchange, kind, path } = request;
-  const options = deleteOptionsOf(exchange, (await readBody(exchange))?.value);
+  const options = deleteOptionsOf(exchange, (await readBody(core, exchange))?.value);
   const write = writeOf(exchange, kind, path.version, path.namespace, undefined);
   const dryRun = write.dryRun || options.dryRun;
   const { object, removed } = deleteObject(core, { ...write, dryRun }, name, options);

@@ -5,6 +5,9 @@
 export interface Schema {
   /** The name of a shared definition that this is; documents refer to it instead of repeating it. */
   readonly definition?: string;
+  /** Field number in Kubernetes' protobuf form, outermost first where messages nest. */
+  readonly protobuf?: readonly number[];
+  readonly protobufType?: 'time' | 'quantity' | 'intstr' | 'any' | 'texts';
   readonly type?: string;
   readonly format?: string;
   readonly title?: string;

@@ -1,5 +1,6 @@
 // What service proxy and name server need to know of Service and EndpointSlice objects.
 
+import { parseIp } from '../../../mesh/address.ts';
 import { listAt, numberAt, recordAt, textAt, valueAt } from '../../api/json.ts';
 import type { ApiObject } from '../../api/store.ts';
 
@@ -51,9 +52,8 @@ const defaultAffinitySeconds = 10_800;
 export function viewService(object: ApiObject): ServiceView {
   const { name, namespace = '' } = object.metadata;
   const type = textAt(object, 'spec', 'type');
-  const addresses = listAt(object, 'spec', 'clusterIPs').filter(
-    (address): address is string => typeof address === 'string' && /^[0-9a-f.:]+$/i.test(address),
-  );
+  // "None" is no address.
+  const addresses = listAt(object, 'spec', 'clusterIPs').flatMap(viewAddress);
   const affinity = textAt(object, 'spec', 'sessionAffinity') === 'ClientIP';
   const timeout = numberAt(object, 'spec', 'sessionAffinityConfig', 'clientIP', 'timeoutSeconds');
   return {
@@ -82,8 +82,8 @@ export function viewEndpoints(slice: ApiObject): EndpointView[] {
   if (textAt(slice, 'addressType') === 'FQDN') return [];
   const ports = listAt(slice, 'ports').flatMap(viewPort);
   return listAt(slice, 'endpoints').flatMap((endpoint) => {
-    const [address] = listAt(endpoint, 'addresses');
-    if (typeof address !== 'string') return [];
+    const [address] = listAt(endpoint, 'addresses').flatMap(viewAddress);
+    if (address === undefined) return [];
     const conditions = recordAt(endpoint, 'conditions');
     const ready = conditions?.['ready'] !== false;
     return [
@@ -99,6 +99,11 @@ export function viewEndpoints(slice: ApiObject): EndpointView[] {
       },
     ];
   });
+}
+
+function viewAddress(address: unknown): string[] {
+  const parsed = typeof address === 'string' ? parseIp(address) : undefined;
+  return parsed === undefined ? [] : [parsed];
 }
 
 function viewPort(port: unknown): ServicePort[] {

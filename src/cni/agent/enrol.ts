@@ -1,0 +1,158 @@
+// The story of a pod joining and leaving the mesh (protocol section 2.5), each step with its undo.
+//
+// Joining: ztunnel first, so that its listeners stand before anything is redirected to them and no
+// connection is refused in between; then the probes' exemption, then the rules, and the annotation
+// last, because it makes peers open tunnels. Leaving begins with the annotation for the same
+// reason.
+
+import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
+import type { NetworkNamespace } from '../../linux/network-namespace.ts';
+import type { IpAddress } from '../../mesh/address.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
+import { connectionsBeyond } from '../redirect/old-connections.ts';
+import type { ProbeExemption } from '../redirect/probe-exemption.ts';
+import type { RedirectSettings } from '../redirect/rules.ts';
+import type { Member, Members } from './members.ts';
+import type { PodFacts } from './pod-facts.ts';
+import type { PodFeedServer } from './pod-feed-server.ts';
+import { type PodStatus, redirectionAnnotation } from './pod-status.ts';
+
+export interface EnrolmentOptions {
+  readonly members: Members;
+  readonly feed: Pick<PodFeedServer, 'add' | 'remove'>;
+  readonly probes: Pick<ProbeExemption, 'set' | 'remove'>;
+  readonly status: PodStatus;
+  readonly log: Logger;
+}
+
+/** A pod that is about to join. */
+export interface Joining {
+  readonly pod: PodFacts;
+  /** Owned by the enrolment from the moment of the call. */
+  readonly netns: NetworkNamespace;
+  /** From the CNI event where the pod's status has none yet. */
+  readonly addresses: readonly IpAddress[];
+  readonly settings: RedirectSettings;
+  /** Why, as a sentence part. */
+  readonly reason: string;
+}
+
+/** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at
+ * once. */
+export class Enrolment {
+  readonly #options: EnrolmentOptions;
+
+  constructor(options: EnrolmentOptions) {
+    this.#options = options;
+  }
+
+  /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure
+   * nothing of it is left, but for the annotation `pending`.
+   * @throws AmbitError AMB1304, AMB1306, AMB1307 or AMB1309; AMB1313 when only the annotation is
+   * missing, which refresh() writes */
+  async join(joining: Joining, signal: AbortSignal): Promise<void> {
+    const { pod, reason } = joining;
+    const { status } = this.#options;
+    try {
+      await this.#connect(joining, signal);
+    } catch (error) {
+      // What made joining fail is the failure to report.
+      await this.#quietly(status.setRedirection(pod, 'pending'));
+      throw error;
+    }
+    await status.setRedirection(pod, 'enabled');
+    const message = `joined the mesh: ${reason}`;
+    await status.record(pod, { type: 'Normal', reason: 'JoinedMesh', message });
+  }
+
+  async #connect(joining: Joining, signal: AbortSignal): Promise<void> {
+    const { pod, netns, addresses, settings } = joining;
+    const { feed, members, probes } = this.#options;
+    const { uid } = pod;
+    await using undo = new AsyncDisposableStack();
+    const wasJoined = members.get(uid)?.joined === true;
+    members.set({ pod, netns, settings, joined: false });
+    undo.defer(() => members.remove(uid));
+    // Before the step, as a ztunnel that did not answer in time may have taken the pod.
+    undo.defer(async () => await feed.remove(uid));
+    await feed.add(pod, netns, signal);
+    undo.defer(async () => await this.#quietly(probes.remove(uid)));
+    await probes.set(uid, addresses);
+    undo.defer(async () => await this.#quietly(removeRedirection(netns)));
+    const old = wasJoined ? [] : await this.#oldConnections(netns);
+    await applyRedirection(netns, settings);
+    undo.move();
+    members.set({ pod, netns, settings, joined: true });
+    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
+  /** A kernel that cannot tell ends them all the same, later. */
+  async #oldConnections(netns: NetworkNamespace): Promise<TcpConnection[]> {
+    try {
+      return await connectionsBeyond(netns);
+    } catch (error) {
+      this.#options.log.warn({ error: causeChain(error) }, 'old connections not listed');
+      return [];
+    }
+  }
+
+  /** Brings a member up to date with a changed pod: its settings, addresses and annotation.
+   * @throws AmbitError AMB1304, AMB1309 or AMB1313 */
+  async refresh(member: Member, pod: PodFacts, settings: RedirectSettings): Promise<void> {
+    const { members, probes, status } = this.#options;
+    const { netns } = member;
+    const changed = JSON.stringify(member.settings) !== JSON.stringify(settings);
+    if (netns !== undefined && changed) await applyRedirection(netns, settings);
+    members.set({ ...member, pod, settings });
+    if (pod.addresses.length > 0) await probes.set(pod.uid, pod.addresses);
+    if (pod.annotations.get(redirectionAnnotation) !== 'enabled') {
+      await status.setRedirection(pod, 'enabled');
+    }
+  }
+
+  /** Takes a pod out of the mesh.
+   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is
+   * left; `deleted`: nothing is
+   * @throws AmbitError AMB1304, AMB1309 or AMB1313; what was done stays done */
+  async leave(pod: PodFacts, how: 'running' | 'ended' | 'deleted', reason: string): Promise<void> {
+    const { feed, members, probes, status } = this.#options;
+    const member = members.get(pod.uid);
+    if (how !== 'deleted') await status.setRedirection(pod, undefined);
+    if (how === 'running' && member?.netns !== undefined) await removeRedirection(member.netns);
+    await probes.remove(pod.uid);
+    if (member !== undefined) {
+      await feed.remove(pod.uid);
+      members.remove(pod.uid);
+    }
+    if (how === 'deleted') {
+      status.forget(pod.uid);
+      return;
+    }
+    const message = `left the mesh: ${reason}`;
+    await status.record(pod, { type: 'Normal', reason: 'LeftMesh', message });
+  }
+
+  /** Compares the rules in a member's pod with what was installed, and puts back what somebody
+   * changed. @throws AmbitError AMB1304 */
+  async verify(member: Member): Promise<void> {
+    const { pod, netns, settings, joined } = member;
+    if (netns === undefined || !joined) return;
+    const problems = await verifyRedirection(netns, settings);
+    if (problems.length === 0) return;
+    const object = `Pod ${pod.namespace}/${pod.name}`;
+    const error = new AmbitError('AMB1314', problems.join('; '), { object });
+    this.#options.log.warn({ code: error.code, error: causeChain(error) }, 'putting rules back');
+    await applyRedirection(netns, settings);
+  }
+
+  /** For undoing and tidying, which must go on whatever fails. */
+  async #quietly(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining failed');
+    }
+  }
+}

@@ -1,0 +1,113 @@
+// The certificate authority in memory: a key, its certificate and the roots that proxies trust.
+
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+  randomBytes,
+  X509Certificate,
+} from 'node:crypto';
+import { AmbitError } from '../../runtime/errors.ts';
+import { fromPem } from './asn1.ts';
+import { type CertificateFacts, issueCertificate, organizationName, subjectOf } from './issue.ts';
+
+/** An authority as it is kept. */
+export interface AuthorityMaterial {
+  readonly certPem: string;
+  readonly keyPem: string;
+  /** Intermediates from the authority up, its own certificate first; none for a root. */
+  readonly chainPem: string;
+  readonly rootPem: string;
+}
+
+/** What to issue. */
+export interface IssueRequest
+  extends Pick<CertificateFacts, 'publicKey' | 'subject' | 'uris' | 'dnsNames'> {
+  readonly ttlMs: number;
+}
+
+const rootLifetimeMs = 10 * 365 * 86_400_000;
+/** Certificates are valid from a little before now, for clocks that are behind. */
+const backdateMs = 120_000;
+
+/** Makes a new root (ECDSA P-256, ten years) for a trust domain. */
+export function createRoot(trustDomain: string, nowMs: number): AuthorityMaterial {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const name = organizationName(trustDomain);
+  const certPem = issueCertificate(
+    {
+      publicKey,
+      subject: name,
+      notBeforeMs: nowMs - backdateMs,
+      notAfterMs: nowMs + rootLifetimeMs,
+      authority: true,
+      serial: randomBytes(16),
+    },
+    { name, key: privateKey },
+  );
+  const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { certPem, keyPem, chainPem: '', rootPem: certPem };
+}
+
+/** Issues certificates. */
+export class CertificateAuthority {
+  /** PEM of the roots; what proxies trust. */
+  readonly rootPem: string;
+  readonly #key: KeyObject;
+  readonly #name: Buffer;
+  readonly #notAfterMs: number;
+  /** PEM of each certificate between the leaf and the roots. */
+  readonly #intermediates: readonly string[];
+
+  /** `origin` names the material in errors; throws AMB1636 when it is inconsistent. */
+  constructor(material: AuthorityMaterial, origin: string) {
+    const der = fromPem('CERTIFICATE', material.certPem);
+    if (der === undefined) throw broken(origin, 'ca-cert.pem', 'is no certificate in PEM');
+    try {
+      const certificate = new X509Certificate(der);
+      this.#key = createPrivateKey(material.keyPem);
+      if (!certificate.ca) throw broken(origin, 'ca-cert.pem', 'is not an authority (CA:TRUE)');
+      if (!certificate.publicKey.equals(createPublicKey(this.#key))) {
+        throw broken(origin, 'ca-key.pem', 'does not belong to ca-cert.pem');
+      }
+      this.#notAfterMs = Date.parse(certificate.validTo);
+      this.#name = subjectOf(der);
+    } catch (error) {
+      if (error instanceof AmbitError) throw error;
+      throw broken(origin, 'ca-cert.pem, ca-key.pem', 'cannot be read', error);
+    }
+    this.rootPem = material.rootPem;
+    this.#intermediates = certificatesIn(material.chainPem);
+  }
+
+  /** Issues a certificate; answers it and then every intermediate, each in PEM. It never outlives
+   * the authority. */
+  issue(request: IssueRequest, nowMs: number): readonly string[] {
+    const { publicKey, subject, uris, dnsNames, ttlMs } = request;
+    const leaf = issueCertificate(
+      {
+        publicKey,
+        ...(subject && { subject }),
+        ...(uris && { uris }),
+        ...(dnsNames && { dnsNames }),
+        notBeforeMs: nowMs - backdateMs,
+        notAfterMs: Math.min(nowMs + ttlMs, this.#notAfterMs),
+        authority: false,
+        serial: randomBytes(16),
+      },
+      { name: this.#name, key: this.#key },
+    );
+    return [leaf, ...this.#intermediates];
+  }
+}
+
+function certificatesIn(pem: string): readonly string[] {
+  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
+    (block) => `${block}\n`,
+  );
+}
+
+function broken(origin: string, field: string, text: string, cause?: unknown): AmbitError {
+  return new AmbitError('AMB1636', text, { object: origin, field, cause });
+}

@@ -1,0 +1,94 @@
+// The certificate that the controller shows to proxies, renewed while it runs.
+
+import { generateKeyPairSync } from 'node:crypto';
+import type { experimental } from '@grpc/grpc-js';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { CertificateAuthority } from './authority.ts';
+import { organizationName } from './issue.ts';
+
+type IdentityListener = Parameters<
+  experimental.CertificateProvider['addIdentityCertificateListener']
+>[0];
+
+const lifetimeMs = 90 * 86_400_000;
+/** Timers hold at most about 24 days, so the age is looked at every day. */
+const checkEveryMs = 86_400_000;
+
+/** Issues and renews the serving certificate, and hands it to the gRPC server. */
+export class ServingCertificate implements experimental.CertificateProvider, Disposable {
+  readonly #authority: CertificateAuthority;
+  readonly #dnsNames: readonly string[];
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #listeners = new Set<IdentityListener>();
+  readonly #end = new AbortController();
+  #current: { certificate: Buffer; privateKey: Buffer; issuedMs: number };
+
+  constructor(
+    authority: CertificateAuthority,
+    dnsNames: readonly string[],
+    clock: Clock,
+    log: Logger,
+  ) {
+    this.#authority = authority;
+    this.#dnsNames = dnsNames;
+    this.#clock = clock;
+    this.#log = log;
+    this.#current = this.#issue();
+    this.#keepRenewing().catch(() => {
+      // Only the end of this object stops the loop.
+    });
+  }
+
+  addIdentityCertificateListener(listener: IdentityListener): void {
+    this.#listeners.add(listener);
+    // Not at once: the library is not ready for an answer from within its call.
+    queueMicrotask(() => {
+      listener(this.#current);
+    });
+  }
+
+  removeIdentityCertificateListener(listener: IdentityListener): void {
+    this.#listeners.delete(listener);
+  }
+
+  /** Clients show no certificate, so there is no authority for theirs. */
+  addCaCertificateListener(): void {}
+
+  removeCaCertificateListener(): void {}
+
+  [Symbol.dispose](): void {
+    this.#end.abort();
+    this.#listeners.clear();
+  }
+
+  #issue(): { certificate: Buffer; privateKey: Buffer; issuedMs: number } {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const issuedMs = this.#clock.now();
+    const chain = this.#authority.issue(
+      {
+        publicKey,
+        subject: organizationName(this.#dnsNames[0] ?? ''),
+        dnsNames: this.#dnsNames,
+        ttlMs: lifetimeMs,
+      },
+      issuedMs,
+    );
+    return {
+      certificate: Buffer.from(chain.join('')),
+      privateKey: Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' })),
+      issuedMs,
+    };
+  }
+
+  async #keepRenewing(): Promise<void> {
+    for (;;) {
+      await this.#clock.wait(checkEveryMs, this.#end.signal);
+      if (this.#clock.now() - this.#current.issuedMs < lifetimeMs / 2) continue;
+      this.#current = this.#issue();
+      this.#log.info({}, 'renewed the serving certificate');
+      for (const listener of this.#listeners) listener(this.#current);
+    }
+  }
+}

@@ -1,0 +1,76 @@
+// Which proxy needs which resources. Pure.
+
+import type { DiscoveryNode } from '../../wire/xds.ts';
+import { typeUrls } from '../../wire/xds.ts';
+import type { PublishedSnapshot, ResourceTable } from './resources.ts';
+
+/** A connected proxy, as its node tells. */
+export type Proxy =
+  | { readonly kind: 'ztunnel'; readonly namespace: string; readonly name: string }
+  | {
+      readonly kind: 'waypoint';
+      readonly namespace: string;
+      readonly name: string;
+      /** `NAMESPACE/NAME` of its Gateway. */
+      readonly gateway: string;
+    };
+
+/** The types in the order in which they are sent: policies before the workloads that refer to them,
+ * since a proxy skips a policy that it does not have. */
+export const sendOrder = [
+  typeUrls.authorization,
+  typeUrls.workloadLabels,
+  typeUrls.address,
+  typeUrls.serviceConfig,
+] as const;
+
+export type TypeUrl = (typeof sendOrder)[number];
+
+/** Whether a text is a type that the controller publishes. */
+export function isTypeUrl(text: string): text is TypeUrl {
+  return (sendOrder as readonly string[]).includes(text);
+}
+
+/** Reads who a proxy is; undefined when its id is of no known form (protocol section 4.2). */
+export function proxyOf(node: DiscoveryNode): Proxy | undefined {
+  const [kind] = node.id.split('~');
+  const namespace = textOf(node, 'NAMESPACE');
+  const name = textOf(node, 'NAME') ?? node.id;
+  if (namespace === undefined) return undefined;
+  if (kind === 'ztunnel') return { kind, namespace, name };
+  const gateway = textOf(node, 'GATEWAY_NAME');
+  if (kind !== 'waypoint' || gateway === undefined) return undefined;
+  return { kind, namespace, name, gateway: `${namespace}/${gateway}` };
+}
+
+/** The ServiceAccount that a proxy says it has, if it says so. */
+export function serviceAccountOf(node: DiscoveryNode): string | undefined {
+  return textOf(node, 'SERVICE_ACCOUNT');
+}
+
+/** The resources of a type that a proxy needs. */
+export function interestOf(
+  proxy: Proxy,
+  typeUrl: TypeUrl,
+  snapshot: PublishedSnapshot,
+): ResourceTable {
+  switch (typeUrl) {
+    case typeUrls.address:
+      return snapshot.addresses;
+    case typeUrls.authorization:
+      return snapshot.authorizations;
+    case typeUrls.workloadLabels:
+      return proxy.kind === 'waypoint' ? snapshot.workloadLabels : nothing;
+    case typeUrls.serviceConfig:
+      return proxy.kind === 'waypoint'
+        ? (snapshot.serviceConfigs.get(proxy.gateway) ?? nothing)
+        : nothing;
+  }
+}
+
+const nothing: ResourceTable = new Map();
+
+function textOf(node: DiscoveryNode, key: string): string | undefined {
+  const value = node.metadata[key];
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}

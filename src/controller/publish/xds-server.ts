@@ -1,0 +1,255 @@
+// The configuration stream (protocol section 4): accepts proxies and owns their sessions.
+
+import { type handleBidiStreamingCall, type ServerDuplexStream, status } from '@grpc/grpc-js';
+import type { Code } from '../../mesh/catalogue.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { DeltaRequest, DeltaResponse, DiscoveryNode } from '../../wire/xds.ts';
+import { bearerToken, type Caller, type TokenVerifier } from '../caller.ts';
+import { isTypeUrl, type Proxy, proxyOf, serviceAccountOf } from './interest.ts';
+import { ProxySession } from './proxy-session.ts';
+import { emptySnapshot, type PublishedSnapshot } from './resources.ts';
+
+type Stream = ServerDuplexStream<DeltaRequest, DeltaResponse>;
+
+/** What a proxy refused. */
+export interface Refusal {
+  readonly proxy: string;
+  readonly typeUrl: string;
+  readonly reason: string;
+  /** Milliseconds since the epoch. */
+  readonly timeMs: number;
+}
+
+/** One connected proxy, for the debug endpoint. */
+export interface ConnectedProxy {
+  readonly proxy: Proxy;
+  readonly peer: string;
+  readonly refusals: number;
+}
+
+export interface XdsServerParts {
+  readonly verifier: TokenVerifier;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Told of every push, for metrics. */
+  readonly onPush?: (typeUrl: string, resources: number) => void;
+  readonly onRefusal?: (refusal: Refusal) => void;
+}
+
+/** Requests kept while a caller's token is being checked. */
+const maxWaitingRequests = 32;
+/** A new stream's requests are gathered this long, so that policies can be sent before the
+ * workloads that refer to them although proxies ask in the other order. */
+const gatherMs = 5;
+/** Refusals remembered for the debug endpoint. */
+const maxRefusals = 100;
+
+interface Connection {
+  readonly stream: Stream;
+  readonly session: ProxySession;
+  readonly peer: string;
+  refusals: number;
+}
+
+/** Serves DeltaAggregatedResources. */
+export class XdsServer {
+  readonly #parts: XdsServerParts;
+  readonly #connections = new Set<Connection>();
+  readonly #refusals: Refusal[] = [];
+  #snapshot: PublishedSnapshot = emptySnapshot;
+
+  constructor(parts: XdsServerParts) {
+    this.#parts = parts;
+  }
+
+  /** The handler of DeltaAggregatedResources. */
+  readonly handle: handleBidiStreamingCall<DeltaRequest, DeltaResponse> = (stream) => {
+    this.#accept(stream).catch((error: unknown) => {
+      this.#refuse(stream, error);
+    });
+  };
+
+  /** Makes a snapshot the current one and sends every proxy what changed for it. */
+  publish(snapshot: PublishedSnapshot): void {
+    this.#snapshot = snapshot;
+    for (const connection of this.#connections) this.#send(connection);
+  }
+
+  get snapshot(): PublishedSnapshot {
+    return this.#snapshot;
+  }
+
+  /** The proxies that are connected now. */
+  connected(): readonly ConnectedProxy[] {
+    return [...this.#connections].map(({ session, peer, refusals }) => ({
+      proxy: session.proxy,
+      peer,
+      refusals,
+    }));
+  }
+
+  /** The last refusals, oldest first. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
+  }
+
+  async #accept(stream: Stream): Promise<void> {
+    const waiting: DeltaRequest[] = [];
+    let receive = (request: DeltaRequest): void => {
+      if (waiting.push(request) > maxWaitingRequests) {
+        this.#refuse(
+          stream,
+          new AmbitError('AMB1642', 'too many requests before the first answer'),
+        );
+      }
+    };
+    const first = new Promise<DiscoveryNode>((resolve, reject) => {
+      stream.once('data', ({ node }: DeltaRequest) => {
+        if (node !== undefined) resolve(node);
+        else reject(new AmbitError('AMB1642', 'the first request names no node'));
+      });
+      stream.once('end', () => {
+        reject(new AmbitError('AMB1642', 'the stream ended before its first request'));
+      });
+    });
+    stream.on('data', (request: DeltaRequest) => {
+      receive(request);
+    });
+    stream.on('error', (error) => {
+      this.#parts.log.debug({ peer: stream.getPeer() }, `stream ended: ${error.message}`);
+    });
+    const [caller, node] = await Promise.all([this.#authenticate(stream), first]);
+    const proxy = identified(caller, node);
+    if (stream.cancelled) return;
+    const connection = this.#connect(stream, proxy);
+    receive = (request) => {
+      this.#receive(connection, request);
+    };
+    for (const request of waiting) receive(request);
+    await this.#parts.clock.wait(gatherMs);
+    this.#send(connection);
+  }
+
+  async #authenticate(stream: Stream): Promise<Caller> {
+    const token = bearerToken(stream.metadata.get('authorization')[0]?.toString());
+    if (token === undefined) throw new AmbitError('AMB1631', 'there is no bearer token');
+    return await this.#parts.verifier.verify(token);
+  }
+
+  #connect(stream: Stream, proxy: Proxy): Connection {
+    const { log } = this.#parts;
+    const peer = stream.getPeer();
+    const connection: Connection = {
+      stream,
+      session: new ProxySession(proxy),
+      peer,
+      refusals: 0,
+    };
+    const leave = (): void => {
+      if (!this.#connections.delete(connection)) return;
+      log.info({ proxy: describe(proxy), peer }, 'proxy disconnected');
+    };
+    stream.on('end', () => {
+      leave();
+      stream.end();
+    });
+    stream.on('cancelled', leave);
+    stream.on('error', leave);
+    stream.on('close', leave);
+    this.#connections.add(connection);
+    log.info({ proxy: describe(proxy), peer }, 'proxy connected');
+    return connection;
+  }
+
+  #receive(connection: Connection, request: DeltaRequest): void {
+    const { log, clock, onRefusal } = this.#parts;
+    const { typeUrl } = request;
+    const proxy = describe(connection.session.proxy);
+    if (!isTypeUrl(typeUrl)) {
+      const code: Code = 'AMB1642';
+      log.warn({ code, proxy, typeUrl }, 'a proxy asks for an unknown type');
+      // Answered with nothing, as proxies wait for the first answer of each type.
+      if (request.responseNonce === '') {
+        const nonce = `unknown-${typeUrl}`;
+        const systemVersion = this.#snapshot.hash;
+        connection.stream.write({ systemVersion, typeUrl, nonce, resources: [], removed: [] });
+      }
+      return;
+    }
+    const outcome = connection.session.receive(typeUrl, request);
+    if (outcome.kind === 'refused') {
+      connection.refusals++;
+      const { reason } = outcome;
+      const refusal: Refusal = { proxy, typeUrl, reason, timeMs: clock.now() };
+      this.#refusals.push(refusal);
+      if (this.#refusals.length > maxRefusals) this.#refusals.shift();
+      log.error({ code: 'AMB1641', proxy, typeUrl }, `configuration refused: ${reason}`);
+      onRefusal?.(refusal);
+    }
+    // A first subscription waits for its neighbours; everything later is answered at once.
+    if (outcome.kind === 'subscribed' && request.responseNonce === '') {
+      void this.#sendSoon(connection);
+    } else {
+      this.#send(connection);
+    }
+  }
+
+  async #sendSoon(connection: Connection): Promise<void> {
+    await this.#parts.clock.wait(gatherMs);
+    this.#send(connection);
+  }
+
+  #send(connection: Connection): void {
+    if (!this.#connections.has(connection)) return;
+    for (const response of connection.session.responses(this.#snapshot)) {
+      connection.stream.write(response);
+      const { typeUrl, resources, removed } = response;
+      this.#parts.onPush?.(typeUrl, resources.length + removed.length);
+      this.#parts.log.debug(
+        {
+          proxy: describe(connection.session.proxy),
+          typeUrl,
+          resources: resources.length,
+          removed: removed.length,
+          version: response.systemVersion,
+        },
+        'sent configuration',
+      );
+    }
+  }
+
+  #refuse(stream: Stream, error: unknown): void {
+    const code = codeOf(error);
+    const details = causeChain(error);
+    this.#parts.log.warn({ code, peer: stream.getPeer() }, `proxy refused: ${details}`);
+    const reason =
+      code === 'AMB1631'
+        ? status.UNAUTHENTICATED
+        : code === 'AMB1632'
+          ? status.PERMISSION_DENIED
+          : code === 'AMB1642'
+            ? status.INVALID_ARGUMENT
+            : status.UNAVAILABLE;
+    stream.emit('error', { code: reason, details });
+  }
+}
+
+/** Who a proxy is, once its token agrees with what it says (protocol section 4.2). */
+function identified(caller: Caller, node: DiscoveryNode): Proxy {
+  const proxy = proxyOf(node);
+  if (proxy === undefined) {
+    throw new AmbitError('AMB1642', `the node "${node.id}" is neither a ztunnel nor a waypoint`);
+  }
+  const account = serviceAccountOf(node) ?? caller.serviceAccount;
+  if (caller.namespace !== proxy.namespace || caller.serviceAccount !== account) {
+    const proved = `${caller.namespace}/${caller.serviceAccount}`;
+    throw new AmbitError('AMB1632', `says ${proxy.namespace}/${account}, its token ${proved}`);
+  }
+  return proxy;
+}
+
+function describe(proxy: Proxy): string {
+  return `${proxy.kind} ${proxy.namespace}/${proxy.name}`;
+}

@@ -1,0 +1,140 @@
+// Where a tunnel request that reached a pod is to be delivered (protocol section 3.6), before any
+// policy is asked. The target is always the pod itself: a request can not be used to go elsewhere.
+
+import {
+  type Endpoint,
+  formatEndpoint,
+  type IpAddress,
+  parseIp,
+  splitHostPort,
+} from './address.ts';
+import type { Code } from './catalogue.ts';
+import type { MeshView } from './mesh-view.ts';
+import { meshPorts } from './plan-outbound.ts';
+import { keyOfService, type Service } from './service.ts';
+import { type GatewayAddress, type ServiceKey, serviceKey, type Workload } from './workload.ts';
+
+/** What is known when the request arrives. */
+export interface InboundFacts {
+  /** `HOST:PORT` as requested. */
+  readonly authority: string;
+  /** Where the tunnel arrived: the pod's address. */
+  readonly local: Endpoint;
+  readonly workload: Workload;
+  readonly network: string;
+  /** The service that the client says it addressed (`forwarded`, host); only a hint for labels. */
+  readonly claimedHost?: string;
+}
+
+/** Lookups that inbound planning needs beyond the common ones. */
+export interface InboundView extends MeshView {
+  serviceByHostname(hostname: string, namespace?: string): Service | undefined;
+}
+
+/** Deliver to the application, or refuse with a status. */
+export type InboundPlan =
+  | { readonly kind: 'deliver'; readonly destination: Endpoint; readonly service?: Service }
+  | {
+      readonly kind: 'refuse';
+      readonly status: 400 | 503;
+      readonly code: Code;
+      readonly reason: string;
+    };
+
+/** Plans. */
+export function planInbound(view: InboundView, facts: InboundFacts): InboundPlan {
+  const { authority, local, workload } = facts;
+  const target = splitHostPort(authority);
+  if (target === undefined) {
+    const reason = `authority "${authority.slice(0, 200)}" is not HOST:PORT`;
+    return { kind: 'refuse', status: 400, code: 'AMB1414', reason };
+  }
+  const address = parseIp(target.host);
+  if (address !== undefined && !serves(view, facts, address)) {
+    const reason = `${authority} is not served by pod ${workload.namespace}/${workload.name}`;
+    return { kind: 'refuse', status: 400, code: 'AMB1415', reason };
+  }
+  const named =
+    address === undefined ? view.serviceByHostname(target.host, workload.namespace) : undefined;
+  const port = address === undefined ? targetPort(named, workload, target.port) : target.port;
+  if (port === undefined) {
+    const reason = `${authority} is no port of a service of this pod`;
+    return { kind: 'refuse', status: 503, code: 'AMB1406', reason };
+  }
+  const destination = { address: local.address, port };
+  if (meshPorts.includes(port)) {
+    const reason = `${formatEndpoint(destination)} is a port of the mesh itself`;
+    return { kind: 'refuse', status: 503, code: 'AMB1408', reason };
+  }
+  const service = named ?? guessService(view, workload, port, facts.claimedHost);
+  return { kind: 'deliver', destination, ...(service && { service }) };
+}
+
+/** Whether requests for an address may end at this pod: it is the pod's own, or that of something
+ * whose waypoint the pod is. */
+function serves(view: MeshView, facts: InboundFacts, address: IpAddress): boolean {
+  const { local, workload, network } = facts;
+  if (address === local.address) return true;
+  if ((workload.applicationTunnel?.protocol ?? 'none') !== 'none') return true;
+  const waypoint =
+    view.workloadByAddress(network, address)?.waypoint ??
+    view.serviceByAddress(network, address, workload.namespace)?.waypoint;
+  return waypoint !== undefined && isOf(view, waypoint, facts);
+}
+
+function isOf(view: MeshView, { destination }: GatewayAddress, facts: InboundFacts): boolean {
+  const { workload, local } = facts;
+  if (destination.kind === 'hostname') {
+    return workload.services.has(serviceKey(destination.namespace, destination.hostname));
+  }
+  const { network, address } = destination;
+  if (address === local.address) return true;
+  const service = view.serviceByAddress(network, address, workload.namespace);
+  return service !== undefined && workload.services.has(keyOfService(service));
+}
+
+/** The pod's own port for a service port, else the service's; undefined where there is none. */
+function targetPort(
+  service: Service | undefined,
+  workload: Workload,
+  port: number,
+): number | undefined {
+  if (service === undefined) return undefined;
+  const own = workload.services.get(keyOfService(service));
+  const mapped = own?.find(({ servicePort }) => servicePort === port)?.targetPort;
+  const declared = service.ports.find(({ servicePort }) => servicePort === port)?.targetPort;
+  return mapped || declared || undefined;
+}
+
+/** Which service the connection was probably for: what the client says if the pod belongs to it, else
+ * the first of the pod's that maps to the port. For labels only. */
+function guessService(
+  view: InboundView,
+  workload: Workload,
+  port: number,
+  claimedHost: string | undefined,
+): Service | undefined {
+  const claimed =
+    claimedHost === undefined ? undefined : view.serviceByHostname(claimedHost, workload.namespace);
+  if (claimed !== undefined && workload.services.has(keyOfService(claimed))) return claimed;
+  const key = servicesMappingTo(workload, port)[0];
+  return key === undefined ? undefined : view.serviceByKey(key);
+}
+
+function servicesMappingTo(workload: Workload, port: number): readonly ServiceKey[] {
+  const keys: ServiceKey[] = [];
+  for (const [key, ports] of workload.services) {
+    if (ports.some(({ targetPort: mapped }) => mapped === port)) keys.push(key);
+  }
+  return keys;
+}
+
+/** The service a plain connection to a pod was probably for. For labels only. */
+export function serviceAtPort(
+  view: MeshView,
+  workload: Workload,
+  port: number,
+): Service | undefined {
+  const key = servicesMappingTo(workload, port)[0];
+  return key === undefined ? undefined : view.serviceByKey(key);
+}

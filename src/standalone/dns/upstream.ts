@@ -1,0 +1,128 @@
+// Asking the machine's name servers, from the supervisor's own namespace. Messages are passed on as they
+// are, under another id; the answer's id and question are checked before it is believed.
+
+import { randomInt } from 'node:crypto';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
+import type { NameServer } from './machine-resolvers.ts';
+import { frame, TcpMessages } from './tcp-messages.ts';
+
+export interface UpstreamOptions {
+  readonly servers: () => Promise<readonly NameServer[]>;
+  /** Per server. Default 2 s. */
+  readonly timeoutMs?: number;
+}
+
+const defaultTimeoutMs = 2_000;
+/** More questions at a time are not passed on. */
+const maxPending = 256;
+const questionAt = 12;
+
+/** The name servers outside of the cluster. */
+export class Upstream {
+  readonly #options: UpstreamOptions;
+  #pending = 0;
+
+  constructor(options: UpstreamOptions) {
+    this.#options = options;
+  }
+
+  /** Asks one server after the other and gives the first answer, with the id of the query.
+   * @throws Error when there is no server, too much is pending, or none answers */
+  async ask(
+    query: Buffer,
+    questionLength: number,
+    transport: 'udp' | 'tcp',
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    if (this.#pending >= maxPending) throw new Error(`${maxPending} questions are pending`);
+    this.#pending++;
+    try {
+      return await this.#askEach(query, questionLength, transport, signal);
+    } finally {
+      this.#pending--;
+    }
+  }
+
+  async #askEach(
+    query: Buffer,
+    questionLength: number,
+    transport: 'udp' | 'tcp',
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const servers = await this.#options.servers();
+    if (servers.length === 0) throw new Error('the machine has no name server');
+    const sent = Buffer.from(query);
+    sent.writeUInt16BE(randomInt(0x1_0000), 0);
+    const question = sent.subarray(questionAt, questionAt + questionLength);
+    const isAnswer = (bytes: Buffer): boolean =>
+      bytes.length >= questionAt + questionLength &&
+      bytes.readUInt16BE(0) === sent.readUInt16BE(0) &&
+      (bytes.readUInt16BE(2) & 0x8000) !== 0 &&
+      bytes.subarray(questionAt, questionAt + questionLength).equals(question);
+    const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
+    const failures: unknown[] = [];
+    for (const server of servers) {
+      try {
+        const limit = AbortSignal.timeout(this.#options.timeoutMs ?? defaultTimeoutMs);
+        const answer = await exchange(server, sent, isAnswer, AbortSignal.any([limit, signal]));
+        answer.writeUInt16BE(query.readUInt16BE(0), 0);
+        return answer;
+      } catch (error) {
+        signal.throwIfAborted();
+        failures.push(error);
+      }
+    }
+    throw new Error(`no answer from ${servers.map(({ address }) => address).join(', ')}`, {
+      cause: failures[0],
+    });
+  }
+}
+
+type Exchange = (
+  server: NameServer,
+  query: Buffer,
+  isAnswer: (bytes: Buffer) => boolean,
+  signal: AbortSignal,
+) => Promise<Buffer>;
+
+/** A socket, and so a port, of its own for every question: a forger has to guess it. */
+const exchangeUdp: Exchange = async (server, query, isAnswer, signal) => {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  socket.on('error', reject);
+  socket.on('message', (bytes) => {
+    if (isAnswer(bytes)) resolve(bytes);
+  });
+  socket.connect(server.port, server.address, () => socket.send(query));
+  try {
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    socket.close();
+  }
+};
+
+const exchangeTcp: Exchange = async (server, query, isAnswer, signal) => {
+  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+  const socket = connect({ host: server.address, port: server.port });
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  const messages = new TcpMessages((bytes) => {
+    if (isAnswer(bytes)) resolve(bytes);
+  });
+  socket.on('error', reject);
+  socket.on('close', () => reject(new Error('the connection was closed')));
+  socket.on('data', (chunk: Buffer) => messages.push(chunk));
+  socket.write(frame(query));
+  try {
+    signal.throwIfAborted();
+    return await promise;
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    socket.destroy();
+  }
+};

@@ -1,0 +1,67 @@
+// Where a mesh keeps what outlives its processes.
+
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { AmbitError } from '../runtime/errors.ts';
+
+export interface MeshPaths {
+  /** All of it; `ambit down` removes this. */
+  readonly folder: string;
+  /** The folder that holds the meshes. */
+  readonly parent: string;
+  readonly database: string;
+  readonly kubeconfig: string;
+  readonly pki: string;
+  /** Who supervises the mesh. */
+  readonly record: string;
+  readonly logs: string;
+  readonly supervisorLog: string;
+  readonly nodes: string;
+  /** CNI plugins. */
+  readonly programs: string;
+  /** What Node made of the mesh's own sources, so that its processes start fast. */
+  readonly compiled: string;
+}
+
+/** The paths of a mesh below the folder of meshes. */
+export function meshPaths(parent: string, mesh: string): MeshPaths {
+  const folder = path.join(parent, mesh);
+  return {
+    folder,
+    parent,
+    database: path.join(folder, 'state.db'),
+    kubeconfig: path.join(folder, 'kubeconfig'),
+    pki: path.join(folder, 'pki'),
+    record: path.join(folder, 'supervisor.json'),
+    logs: path.join(folder, 'logs'),
+    supervisorLog: path.join(folder, 'logs', 'supervisor.log'),
+    nodes: path.join(folder, 'nodes'),
+    programs: path.join(folder, 'programs'),
+    compiled: path.join(folder, 'compiled'),
+  };
+}
+
+/** The folder of meshes of a user. */
+export function stateParent(
+  env: Readonly<Record<string, string | undefined>>,
+  isRoot: boolean,
+  cwd: string,
+): string {
+  const given = env['AMBIT_STATE_DIR'];
+  if (given !== undefined && given !== '') return path.resolve(cwd, given);
+  if (isRoot) return '/var/lib/ambit';
+  const home = env['HOME'] ?? '/';
+  const state = env['XDG_STATE_HOME'];
+  const base = state === undefined || state === '' ? path.join(home, '.local/state') : state;
+  return path.join(base, 'ambit');
+}
+
+/** Makes the state folder. @throws AmbitError AMB1104 */
+export function makeStateFolder(paths: MeshPaths): void {
+  try {
+    mkdirSync(paths.logs, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const object = paths.folder;
+    throw new AmbitError('AMB1104', 'its state folder cannot be made', { object, cause: error });
+  }
+}

@@ -1,0 +1,192 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as assert from 'uvu/assert';
+import { feedDeadlineMs } from '../../src/cni/agent/pod-feed-connection.ts';
+import { type FeedEntry, PodFeedServer } from '../../src/cni/agent/pod-feed-server.ts';
+import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
+import { SeqpacketSocket } from '../../src/linux/seqpacket.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
+import { codeOf } from '../../src/runtime/errors.ts';
+import { silentLogger } from '../../src/runtime/log.ts';
+import { suite } from '../support/suite.ts';
+import { FakeZtunnel, until } from './fake-ztunnel.ts';
+import { aPod } from './pods.ts';
+
+const test = suite('pod feed');
+
+/** Deadlines come at once when the test says so; other waits are real. */
+class DeadlineClock implements Clock {
+  readonly now = (): number => systemClock.now();
+  readonly monotonic = (): number => systemClock.monotonic();
+  readonly #expire = new Set<() => void>();
+
+  async wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms !== feedDeadlineMs) return await systemClock.wait(Math.min(ms, 1), signal);
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.#expire.add(resolve);
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+    await promise;
+  }
+
+  expire(): void {
+    for (const resolve of this.#expire) resolve();
+  }
+}
+
+interface Feed {
+  readonly server: PodFeedServer;
+  readonly file: string;
+  readonly entries: FeedEntry[];
+  readonly counts: number[];
+  readonly clock: DeadlineClock;
+  readonly netns: NetworkNamespace;
+}
+
+function startFeed(stack: AsyncDisposableStack, entries: FeedEntry[] = []): Feed {
+  const folder = mkdtempSync(path.join(tmpdir(), 'cni-feed-'));
+  stack.defer(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, 'ztunnel.sock');
+  const counts: number[] = [];
+  const clock = new DeadlineClock();
+  const server = stack.use(
+    new PodFeedServer({
+      path: file,
+      snapshot: () => entries,
+      onConnections: (count) => counts.push(count),
+      clock,
+      log: silentLogger,
+    }),
+  );
+  const netns = stack.use(NetworkNamespace.current());
+  return { server, file, entries, counts, clock, netns };
+}
+
+async function codeFrom(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return codeOf(error);
+  }
+  return 'no error';
+}
+
+const soon = (): AbortSignal => AbortSignal.timeout(50);
+const later = (): AbortSignal => AbortSignal.timeout(10_000);
+
+test('sends the snapshot after hello, then what comes, each after the answer to the one before', async ({
+  stack,
+}) => {
+  const feed = startFeed(stack);
+  feed.entries.push(
+    { pod: aPod({ uid: 'a' }), netns: feed.netns },
+    { pod: aPod({ uid: 'b' }), netns: undefined },
+  );
+  const ztunnel = await FakeZtunnel.connect(stack, feed.file);
+  await feed.server.add(aPod({ uid: 'c', name: 'c' }), feed.netns, later());
+  await feed.server.remove('a');
+  assert.equal(ztunnel.words, ['add a', 'keep b', 'snapshot-sent', 'add c', 'del a']);
+  assert.is(ztunnel.namespaces.get('c'), feed.netns.id);
+  assert.equal(ztunnel.requests[3], {
+    kind: 'add',
+    uid: 'c',
+    name: 'c',
+    namespace: 'shop',
+    serviceAccount: 'cart-account',
+  });
+});
+
+test('waits for a ztunnel to come, and says when none did', async ({ stack }) => {
+  const feed = startFeed(stack);
+  assert.is(await codeFrom(feed.server.add(aPod(), feed.netns, soon())), 'AMB1306');
+  const adding = feed.server.add(aPod(), feed.netns, later());
+  await FakeZtunnel.connect(stack, feed.file);
+  await adding;
+});
+
+test('passes on why ztunnel refuses a pod, and keeps the connection', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const ztunnel = await FakeZtunnel.connect(stack, feed.file);
+  ztunnel.answer = ({ kind }) => (kind === 'add' ? 'port 15008 is taken' : '');
+  const refused = feed.server.add(aPod(), feed.netns, later());
+  assert.is(await codeFrom(refused), 'AMB1307');
+  await refused.catch((error: unknown) => assert.match(String(error), /port 15008 is taken/));
+  ztunnel.answer = () => '';
+  await feed.server.add(aPod(), feed.netns, later());
+  assert.equal(feed.counts, [1]);
+});
+
+test('gives up on a ztunnel that does not answer, and takes the next', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const mute = await FakeZtunnel.connect(stack, feed.file);
+  mute.answer = ({ kind }) => (kind === 'snapshot-sent' ? '' : undefined);
+  const first = feed.server.add(aPod({ uid: 'first' }), feed.netns, later());
+  const second = feed.server.add(aPod({ uid: 'second' }), feed.netns, later());
+  await until(() => mute.words.includes('add first'), 'the first add');
+  feed.clock.expire();
+  assert.is(await codeFrom(first), 'AMB1307');
+  assert.is(await codeFrom(second), 'AMB1306');
+  await mute.done;
+  assert.not.ok(mute.words.includes('add second'));
+  await FakeZtunnel.connect(stack, feed.file);
+  await feed.server.add(aPod(), feed.netns, later());
+});
+
+test('does not send what nobody waits for any more', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const slow = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => slow.words.includes('snapshot-sent'), 'the snapshot');
+  const held = Promise.withResolvers<void>();
+  slow.answer = ({ kind }) => (kind === 'add' ? undefined : '');
+  slow.onRequest = () => held.resolve();
+  const first = feed.server.add(aPod({ uid: 'first' }), feed.netns, later());
+  await held.promise;
+  assert.is(await codeFrom(feed.server.add(aPod({ uid: 'late' }), feed.netns, soon())), 'AMB1307');
+  const deleting = feed.server.remove('other');
+  slow.socket.close();
+  assert.is(await codeFrom(first), 'AMB1306');
+  await deleting;
+  assert.not.ok(slow.words.includes('add late'));
+});
+
+test('tells the newest of pods that join and all of pods that leave', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const older = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => feed.counts.includes(1), 'the older');
+  const newer = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => feed.counts.includes(2), 'the newer');
+  await feed.server.add(aPod({ uid: 'x' }), feed.netns, later());
+  await feed.server.remove('y');
+  assert.equal(older.words, ['snapshot-sent', 'del y']);
+  assert.equal(newer.words, ['snapshot-sent', 'add x', 'del y']);
+  newer.socket.close();
+  await until(() => feed.counts.at(-1) === 1, 'the newer to be missed');
+  await feed.server.add(aPod({ uid: 'z' }), feed.netns, later());
+  assert.ok(older.words.includes('add z'));
+});
+
+test('drops whoever does not begin with hello, or speaks unasked', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const rude = await FakeZtunnel.connect(stack, feed.file, Uint8Array.of(0xff, 0xff));
+  await rude.done;
+  const silent = await SeqpacketSocket.connect(feed.file);
+  stack.defer(() => silent.close());
+  const waiting = silent.receive();
+  let ended = false;
+  const expiring = until(() => {
+    feed.clock.expire();
+    return ended;
+  }, 'the end of the silent one');
+  assert.is(await waiting, undefined);
+  ended = true;
+  await expiring;
+  assert.equal(feed.counts, []);
+
+  const chatty = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => chatty.words.includes('snapshot-sent'), 'the snapshot');
+  await chatty.socket.send(Uint8Array.of(0x0a, 0x00));
+  await chatty.done;
+  await until(() => feed.counts.at(-1) === 0, 'the chatty to be gone');
+});
+
+test.run();
