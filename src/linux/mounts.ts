@@ -53,11 +53,15 @@ export function isMounted(path: string): boolean {
   return mountPoints().includes(path);
 }
 
+/** The mount points at or below `prefix`, oldest first. */
+export function mountsBelow(prefix: string): string[] {
+  const below = `${prefix.replace(/\/+$/, '')}/`;
+  return mountPoints().filter((point) => `${point}/`.startsWith(below));
+}
+
 /** Unmounts all that is mounted at or below `prefix`, newest first. @throws LinuxError */
 export function unmountAll(prefix: string): void {
-  const below = `${prefix.replace(/\/+$/, '')}/`;
-  const wanted = mountPoints().filter((point) => `${point}/`.startsWith(below));
-  for (const point of wanted.toReversed()) {
+  for (const point of mountsBelow(prefix).toReversed()) {
     call('umount2', [point, umountDetach], `unmount ${point}`, ['EINVAL', 'ENOENT']);
   }
 }

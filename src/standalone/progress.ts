@@ -7,8 +7,13 @@ export type Progress =
   /** Something that the user should know and that stopped nothing. */
   | { readonly kind: 'problem'; readonly message: string; readonly remedy: string }
   | { readonly kind: 'note'; readonly text: string }
-  /** The mesh works. */
-  | { readonly kind: 'ready'; readonly ms: number; readonly kubeconfig: string }
+  /** The mesh is up; `complete` when all of its own parts are ready. */
+  | {
+      readonly kind: 'ready';
+      readonly ms: number;
+      readonly complete: boolean;
+      readonly kubeconfig: string;
+    }
   /** It will not; the supervisor ends. */
   | { readonly kind: 'failed'; readonly message: string; readonly remedy: string };
 

@@ -1,6 +1,8 @@
-// Where a mesh keeps what outlives its processes. Pure.
+// Where a mesh keeps what outlives its processes.
 
+import { mkdirSync } from 'node:fs';
 import path from 'node:path';
+import { AmbitError } from '../runtime/errors.ts';
 
 export interface MeshPaths {
   /** All of it; `ambit down` removes this. */
@@ -52,4 +54,14 @@ export function stateParent(
   const state = env['XDG_STATE_HOME'];
   const base = state === undefined || state === '' ? path.join(home, '.local/state') : state;
   return path.join(base, 'ambit');
+}
+
+/** Makes the state folder. @throws AmbitError AMB1104 */
+export function makeStateFolder(paths: MeshPaths): void {
+  try {
+    mkdirSync(paths.logs, { recursive: true, mode: 0o755 });
+  } catch (error) {
+    const object = paths.folder;
+    throw new AmbitError('AMB1104', 'its state folder cannot be made', { object, cause: error });
+  }
 }

@@ -15,6 +15,8 @@ export interface SupervisorSettings {
   /** Where the mesh's own sources and manifests are. */
   readonly repository: string;
   readonly nodeCount: number;
+  /** Of the listener that is inherited. */
+  readonly apiPort: number;
   /** Manifests to apply and follow. */
   readonly folder?: string;
   /** `NAME=COMMAND` as given on the command line, and the folder its words are relative to. */

@@ -58,7 +58,8 @@ function hasIpv6(namespace: NetworkNamespace): boolean {
   try {
     return getSysctl('net/ipv6/conf/lo/disable_ipv6', namespace) === '0';
   } catch (error) {
-    if (error instanceof LinuxError && error.errno === 'ENOENT') return false; // no IPv6 in the kernel
+    // A kernel without IPv6.
+    if (error instanceof LinuxError && error.errno === 'ENOENT') return false;
     throw error;
   }
 }

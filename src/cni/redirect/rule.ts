@@ -1,5 +1,5 @@
-// One nftables rule as a value, with its two written forms: the text that nft reads and the JSON that nft
-// lists, so that what is installed can be compared with what is wanted. Pure.
+// One nftables rule as a value, with its two written forms: the text that nft reads and the JSON
+// that nft lists, so that what is installed can be compared with what is wanted. Pure.
 
 /** `!=` where `not` is set. */
 interface Negatable {

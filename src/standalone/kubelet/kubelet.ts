@@ -151,7 +151,7 @@ export class Kubelet implements AsyncDisposable {
 
   /** A connection to a port of the pod's loopback, made inside its namespace.
    * @throws AmbitError AMB1120 when the pod does not run; LinuxError as connectTcp does */
-  async connect(runner: PodRunner, port: number): Promise<Socket> {
+  async connect(runner: PodRunner, port: number, signal: AbortSignal): Promise<Socket> {
     const { sandbox, pod } = runner;
     if (sandbox === undefined) {
       const object = `Pod ${pod.metadata.namespace}/${pod.metadata.name}`;
@@ -159,10 +159,10 @@ export class Kubelet implements AsyncDisposable {
     }
     const { namespace } = sandbox;
     try {
-      return await connectTcp({ host: '127.0.0.1', port, namespace });
+      return await connectTcp({ host: '127.0.0.1', port, namespace, signal });
     } catch (error) {
       // A program that listens on ::1 alone refuses IPv4; if it refuses both, the first refusal counts.
-      return await connectTcp({ host: '::1', port, namespace }).catch(() => {
+      return await connectTcp({ host: '::1', port, namespace, signal }).catch(() => {
         throw error;
       });
     }

@@ -1,8 +1,8 @@
 // A folder of manifests, applied and followed: edits are applied, objects that vanish from it are removed,
 // and what is wrong in a file stops nothing else.
 
-import { type FSWatcher, readdirSync, readFileSync, watch } from 'node:fs';
 import { createHash } from 'node:crypto';
+import { type FSWatcher, readdirSync, readFileSync, watch } from 'node:fs';
 import path from 'node:path';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';

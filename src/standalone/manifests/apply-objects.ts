@@ -1,8 +1,8 @@
 // Applies objects to the store in an order that works: namespaces and definitions first, and kinds that
 // such a definition brings once it is known.
 
-import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import { StatusError } from '../api/api-error.ts';
 import type { ApiObject, ObjectStore } from '../api/store.ts';
 import { isNamespaced } from './kind-names.ts';
@@ -69,11 +69,7 @@ async function applyOne(read: ReadObject, options: ApplyOptions): Promise<ApiObj
 }
 
 /** The object in the namespace it belongs to, with labels. */
-function placed(
-  store: ObjectStore,
-  object: ApiObject,
-  labels: ApplyOptions['labels'],
-): ApiObject {
+function placed(store: ObjectStore, object: ApiObject, labels: ApplyOptions['labels']): ApiObject {
   const { metadata } = object;
   return {
     ...object,
@@ -92,12 +88,10 @@ function isUnknownKind(error: Error): boolean {
 /** Whether a definition of the object's kind exists, served or not yet. */
 function isDefined(store: ObjectStore, object: ApiObject): boolean {
   const group = object.apiVersion.split('/')[0];
-  return store
-    .list('apiextensions.k8s.io/customresourcedefinitions')
-    .some(({ spec }) => {
-      const definition = spec as { group?: string; names?: { kind?: string } };
-      return definition.group === group && definition.names?.kind === object.kind;
-    });
+  return store.list('apiextensions.k8s.io/customresourcedefinitions').some(({ spec }) => {
+    const definition = spec as { group?: string; names?: { kind?: string } };
+    return definition.group === group && definition.names?.kind === object.kind;
+  });
 }
 
 function refused({ object, origin }: ReadObject, error: Error): AmbitError {

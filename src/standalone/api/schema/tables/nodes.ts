@@ -57,7 +57,7 @@ NodeStatus: How a node fares.
   allocatable 2 {quantity}
   phase 3 string
   conditions 4 [NodeCondition by type]
-  addresses 5 [NodeAddress by type]
+  addresses 5 [NodeAddress]
   daemonEndpoints 6 NodeDaemonEndpoints
   nodeInfo 7 NodeSystemInfo
   images 8 [ContainerImage]
