@@ -2,10 +2,10 @@
 // 1.6). What the kubelet sends to an enrolled pod gets a source address of its own, which the rules
 // within the pod exempt. Pure.
 //
-// Whoever runs with the kubelet's user id on the node is exempt with it, as in Istio's nftables mode:
-// nftables cannot tell processes apart otherwise. Unlike Istio's, the rule leaves out what was sent
-// to a service: probes never are, and such traffic has no reason to go beside the mesh on one node
-// only.
+// Whoever runs with the kubelet's user id on the node is exempt with it, as in Istio's nftables
+// mode: nftables cannot tell processes apart otherwise. Unlike Istio's, the rule leaves out what was
+// sent to a service: probes never are, and such traffic has no reason to go beside the mesh on one
+// node only.
 
 import { type IpAddress, isV6 } from '../../mesh/address.ts';
 import type { Rule } from './rule.ts';
