@@ -143,10 +143,13 @@ test('resumes by what it holds, reads the token anew, and hears of what went mea
   await controller.restart();
   const resumed = await controller.nextRequest(({ initialVersions }) => initialVersions.size > 0);
   // The rejected one is named without a version, so that it comes again.
-  assert.equal([...resumed.initialVersions].toSorted(), [
-    ['a', 'v-x'],
-    ['b', ''],
-  ]);
+  assert.equal(
+    [...resumed.initialVersions],
+    [
+      ['a', 'v-x'],
+      ['b', ''],
+    ],
+  );
   const found = controller.requests.find(({ request }) => request === resumed);
   assert.is(found?.token, 'Bearer token-2');
   found?.stream.write(response('one', 'n3', { b: 'new' }, ['a']));
