@@ -27,6 +27,7 @@ import { TestAuthority } from '../support/certificates.ts';
 import { dial, identity, startPool, startTunnelServer, targetAt } from '../support/tunnels.ts';
 
 export const virtualAddress = '10.96.0.20';
+const waypointHost = 'waypoint.default.svc.cluster.local';
 export const servicePort = 9080;
 export const traceId = '0af7651916cd43dd8448eb211c80319c';
 
@@ -72,6 +73,10 @@ export function serviceOf(
     addresses: [{ network: '', address: address as IpAddress }],
     ports: [{ servicePort, targetPort: 0, appProtocol }],
     subjectAltNames: [],
+    waypoint: {
+      destination: { kind: 'hostname', namespace: 'default', hostname: waypointHost },
+      hbonePort: 15008,
+    },
     weightedWaypoints: [],
     ipFamilies: 'automatic',
     canonical: true,
@@ -180,7 +185,7 @@ export async function startWaypoint(
     undecided: keep,
     activity: new Activity(),
     log: silentLogger,
-    ownService: 'default/waypoint.default.svc.cluster.local',
+    ownService: `default/${waypointHost}`,
   });
   stack.use(front);
   const { endpoint } = await startTunnelServer(stack, {

@@ -11,6 +11,7 @@ import type { Logger } from '../../runtime/log.ts';
 
 /** One service, ready for use. */
 export interface ServedService extends ServiceRules {
+  readonly config: ServiceConfig;
   readonly destination?: DestinationRules;
 }
 
@@ -41,6 +42,11 @@ export class ServiceTable {
     return this.#services.get(key);
   }
 
+  /** All configurations as they came. */
+  configs(): readonly ServiceConfig[] {
+    return [...this.#services.values()].map(({ config }) => config);
+  }
+
   /** The labels of a workload; none when they are not known. */
   labelsOf(uid: string): Readonly<Record<string, string>> {
     return this.#labels.get(uid)?.labels ?? noLabels;
@@ -57,6 +63,12 @@ export class ServiceTable {
       this.#log.warn({ code: 'AMB1714', object, problem }, 'a policy rule fails closed');
     }
     const { service, destination } = config;
-    return { service, routes, policies, ...(destination === undefined ? {} : { destination }) };
+    return {
+      config,
+      service,
+      routes,
+      policies,
+      ...(destination === undefined ? {} : { destination }),
+    };
   }
 }
