@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
 import { PacketCapture } from '../../src/linux/capture.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -73,7 +74,7 @@ test('what a killed process leaves behind is found and removed', async ({ stack 
   stack.defer(async () => void (await removeLocalNetwork({ ...place, clock: systemClock })));
   const child = spawn(process.execPath, [
     '--disable-warning=ExperimentalWarning',
-    path.join(import.meta.dirname, 'net-crash.ts'),
+    fileURLToPath(new URL('./net-crash.ts', import.meta.url)),
     mesh,
     nodesFolder,
   ]);

@@ -7,59 +7,16 @@ import {
   type ServerResponse,
 } from 'node:http';
 import * as http2 from 'node:http2';
-import { type AddressInfo, createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
-import type { HttpRoute } from '../../src/mesh/route.ts';
-import { keyOfService, type ServicePort } from '../../src/mesh/service.ts';
+import { keyOfService } from '../../src/mesh/service.ts';
 import { suite } from '../support/suite.ts';
-import { readAll } from '../support/tunnels.ts';
-import {
-  ask,
-  readAnswer,
-  serviceOf,
-  startApp,
-  startWaypoint,
-  type WaypointUnderTest,
-  workloadAt,
-} from './fixture.ts';
-import { ManualClock } from './manual-clock.ts';
+import { serve, startOne } from './application.ts';
+import { ask, readAnswer, serviceOf, startApp, startWaypoint } from './fixture.ts';
 
 const test = suite('streams through a waypoint');
-
-type Listener = (request: IncomingMessage, response: ServerResponse) => void;
-
-async function startOne(
-  stack: AsyncDisposableStack,
-  listener: Listener,
-  options: Parameters<typeof startWaypoint>[1] & {
-    protocol?: ServicePort['appProtocol'];
-    route?: Partial<HttpRoute>;
-  } = {},
-): Promise<WaypointUnderTest> {
-  const app = await startApp(stack, listener);
-  const waypoint = await startWaypoint(stack, options);
-  serve(waypoint, app.port, options.protocol, options.route);
-  return waypoint;
-}
-
-function serve(
-  waypoint: WaypointUnderTest,
-  port: number,
-  protocol: ServicePort['appProtocol'] = 'http11',
-  route?: Partial<HttpRoute>,
-): void {
-  const reviews = serviceOf('reviews', protocol);
-  const service = keyOfService(reviews);
-  if (!waypoint.mesh.services.some((one) => one.name === 'reviews')) {
-    waypoint.mesh.services.push(reviews);
-  }
-  const count = waypoint.mesh.endpointsOf(service).length;
-  waypoint.mesh.add(reviews, workloadAt(`reviews-${count}`), port);
-  const backends = [{ service, weight: 1 }];
-  const routes = route === undefined ? [] : [{ origin: 'r', matches: [], backends, ...route }];
-  waypoint.configure({ service, routes });
-}
 
 /** Bytes that do not repeat soon, without holding all of them. */
 function* pattern(size: number): Generator<Buffer> {
@@ -248,132 +205,6 @@ test('one client connection carries requests in turn over one upstream connectio
   assert.is(waypoint.arrived.length, 1);
 });
 
-test('an injected delay holds the request back for its time', async ({ stack, signal }) => {
-  const clock = new ManualClock();
-  const fault = { delay: { percent: 100, fixedDelayMs: 7000 } };
-  const waypoint = await startOne(stack, (_request, response) => response.end('ok'), {
-    clock,
-    route: { fault },
-  });
-  const answer = ask(await waypoint.open());
-  await clock.waited(7000);
-  assert.is(waypoint.arrived.length, 0);
-  clock.advance(7000);
-  assert.is((await answer).status, 200);
-  const record = await waypoint.nextRecord(signal);
-  assert.match(record.verdict.reason, 'delayed 7000 ms by fault injection');
-  assert.is(record.durationMs, 7000);
-});
-
-test('a client that gives up ends the request at the application', async ({ stack, signal }) => {
-  const gone = Promise.withResolvers<void>();
-  const begun = Promise.withResolvers<void>();
-  const waypoint = await startOne(stack, (_request, response) => {
-    response.on('close', () => gone.resolve());
-    begun.resolve();
-  });
-  const stream = await waypoint.open();
-  const request = httpRequest({ createConnection: () => toDuplex(stream) as never });
-  request.on('error', () => undefined);
-  request.end();
-  await begun.promise;
-  request.destroy();
-  await gone.promise;
-  const record = await waypoint.nextRecord(signal);
-  assert.is(record.verdict.code, 'AMB1713');
-});
-
-test('a timeout answers 504 and ends the request at the application', async ({ stack, signal }) => {
-  const clock = new ManualClock();
-  const gone = Promise.withResolvers<void>();
-  const begun = Promise.withResolvers<void>();
-  const listener: Listener = (_request, response) => {
-    response.on('close', () => gone.resolve());
-    begun.resolve();
-  };
-  const route = { timeoutMs: 500 };
-  const waypoint = await startOne(stack, listener, { clock, route });
-  const answer = ask(await waypoint.open());
-  await clock.waited(500);
-  await begun.promise;
-  clock.advance(500);
-  assert.is((await answer).status, 504);
-  await gone.promise;
-  assert.is((await waypoint.nextRecord(signal)).verdict.code, 'AMB1708');
-});
-
-test('an application that dies before its response is told by 503', async ({ stack, signal }) => {
-  const waypoint = await startOne(stack, (request) => request.socket.destroy(), {
-    route: { retries: { attempts: 0, retryOn: '' } },
-  });
-  const answer = await ask(await waypoint.open(), { method: 'POST', body: 'x' });
-  assert.is(answer.status, 503);
-  assert.match(answer.headers['ambit-decision'] as string, 'AMB1707');
-  assert.is((await waypoint.nextRecord(signal)).destination.workload, 'reviews-0');
-});
-
-test('one that dies within its response breaks it off for the client', async ({
-  stack,
-  signal,
-}) => {
-  const waypoint = await startOne(stack, (request, response) => {
-    response.writeHead(200, { 'content-length': '10' });
-    response.write('half', () => request.socket.destroy());
-  });
-  const answer = ask(await waypoint.open());
-  await answer.then(
-    () => assert.unreachable('the body is not whole'),
-    (error: Error) => assert.match(error.message, /aborted|closed|lost|hang up/i),
-  );
-  const record = await waypoint.nextRecord(signal);
-  assert.is(record.verdict.code, 'AMB1712');
-  assert.is(record.bytesReceived, 4);
-});
-
-test('a failed attempt goes to another endpoint, with its body again', async ({
-  stack,
-  signal,
-}) => {
-  const waypoint = await startWaypoint(stack, { random: () => 0 });
-  const closed = createServer().listen(0, '127.0.0.1');
-  await once(closed, 'listening');
-  const { port: deadPort } = closed.address() as AddressInfo;
-  closed.close();
-  const route = { retries: { attempts: 2, retryOn: 'connect-failure,503' } };
-  serve(waypoint, deadPort, 'http11', route);
-  const busy = await startApp(stack, (request, response) => {
-    request.resume().on('end', () => response.writeHead(503).end('busy'));
-  });
-  serve(waypoint, busy.port, 'http11', route);
-  const good = await startApp(stack, (request, response) => {
-    void (async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      response.end(Buffer.concat(chunks));
-    })();
-  });
-  serve(waypoint, good.port, 'http11', route);
-  const answer = await ask(await waypoint.open(), { method: 'POST', body: 'again' });
-  assert.is(answer.status, 200);
-  assert.is(answer.body.toString(), 'again');
-  const record = await waypoint.nextRecord(signal);
-  assert.is(record.destination.workload, 'reviews-2');
-  assert.is(waypoint.arrived.length, 3);
-});
-
-test('attempts end, and the last failure is told', async ({ stack }) => {
-  const waypoint = await startOne(
-    stack,
-    (_request, response) => response.writeHead(503).end('no'),
-    {
-      route: { retries: { attempts: 2, retryOn: '503' } },
-    },
-  );
-  const answer = await ask(await waypoint.open());
-  assert.is(answer.status, 503);
-  assert.is(answer.body.toString(), 'no');
-});
-
 test('Expect: 100-continue is honoured', async ({ stack }) => {
   const waypoint = await startOne(stack, (request, response) => {
     request.resume().on('end', () => response.end('ok'));
@@ -407,10 +238,7 @@ test('a WebSocket upgrade passes, and bytes flow both ways', async ({ stack, sig
   });
   request.on('error', () => undefined);
   request.end();
-  const [response, socket] = (await once(request, 'upgrade')) as [
-    IncomingMessage,
-    import('node:stream').Duplex,
-  ];
+  const [response, socket] = (await once(request, 'upgrade')) as [IncomingMessage, Duplex];
   assert.is(response.statusCode, 101);
   socket.write('ping');
   const [echoed] = (await once(socket, 'data')) as [Buffer];
@@ -420,75 +248,6 @@ test('a WebSocket upgrade passes, and bytes flow both ways', async ({ stack, sig
   const record = await waypoint.nextRecord(signal);
   assert.is(record.http?.status, 101);
   assert.is(record.bytesSent, 4);
-});
-
-test('plain TCP is copied, recorded without HTTP, and policies by method deny it', async ({
-  stack,
-  signal,
-}) => {
-  const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
-  await once(echo, 'listening');
-  stack.defer(() => void echo.close());
-  const { port } = echo.address() as AddressInfo;
-  const waypoint = await startWaypoint(stack);
-  serve(waypoint, port, 'tcp');
-  const stream = await waypoint.open();
-  await stream.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-  await stream.end();
-  assert.is((await readAll(stream)).toString(), 'GET / HTTP/1.1\r\n\r\n');
-  const record = await waypoint.nextRecord(signal);
-  assert.is(record.verdict.outcome, 'forwarded');
-  assert.is(record.http, undefined);
-  assert.is(record.bytesReceived, 18);
-  const service = keyOfService(serviceOf('reviews'));
-  const rules = [{ to: [{ methods: ['GET'] }] }];
-  const policies = [{ namespace: 'default', name: 'get', action: 'ALLOW', rules }] as const;
-  waypoint.configure({ service, routes: [], policies });
-  const refused = await waypoint.connect('10.96.0.20:9080');
-  assert.is(refused.kind === 'refused' && refused.status, 401);
-  const denied = await waypoint.nextRecord(signal);
-  assert.is(denied.verdict.outcome, 'denied');
-  assert.is(refused.headers.get('ambit-decision'), `${denied.id} AMB1702`);
-});
-
-test('on an undeclared port a server may speak first, and HTTP is still recognized', async ({
-  stack,
-  signal,
-}) => {
-  const greeter = createServer((socket) => {
-    socket.write('220 hello\r\n');
-    socket.on('data', (bytes) => socket.end(bytes));
-  }).listen(0, '127.0.0.1');
-  await once(greeter, 'listening');
-  stack.defer(() => void greeter.close());
-  const { port } = greeter.address() as AddressInfo;
-  const waypoint = await startWaypoint(stack);
-  serve(waypoint, port, 'unknown');
-  const stream = await waypoint.open();
-  const greeting = await stream.read();
-  assert.is(Buffer.from(greeting!).toString(), '220 hello\r\n');
-  await stream.write(Buffer.from('GET / HTTP/1.1\r\n\r\n'));
-  assert.is((await readAll(stream)).toString(), 'GET / HTTP/1.1\r\n\r\n');
-  await stream.end();
-  assert.is((await waypoint.nextRecord(signal)).http, undefined);
-});
-
-test('on an undeclared port a silent client that then speaks HTTP is served as HTTP', async ({
-  stack,
-  signal,
-}) => {
-  const clock = new ManualClock();
-  const waypoint = await startOne(stack, (_request, response) => response.end('ok'), {
-    clock,
-    protocol: 'unknown',
-  });
-  const stream = await waypoint.open();
-  await clock.waited(100);
-  clock.advance(100);
-  while (waypoint.arrived.length === 0) await new Promise((resolve) => setImmediate(resolve));
-  const answer = await ask(stream);
-  assert.is(answer.body.toString(), 'ok');
-  assert.is((await waypoint.nextRecord(signal)).http?.status, 200);
 });
 
 test.run();
