@@ -1,6 +1,7 @@
 // Who may call: certificates, the admin's token, ServiceAccount tokens and their review.
 
 import { X509Certificate } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { connect } from 'node:tls';
 
 import * as assert from 'uvu/assert';
@@ -70,6 +71,14 @@ test('serves a certificate of its own authority for all of its names', async ({ 
     assert.ok(certificate.checkIP(address), address);
   }
   assert.is(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
+});
+
+test('writes a kubeconfig for its owner alone', async ({ api }) => {
+  assert.is((await stat(api.kubeconfig)).mode & 0o777, 0o600);
+  const config = api.server.kubeconfig({ name: 'mesh', namespace: 'shop' });
+  assert.match(config, '"current-context": "mesh"');
+  assert.match(config, '"namespace": "shop"');
+  assert.match(config, `https://127.0.0.1:${api.server.port}`);
 });
 
 test('answers 401 to anybody else, except for health and version', async ({ api }) => {

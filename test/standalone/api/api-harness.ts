@@ -1,7 +1,7 @@
 // An API server in a temporary folder, and the stock kubectl on it.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -68,7 +68,7 @@ export async function startHarness(
   let server = await start(0);
   stack.defer(() => server.close());
   const kubeconfig = path.join(folder, 'kubeconfig');
-  await writeFile(kubeconfig, server.kubeconfig(), { mode: 0o600 });
+  server.writeKubeconfig(kubeconfig);
   const env = { PATH: process.env['PATH'], HOME: folder, KUBECONFIG: kubeconfig, EDITOR: 'false' };
   const wordsOf = (words: string | readonly string[]): string[] =>
     typeof words === 'string' ? words.split(' ') : [...words];
