@@ -163,7 +163,11 @@ test('patches in all three ways', async ({ api }) => {
     '{"kind":"merged","more":"x"}',
   );
   const failing = await api.kubectl([
-    ...['patch', 'deploy', 'patches', '--type=json', '-p'],
+    'patch',
+    'deploy',
+    'patches',
+    '--type=json',
+    '-p',
     '[{"op":"test","path":"/metadata/labels/kind","value":"other"}]',
   ]);
   assert.is(failing.code, 1);
@@ -192,6 +196,21 @@ test('watches and waits', async ({ api, signal }) => {
   await met;
   const path = api.start('wait deploy/watched --for=jsonpath={.status.replicas}=1 --timeout=15s');
   await outputWith(path, 'condition met', signal);
+});
+
+test('warns of what laptop mode does not do', async ({ api }) => {
+  const service = JSON.stringify({
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name: 'outside' },
+    spec: { type: 'LoadBalancer', ports: [{ port: 80 }] },
+  });
+  const { code, stderr } = await api.kubectl('apply -f -', service);
+  assert.is(code, 0, stderr);
+  assert.match(
+    stderr,
+    'Warning: Service outside: laptop mode opens no ports for type LoadBalancer',
+  );
 });
 
 test('explains kinds and tells versions', async ({ api }) => {

@@ -8,9 +8,14 @@ import { immutable, type KindRules, missing, refused } from './rules.ts';
 import { chooseAddress, type Family, familyOf, inRange, ranges } from './service-addresses.ts';
 
 export const serviceRules: KindRules = {
-  prepare(core, object, previous) {
+  prepare(core, object, previous, write) {
     if (!isRecord(object.spec)) return;
     const spec = object.spec;
+    if (previous === undefined && unopened.has(String(spec['type']))) {
+      write.warn(
+        `Service ${object.metadata.name}: laptop mode opens no ports for type ${String(spec['type'])}; the Service works as type ClusterIP does`,
+      );
+    }
     for (const port of listAt(spec, 'ports')) {
       if (isRecord(port)) port['targetPort'] ??= port['port'];
     }
@@ -37,6 +42,9 @@ export const serviceRules: KindRules = {
     return problems;
   },
 };
+
+/** Types that ask for ports or addresses outside of the mesh. */
+const unopened: ReadonlySet<string> = new Set(['NodePort', 'LoadBalancer']);
 
 /** Writers that leave the addresses out mean those that are there. */
 function keepAddresses(spec: JsonRecord, before: JsonRecord | undefined): void {
