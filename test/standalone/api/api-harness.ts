@@ -35,6 +35,8 @@ export interface Harness {
   succeed(words: string | readonly string[], input?: string): Promise<string>;
   /** Starts kubectl without waiting for its end; it is stopped with the test. */
   start(words: string): ChildProcess;
+  /** The minor version of kubectl: Debian's is 1.20, and newer ones can do more. */
+  readonly kubectlMinor: number;
   /** Stops the server and starts it again on the same state. */
   restart(): Promise<ApiServer>;
 }
@@ -86,7 +88,10 @@ export async function startHarness(
       );
       child.stdin?.end(input ?? '');
     });
+  const { stdout } = await kubectl('version --client -o json');
+  const kubectlMinor = Number(/"minor": "(\d+)/.exec(stdout)?.[1] ?? 0);
   return {
+    kubectlMinor,
     folder,
     get server() {
       return server;
