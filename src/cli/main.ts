@@ -6,6 +6,10 @@ import type { Command, CommandContext } from './command.ts';
 
 /** In the order of `ambit help`. Loaded when used: `ambit explain` must not wait for a client. */
 const commands: Readonly<Record<string, () => Promise<Command>>> = {
+  up: async () => (await import('./commands/up.ts')).up,
+  down: async () => (await import('./commands/down.ts')).down,
+  status: async () => (await import('./commands/status.ts')).status,
+  run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };

@@ -42,6 +42,7 @@ export class DuplexStream implements ByteStream {
       if (duplex.closed) resolve();
       else duplex.once('close', () => resolve());
     });
+    if (duplex.destroyed) this.#failure = duplex.errored ?? connectionLost();
     duplex.on('data', (chunk: Buffer) => this.#onData(chunk));
     duplex.on('end', () => this.#onEnd());
     duplex.on('drain', () => this.#onDrain());

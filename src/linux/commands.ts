@@ -1,4 +1,4 @@
-// Running the kernel's tools (nft, ip) inside a namespace, with a script on standard input.
+// Running the kernel's tools (nft, ip, ss) inside a namespace, with a script on standard input.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { LinuxError } from './errors.ts';
@@ -15,7 +15,7 @@ export const environment = {
 };
 
 export interface Command {
-  readonly program: 'nft' | 'ip';
+  readonly program: 'nft' | 'ip' | 'ss';
   readonly args: readonly string[];
   /** Goes to standard input. */
   readonly script?: string;

@@ -1,5 +1,5 @@
-// Where a routed request goes: the backend by weight, the endpoints of a subset by labels, and one of
-// them by the load-balancing rule. Randomness is given.
+// Where a routed request goes: the backend by weight, and the endpoints of a
+// subset by labels. Randomness is given.
 
 import type { DestinationRules, RouteBackend, Subset } from './route.ts';
 
@@ -34,41 +34,4 @@ export function hasLabels(
   wanted: Readonly<Record<string, string>>,
 ): boolean {
   return Object.entries(wanted).every(([name, value]) => labels[name] === value);
-}
-
-/** What an endpoint is chosen by. */
-export interface EndpointChoice<Endpoint> {
-  readonly rule: NonNullable<DestinationRules['loadBalancer']>;
-  /** Independent numbers in [0, 1). */
-  readonly random: () => number;
-  /** How many endpoints were chosen before, for `ROUND_ROBIN`. */
-  readonly turn: number;
-  /** Requests under way at an endpoint, for `LEAST_REQUEST`. */
-  readonly active: (endpoint: Endpoint) => number;
-  /** To be avoided while there is another, as those are that a retry has tried. */
-  readonly avoid: ReadonlySet<Endpoint>;
-}
-
-/** One of the endpoints; undefined only when there is none. `LEAST_REQUEST` takes the less busy of two
- * drawn ones. */
-export function chooseEndpointAmong<Endpoint>(
-  endpoints: readonly Endpoint[],
-  choice: EndpointChoice<Endpoint>,
-): Endpoint | undefined {
-  const { rule, random, turn, active, avoid } = choice;
-  const fresh = avoid.size === 0 ? endpoints : endpoints.filter((one) => !avoid.has(one));
-  const candidates = fresh.length === 0 ? endpoints : fresh;
-  const draw = (): Endpoint | undefined => candidates[Math.floor(random() * candidates.length)];
-  if (candidates.length <= 1) return candidates[0];
-  switch (rule) {
-    case 'ROUND_ROBIN':
-      return candidates[turn % candidates.length];
-    case 'RANDOM':
-      return draw();
-    case 'LEAST_REQUEST': {
-      const [one, other] = [draw(), draw()];
-      if (one === undefined || other === undefined) return one;
-      return active(other) < active(one) ? other : one;
-    }
-  }
 }

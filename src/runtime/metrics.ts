@@ -1,6 +1,6 @@
-// Counters and gauges of a process, in the Prometheus text form.
+// Counters, gauges and histograms of a process, in the Prometheus text form.
 
-import { Counter, Gauge, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 
 /** What a metric is called and means. */
 export interface MetricShape<Label extends string = string> {
@@ -19,6 +19,11 @@ export interface GaugeMetric<Label extends string = string> {
   set(labels: Readonly<Record<Label, string>>, value: number): void;
 }
 
+/** Counts values by size. */
+export interface HistogramMetric<Label extends string = string> {
+  observe(labels: Readonly<Record<Label, string>>, value: number): void;
+}
+
 /** The metrics of one process. */
 export interface MetricsRegistry {
   readonly contentType: string;
@@ -26,6 +31,10 @@ export interface MetricsRegistry {
   counter<Label extends string = never>(shape: MetricShape<Label>): CountingMetric<Label>;
   /** @throws when the name is taken */
   gauge<Label extends string = never>(shape: MetricShape<Label>): GaugeMetric<Label>;
+  /** `buckets` are upper limits, ascending. @throws when the name is taken */
+  histogram<Label extends string = never>(
+    shape: MetricShape<Label> & { readonly buckets: readonly number[] },
+  ): HistogramMetric<Label>;
   /** All metrics as a scraper reads them. */
   text(): Promise<string>;
 }
@@ -48,6 +57,11 @@ export function createRegistry(): MetricsRegistry {
     gauge: (shape) => {
       const gauge = new Gauge(configuration(shape));
       return { set: (labels, value) => gauge.set(labels, value) };
+    },
+    histogram: (shape) => {
+      const buckets = [...shape.buckets];
+      const histogram = new Histogram({ ...configuration(shape), buckets });
+      return { observe: (labels, value) => histogram.observe(labels, value) };
     },
     text: async () => await registry.metrics(),
   };

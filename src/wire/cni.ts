@@ -1,7 +1,7 @@
 // What the container runtime, the CNI plugin and the node agent say to each other: the CNI
-// specification's request, result and error (containernetworking/cni: SPEC.md 0.1.0 to 1.1.0), and the
-// event that the plugin posts to the agent (protocol section 2.2, Istio's own form). It imports only
-// node: modules, since the plugin, which starts for every pod, imports it.
+// specification's request, result and error (containernetworking/cni: SPEC.md 0.1.0 to 1.1.0), and
+// the event that the plugin posts to the agent (protocol section 2.2, Istio's own form). It imports
+// only node: modules, since the plugin, which starts for every pod, imports it.
 
 import { isIPv4, isIPv6 } from 'node:net';
 
@@ -66,10 +66,8 @@ export function parseCniRequest(
   const command = cniCommands.find((candidate) => candidate === env['CNI_COMMAND']);
   if (command === undefined) {
     const given = env['CNI_COMMAND'];
-    const problem = given === undefined ? 'is not set' : `=${given} is not a command`;
-    return environmentProblem(
-      `CNI_COMMAND ${problem}; it must be one of ${cniCommands.join(', ')}`,
-    );
+    const problem = given === undefined ? ' is not set' : `=${given} is not a command`;
+    return environmentProblem(`CNI_COMMAND${problem}; it must be one of ${cniCommands.join(', ')}`);
   }
   const needsPod = command === 'ADD' || command === 'CHECK' || command === 'DEL';
   if (needsPod && !env['CNI_CONTAINERID']) return environmentProblem('CNI_CONTAINERID is not set');
@@ -188,8 +186,8 @@ function addressOf(entry: Json): PodAddress[] {
   return [{ interfaceIndex, address, prefixLength, gateway }];
 }
 
-/** The body of an event, in the JSON form that Go gives its own types: a network is an address and a
- * base64 mask, and an absent interface is null. */
+/** The body of an event, in the JSON form that Go gives its own types: a network is an address and
+ * a base64 mask, and an absent interface is null. */
 export function encodePluginEvent(event: PluginEvent): string {
   return JSON.stringify({
     Netns: event.netns,

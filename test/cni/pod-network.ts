@@ -1,5 +1,5 @@
-// A node with a bridge and two pods, as a base CNI plugin makes them, for the tests of this folder and of
-// test/namespaces. Both families; the pods route through the node.
+// A node with a bridge and two pods, as a base CNI plugin makes them, for the tests of this folder
+// and of test/namespaces. Both families; the pods route through the node.
 
 import { once } from 'node:events';
 import type { Socket } from 'node:net';

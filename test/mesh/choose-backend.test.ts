@@ -1,10 +1,5 @@
 import * as assert from 'uvu/assert';
-import {
-  chooseBackend,
-  chooseEndpointAmong,
-  findSubset,
-  hasLabels,
-} from '../../src/mesh/choose-backend.ts';
+import { chooseBackend, findSubset, hasLabels } from '../../src/mesh/choose-backend.ts';
 import { drawFault } from '../../src/mesh/draw-fault.ts';
 import type { RouteBackend } from '../../src/mesh/route.ts';
 import { suite } from '../support/suite.ts';
@@ -48,27 +43,6 @@ test('a subset is the endpoints with all of its labels', () => {
   assert.is(hasLabels({ version: 'v1', app: 'x' }, { version: 'v1' }), true);
   assert.is(hasLabels({ app: 'x' }, { version: 'v1' }), false);
   assert.is(hasLabels({}, {}), true);
-});
-
-test('endpoints are taken by the rule, and tried ones avoided while there are others', () => {
-  const numbers = [0, 0.99, 0.99, 0];
-  const choose = (
-    rule: 'ROUND_ROBIN' | 'RANDOM' | 'LEAST_REQUEST',
-    turn = 0,
-    avoid: readonly string[] = [],
-  ): string | undefined =>
-    chooseEndpointAmong(['a', 'b', 'c'], {
-      rule,
-      turn,
-      random: () => numbers.shift() ?? 0,
-      active: (one) => (one === 'a' ? 5 : 1),
-      avoid: new Set(avoid),
-    });
-  assert.equal([choose('ROUND_ROBIN', 0), choose('ROUND_ROBIN', 4)], ['a', 'b']);
-  assert.is(choose('LEAST_REQUEST'), 'c');
-  assert.is(choose('RANDOM'), 'c');
-  assert.is(choose('ROUND_ROBIN', 0, ['a', 'c']), 'b');
-  assert.is(choose('ROUND_ROBIN', 1, ['a', 'b', 'c']), 'b');
 });
 
 test('faults are drawn by percentage, each for itself', () => {

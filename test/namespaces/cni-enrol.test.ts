@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -16,7 +17,17 @@ import { systemClock } from '../../src/runtime/clock.ts';
 import { codeOf } from '../../src/runtime/errors.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { FakeZtunnel, until } from '../cni/fake-ztunnel.ts';
-import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
+import {
+  addresses,
+  dial,
+  families,
+  loopback,
+  makePodNetwork,
+  nextLine,
+  type PodNetwork,
+  probeAddresses,
+  serve,
+} from '../cni/pod-network.ts';
 import { aPod, RecordedStatus } from '../cni/pods.ts';
 import { suite } from '../support/suite.ts';
 
@@ -121,7 +132,12 @@ test('a pod leaves: nothing of the mesh stays with it', async ({ stack }) => {
   const { network, status, members, feedPath, enrolment } = await scene(stack);
   const ztunnel = await FakeZtunnel.connect(stack, feedPath);
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await serve(stack, 'tunnel', { host: '::', port: 15008, namespace: network.alpha });
+  const tunnel = { host: addresses.alpha.ipv4, port: 15008, namespace: network.beta };
+  const { socket } = await dial(stack, tunnel);
+  const ended = once(socket, 'error');
   await enrolment.leave(pod, 'running', 'pod label istio.io/dataplane-mode=none');
+  await ended;
   assert.is(await tablesIn(network.alpha), 0);
   assert.equal(await exempted(network), []);
   assert.is(ztunnel.words.at(-1), `del ${pod.uid}`);
@@ -194,6 +210,31 @@ test('puts back what somebody changed in a pod', async ({ stack }) => {
   await nft('flush table inet istio-ambient-nat', network.alpha);
   await enrolment.verify(members.get(pod.uid)!);
   assert.equal(await verifyRedirection(network.alpha, settings), []);
+});
+
+test('ends connections from before at once, but not those within the pod', async ({ stack }) => {
+  const { network, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  const { alpha, beta } = network;
+  await serve(stack, 'alpha', { host: '::', port: 8080, namespace: alpha });
+  await serve(stack, 'beta', { host: '::', port: 8080, namespace: beta });
+  const beyond = [];
+  const within = [];
+  for (const family of families) {
+    const out = { host: addresses.beta[family], port: 8080, namespace: alpha };
+    const into = { host: addresses.alpha[family], port: 8080, namespace: beta };
+    for (const options of [out, into]) beyond.push((await dial(stack, options)).socket);
+    for (const host of [addresses.alpha[family], loopback[family]]) {
+      within.push((await dial(stack, { host, port: 8080, namespace: alpha })).socket);
+    }
+  }
+  const ended = beyond.map(async (socket) => await once(socket, 'error'));
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await Promise.all(ended);
+  for (const socket of within) {
+    socket.write('still there');
+    assert.is(await nextLine(socket), 'still there');
+  }
 });
 
 test('finds the namespace that owns all addresses of a pod, and no other', async ({ stack }) => {

@@ -38,8 +38,8 @@ const settings: RedirectSettings = {
   probeAddresses,
 };
 
-/** Pod alpha is redirected, with an application at 8080 and a stand-in for the proxy; pod beta is not,
- * with an application at 8080 and one at 15008. */
+/** Pod alpha is redirected, with an application at 8080 and a stand-in for the proxy; pod beta is
+ * not, with an application at 8080 and one at 15008. */
 async function redirected(
   stack: AsyncDisposableStack,
   changes: Partial<RedirectSettings> = {},
@@ -200,6 +200,34 @@ for (const family of families) {
     assert.is(arrival.name, 'dns');
   });
 }
+
+test('lets probes through beside a service proxy that translates on the same node', async ({
+  stack,
+}) => {
+  const { node } = await redirected(stack);
+  await nft(
+    `table inet ambit-services {
+       chain output {
+         type nat hook output priority -100
+         tcp dport 80 dnat ip to ${addresses.alpha.ipv4}:8080
+       }
+       chain postrouting { type nat hook postrouting priority 100; masquerade; }
+     }
+    `,
+    node,
+  );
+  const exemption = new ProbeExemption(node, { ipv6: true, kubeletUid: 0, probeAddresses });
+  await exemption.install(new Map([[parseIp(addresses.alpha.ipv4)!, 'uid-of-alpha']]));
+  await ip(['route replace 192.0.2.1 dev cni0'], node);
+  const probe = await dial(stack, { host: addresses.alpha.ipv4, port: 8080, namespace: node });
+  assert.is(probe.arrival.name, 'application');
+  assert.is(probe.arrival.source, probeAddresses.ipv4);
+  // What goes to a service is no probe, whoever sends it.
+  const call = await dial(stack, { host: '192.0.2.1', port: 80, namespace: node });
+  assert.is(call.arrival.name, 'inbound');
+  const direct = await dial(stack, { host: addresses.beta.ipv4, port: 8080, namespace: node });
+  assert.is(direct.arrival.source, addresses.node.ipv4);
+});
 
 test('installs exactly what was wanted, whatever was there before', async ({ stack }) => {
   const { alpha } = await makePodNetwork(stack);

@@ -1,6 +1,6 @@
-// The node agent: sees to it that exactly those pods of its node are in the mesh that should be. This
-// file puts its parts together, in the order of protocol section 2.5: first what is known of pods, then
-// ztunnel, then new pods.
+// The node agent: sees to it that exactly those pods of its node are in the mesh that should be.
+// This file puts its parts together, in the order of protocol section 2.5: first what is known of
+// pods, then ztunnel, then new pods.
 
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { codeOf } from '../../runtime/errors.ts';
+import { causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { kubeletUid, ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -102,8 +102,8 @@ function nodeSettingsOf(settings: AgentSettings): RedirectSettings {
   };
 }
 
-/** Takes over a pod that an agent before this one enrolled. Its rules are compared later; a pod that
- * should not be in the mesh any more leaves it then. */
+/** Takes over a pod that an agent before this one enrolled. Its rules are compared later; a pod
+ * that should not be in the mesh any more leaves it then. */
 function adopt(
   pod: PodFacts,
   context: {
@@ -121,7 +121,10 @@ function adopt(
     netns = findPodNamespace(pod.addresses, where);
   } catch (error) {
     const name = `${pod.namespace}/${pod.name}`;
-    log.warn({ code: codeOf(error), error, pod: name }, 'enrolled pod not found yet');
+    log.warn(
+      { code: codeOf(error), error: causeChain(error), pod: name },
+      'enrolled pod not found yet',
+    );
   }
   members.set({ pod, netns, settings, joined: true });
 }
@@ -146,7 +149,10 @@ async function exemptProbes(
       await probes.install(addresses);
       return probes;
     } catch (error) {
-      log.error({ code: codeOf(error), error }, 'trying the rule for probes again');
+      log.error(
+        { code: codeOf(error), error: causeChain(error) },
+        'trying the rule for probes again',
+      );
       await backoff.wait(signal);
     }
   }

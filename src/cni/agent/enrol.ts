@@ -2,13 +2,16 @@
 //
 // Joining: ztunnel first, so that its listeners stand before anything is redirected to them and no
 // connection is refused in between; then the probes' exemption, then the rules, and the annotation
-// last, because it makes peers open tunnels. Leaving begins with the annotation for the same reason.
+// last, because it makes peers open tunnels. Leaving begins with the annotation for the same
+// reason.
 
+import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
+import { connectionsBeyond } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { Member, Members } from './members.ts';
@@ -36,7 +39,8 @@ export interface Joining {
   readonly reason: string;
 }
 
-/** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at once. */
+/** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at
+ * once. */
 export class Enrolment {
   readonly #options: EnrolmentOptions;
 
@@ -44,8 +48,8 @@ export class Enrolment {
     this.#options = options;
   }
 
-  /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure nothing
-   * of it is left, but for the annotation `pending`.
+  /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure
+   * nothing of it is left, but for the annotation `pending`.
    * @throws AmbitError AMB1304, AMB1306, AMB1307 or AMB1309; AMB1313 when only the annotation is
    * missing, which refresh() writes */
   async join(joining: Joining, signal: AbortSignal): Promise<void> {
@@ -68,6 +72,7 @@ export class Enrolment {
     const { feed, members, probes } = this.#options;
     const { uid } = pod;
     await using undo = new AsyncDisposableStack();
+    const wasJoined = members.get(uid)?.joined === true;
     members.set({ pod, netns, settings, joined: false });
     undo.defer(() => members.remove(uid));
     // Before the step, as a ztunnel that did not answer in time may have taken the pod.
@@ -76,9 +81,29 @@ export class Enrolment {
     undo.defer(async () => await this.#quietly(probes.remove(uid)));
     await probes.set(uid, addresses);
     undo.defer(async () => await this.#quietly(removeRedirection(netns)));
+    const old = wasJoined ? [] : await this.#oldConnections(netns);
     await applyRedirection(netns, settings);
     undo.move();
     members.set({ pod, netns, settings, joined: true });
+    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
+  /** Connections through the proxy cannot go on without the rules. Ended at once, they are known to
+   * be over before anybody sends a request on them. */
+  async #release(netns: NetworkNamespace): Promise<void> {
+    const old = await this.#oldConnections(netns);
+    await removeRedirection(netns);
+    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
+  /** A kernel that cannot tell ends them all the same, later. */
+  async #oldConnections(netns: NetworkNamespace): Promise<TcpConnection[]> {
+    try {
+      return await connectionsBeyond(netns);
+    } catch (error) {
+      this.#options.log.warn({ error: causeChain(error) }, 'old connections not listed');
+      return [];
+    }
   }
 
   /** Brings a member up to date with a changed pod: its settings, addresses and annotation.
@@ -96,14 +121,14 @@ export class Enrolment {
   }
 
   /** Takes a pod out of the mesh.
-   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is left;
-   * `deleted`: nothing is
+   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is
+   * left; `deleted`: nothing is
    * @throws AmbitError AMB1304, AMB1309 or AMB1313; what was done stays done */
   async leave(pod: PodFacts, how: 'running' | 'ended' | 'deleted', reason: string): Promise<void> {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
-    if (how === 'running' && member?.netns !== undefined) await removeRedirection(member.netns);
+    if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
     await probes.remove(pod.uid);
     if (member !== undefined) {
       await feed.remove(pod.uid);
@@ -120,24 +145,22 @@ export class Enrolment {
   /** Compares the rules in a member's pod with what was installed, and puts back what somebody
    * changed. @throws AmbitError AMB1304 */
   async verify(member: Member): Promise<void> {
-    const { log, members } = this.#options;
     const { pod, netns, settings, joined } = member;
     if (netns === undefined || !joined) return;
     const problems = await verifyRedirection(netns, settings);
-    // The pod may have left or changed while nft was reading.
-    if (problems.length === 0 || members.get(pod.uid) !== member) return;
+    if (problems.length === 0) return;
     const object = `Pod ${pod.namespace}/${pod.name}`;
     const error = new AmbitError('AMB1314', problems.join('; '), { object });
-    log.warn({ code: error.code, error }, 'putting rules back');
+    this.#options.log.warn({ code: error.code, error: causeChain(error) }, 'putting rules back');
     await applyRedirection(netns, settings);
   }
 
-  /** For undoing, which must go on whatever fails. */
+  /** For undoing and tidying, which must go on whatever fails. */
   async #quietly(work: Promise<void>): Promise<void> {
     try {
       await work;
     } catch (error) {
-      this.#options.log.warn({ error }, 'a step of joining could not be undone');
+      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining or leaving failed');
     }
   }
 }

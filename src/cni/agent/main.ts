@@ -3,7 +3,7 @@
 import { KubeConfig } from '@kubernetes/client-node';
 import { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { codeOf } from '../../runtime/errors.ts';
+import { causeChain, codeOf } from '../../runtime/errors.ts';
 import { createLogger } from '../../runtime/log.ts';
 import { createRegistry } from '../../runtime/metrics.ts';
 import { readSettings } from '../../runtime/settings.ts';
@@ -44,7 +44,7 @@ try {
   await main();
 } catch (error) {
   if (!stopping.signal.aborted) {
-    startLog.error({ code: codeOf(error), error }, 'the node agent cannot run');
+    startLog.error({ code: codeOf(error), error: causeChain(error) }, 'the node agent cannot run');
     process.exitCode = 1;
   }
 }

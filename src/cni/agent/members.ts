@@ -33,8 +33,8 @@ export class Members implements Disposable {
     return [...this.#members.values()];
   }
 
-  /** What ztunnel must know. Pods that are joining count, so that a ztunnel which connects meanwhile
-   * misses none. */
+  /** What ztunnel must know. Pods that are joining count, so that a ztunnel which connects
+   * meanwhile misses none. */
   snapshot(): FeedEntry[] {
     return this.list().map(({ pod, netns }) => ({ pod, netns }));
   }

@@ -1,9 +1,9 @@
-// Keeps each pod of the node where it belongs, inside the mesh or outside. It looks at what is, not at
-// what has changed, so it can be asked at any time and as often as one likes.
+// Keeps each pod of the node where it belongs, inside the mesh or outside. It looks at what is, not
+// at what has changed, so it can be asked at any time and as often as one likes.
 
 import { parseIp } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError, codeOf } from '../../runtime/errors.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PluginAnswer, PluginEvent } from '../../wire/cni.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -122,7 +122,8 @@ export class Membership implements AsyncDisposable {
       await enrolment.refresh(member, pod, settings);
       return;
     }
-    // A pod without addresses is being started: the plugin will announce it. One that is ending is let go.
+    // A pod without addresses is being started: the plugin will announce it. One that is ending is
+    // let go.
     if (pod.addresses.length === 0 || pod.terminating) return;
     const netns = findPodNamespace(pod.addresses, where);
     const joining = { pod, netns, addresses: pod.addresses, settings, reason };
@@ -140,7 +141,7 @@ export class Membership implements AsyncDisposable {
     if (problems.length > 0) {
       const object = `Pod ${pod.namespace}/${pod.name}`;
       const error = new AmbitError('AMB1308', problems.join('; '), { object });
-      log.warn({ code: error.code, error }, 'annotation ignored');
+      log.warn({ code: error.code, error: causeChain(error) }, 'annotation ignored');
       const reason = 'MeshAnnotationInvalid';
       void status.record(pod, { type: 'Warning', reason, message: error.message });
     }
@@ -150,31 +151,43 @@ export class Membership implements AsyncDisposable {
   #onFailure(pod: PodFacts | undefined, error: unknown): void {
     this.#options.metrics.failed(codeOf(error));
     const name = pod === undefined ? 'a deleted pod' : `${pod.namespace}/${pod.name}`;
-    this.#options.log.warn({ code: codeOf(error), error, pod: name }, 'trying a pod again');
+    this.#options.log.warn(
+      { code: codeOf(error), error: causeChain(error), pod: name },
+      'trying a pod again',
+    );
     if (pod !== undefined) void this.#reportFailure(pod, error);
   }
 
   async #reportFailure(pod: PodFacts, error: unknown): Promise<void> {
-    const message = error instanceof Error ? error.message : String(error);
     const reason = 'MeshEnrolmentFailed';
+    const message = causeChain(error);
     await this.#options.status.record(pod, { type: 'Warning', reason, message });
   }
 
   async #verifyForever(): Promise<void> {
-    const { clock, enrolment, log, members } = this.#options;
+    const { clock, log, members } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       // The first round compares what an agent before this one left.
-      for (const member of members.list()) {
+      for (const { pod } of members.list()) {
         if (signal.aborted) return;
         try {
-          await enrolment.verify(member);
+          await this.#queue.exclusive(pod.uid, async () => await this.#verify(pod.uid));
         } catch (error) {
-          log.warn({ code: codeOf(error), error, pod: member.pod.name }, 'rules not verified');
+          log.warn(
+            { code: codeOf(error), error: causeChain(error), pod: pod.name },
+            'rules not verified',
+          );
         }
       }
       await clock.wait(verifyIntervalMs, signal).catch(() => undefined);
     }
+  }
+
+  async #verify(uid: string): Promise<void> {
+    const { enrolment, members } = this.#options;
+    const member = members.get(uid);
+    if (member !== undefined) await enrolment.verify(member);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -65,7 +65,8 @@ export class NodeObjects implements AsyncDisposable {
     });
   }
 
-  /** Resolves when both kinds have been listed; rejects with the signal's reason when it fires first. */
+  /** Resolves when both kinds have been listed; rejects with the signal's reason when it fires
+   * first. */
   async listed(signal: AbortSignal): Promise<void> {
     const listed = Promise.all([this.#watchedPods.listed, this.#watchedNamespaces.listed]);
     const { promise, reject } = Promise.withResolvers<never>();
@@ -94,8 +95,8 @@ export class NodeObjects implements AsyncDisposable {
     return found === undefined ? undefined : namespaceLabels(found);
   }
 
-  /** The pod that is starting under a name, and the labels of its namespace. What the mirror has not
-   * seen yet, or may have seen in an older life, is asked for.
+  /** The pod that is starting under a name, and the labels of its namespace. What the mirror has
+   * not seen yet, or may have seen in an older life, is asked for.
    * @throws AmbitError AMB1310 when `signal` fires first */
   async lookUp(
     name: string,

@@ -1,10 +1,11 @@
-// A mirror of the API's objects of one kind: listed, then watched, and listed again after expiry or any
-// failure. The client library's own cache stops for good at any error but expiry, hence this loop.
+// A mirror of the API's objects of one kind: listed, then watched, and listed again after expiry or
+// any failure. The client library's own cache stops for good at any error but expiry, hence this
+// loop.
 
 import { type KubeConfig, type KubernetesObject, Watch } from '@kubernetes/client-node';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 
 /** A watch that lived this long was a good one; shorter ones are waited out. */
@@ -21,8 +22,8 @@ export interface ObjectKind<T> {
   readonly list: () => Promise<{ items: T[]; metadata?: { resourceVersion?: string } }>;
 }
 
-/** Hears of every change, in order. `object` is undefined when it was deleted; `previous` when it is new.
- * An object that was replaced by a new one of its name is first deleted. */
+/** Hears of every change, in order. `object` is undefined when it was deleted; `previous` when it
+ * is new. An object that was replaced by a new one of its name is first deleted. */
 export type ObjectListener<T> = (object: T | undefined, previous: T | undefined) => void;
 
 export interface ObjectWatchOptions<T> {
@@ -85,7 +86,7 @@ export class ObjectWatch<T extends KubernetesObject> implements AsyncDisposable 
         if (signal.aborted) return;
         this.#version = '';
         const error = new AmbitError('AMB1311', `watching ${kind.name} failed`, { cause });
-        log.warn({ code: error.code, error }, 'watch failed; listing again');
+        log.warn({ code: error.code, error: causeChain(error) }, 'watch failed; listing again');
         await backoff.wait(signal).catch(() => undefined);
       }
     }

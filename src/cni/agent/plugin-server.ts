@@ -38,7 +38,8 @@ export class PluginServer implements AsyncDisposable {
     this.#server.maxConnections = maxConnections;
   }
 
-  /** Listens in the run directory, which is made if it is missing. A stale socket there is replaced. */
+  /** Listens in the run directory, which is made if it is missing. A stale socket there is
+   * replaced. */
   static async listen(options: PluginServerOptions): Promise<PluginServer> {
     const file = path.join(options.runDirectory, eventSocketName);
     mkdirSync(options.runDirectory, { recursive: true });
@@ -76,7 +77,7 @@ export class PluginServer implements AsyncDisposable {
       log.info({ pod: `${event.podNamespace}/${event.podName}`, ...answer }, 'pod starts');
       response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(answer));
     } catch (error) {
-      log.warn({ code: codeOf(error), error }, 'pod kept from starting');
+      log.warn({ code: codeOf(error), error: causeChain(error) }, 'pod kept from starting');
       response.writeHead(500).end(causeChain(error));
     }
   }

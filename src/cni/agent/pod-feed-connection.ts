@@ -1,5 +1,5 @@
-// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a time, each
-// answered before the next.
+// One ztunnel connected to the agent (ZDS, protocol section 2.6): hello, then one request at a
+// time, each answered before the next.
 //
 //   state     event                     next
 //   greeting  hello of version 1        open (snapshot first, then updates as they come)
@@ -13,7 +13,7 @@
 // Closed: what was not answered fails with AMB1306.
 
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { decodeZdsAck, decodeZdsHello, encodeZdsRequest, type ZdsRequest } from '../../wire/zds.ts';
 
@@ -68,8 +68,8 @@ export class FeedConnection {
 
   /** Sends a request when its turn comes and waits for the answer. When `signal` fires first, the
    * request is not sent any more if it still waits.
-   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do; AMB1306
-   * if the connection ends before the answer */
+   * @throws AmbitError AMB1307 if the peer refuses it, does not answer or has too much to do;
+   * AMB1306 if the connection ends before the answer */
   async update(item: FeedItem, signal?: AbortSignal): Promise<void> {
     if (this.#state === 'closed' || this.#updates >= maxQueuedUpdates) {
       this.#drop(item);
@@ -113,8 +113,9 @@ export class FeedConnection {
       await this.#serve();
     } catch (error) {
       const { log } = this.#options;
-      if (error instanceof AmbitError) log.warn({ code: error.code, error }, 'ztunnel dropped');
-      else log.info({ error }, 'connection of ztunnel broke');
+      if (error instanceof AmbitError)
+        log.warn({ code: error.code, error: causeChain(error) }, 'ztunnel dropped');
+      else log.info({ error: causeChain(error) }, 'connection of ztunnel broke');
     } finally {
       this.#end('connection over');
     }
@@ -135,15 +136,18 @@ export class FeedConnection {
     const before = items.map((item): Queued => {
       const settle = (error?: AmbitError): void => {
         if (error === undefined) return;
-        log.warn({ code: error.code, error, request: item.request }, 'snapshot entry refused');
+        log.warn(
+          { code: error.code, error: causeChain(error), request: item.request },
+          'snapshot entry refused',
+        );
       };
       return { ...item, settle, cancelled: false };
     });
     this.#queue.unshift(...before);
   }
 
-  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies or
-   * speaks unasked is noticed at once. */
+  /** Works the queue off until the peer goes. One receive is always under way, so a peer that dies
+   * or speaks unasked is noticed at once. */
   async #serve(): Promise<void> {
     let incoming = this.#receive();
     while (this.#state !== 'closed') {

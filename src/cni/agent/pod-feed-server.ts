@@ -1,12 +1,12 @@
 // Tells the ztunnels of this node which pods they serve (ZDS, protocol section 2.6). There may be
-// several while one is being replaced: each gets its own snapshot, pods that join go to the newest, pods
-// that leave to all.
+// several while one is being replaced: each gets its own snapshot, pods that join go to the newest,
+// pods that leave to all.
 
 import { closeDescriptor, duplicateDescriptor } from '../../linux/descriptors.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { SeqpacketServer, type SeqpacketSocket } from '../../linux/seqpacket.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { FeedConnection, type FeedItem } from './pod-feed-connection.ts';
 
@@ -72,7 +72,10 @@ export class PodFeedServer implements AsyncDisposable {
       try {
         await connection.update({ request: { kind: 'del', uid } });
       } catch (error) {
-        this.#options.log.warn({ error, uid }, 'ztunnel was not told that a pod left');
+        this.#options.log.warn(
+          { error: causeChain(error), uid },
+          'ztunnel was not told that a pod left',
+        );
       }
     };
     await Promise.all(this.#open.map(tell));
@@ -110,7 +113,7 @@ export class PodFeedServer implements AsyncDisposable {
         if (socket === undefined) return;
         this.#connect(socket);
       } catch (error) {
-        log.error({ error }, 'a ztunnel could not connect');
+        log.error({ error: causeChain(error) }, 'a ztunnel could not connect');
       }
       await clock.wait(acceptIntervalMs, signal).catch(() => undefined);
     }

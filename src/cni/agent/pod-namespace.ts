@@ -19,7 +19,8 @@ export interface NamespaceFolder {
 }
 
 /** Opens the namespace that the container runtime named. The runtime may see other paths than the
- * agent: the same name in the agent's folder counts too. The caller owns it. @throws AmbitError AMB1305 */
+ * agent: the same name in the agent's folder counts too. The caller owns it. @throws AmbitError
+ * AMB1305 */
 export function openPodNamespace(file: string, where: NamespaceFolder): NetworkNamespace {
   const candidates = [file, path.join(where.folder, path.basename(file))];
   const found = candidates.find(isNamespace);

@@ -1,5 +1,5 @@
-// What the agent writes to the API: the annotation by which the controller knows an enrolled pod, and
-// events on the pod that say in words what happened.
+// What the agent writes to the API: the annotation by which the controller knows an enrolled pod,
+// and events on the pod that say in words what happened.
 
 import {
   type CoreV1Api,
@@ -9,7 +9,7 @@ import {
   setHeaderOptions,
 } from '@kubernetes/client-node';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PodFacts } from './pod-facts.ts';
 
@@ -30,7 +30,7 @@ export interface PodStatus {
   /** Sets or, with undefined, removes the annotation. A pod that is gone is no error.
    * @throws AmbitError AMB1313 */
   setRedirection(pod: PodFacts, value: Redirection | undefined): Promise<void>;
-  /** Records an event, unless it is the last one recorded on the pod. Never fails: events inform. */
+  /** Records an event, unless it is the last one recorded on the pod. Never fails. */
   record(pod: PodFacts, event: PodEvent): Promise<void>;
   /** Forgets what is remembered of a pod that is gone. */
   forget(uid: string): void;
@@ -96,7 +96,7 @@ export class ApiPodStatus implements PodStatus {
         },
       });
     } catch (error) {
-      log.debug({ error, pod: `${namespace}/${name}` }, 'event not recorded');
+      log.debug({ error: causeChain(error), pod: `${namespace}/${name}` }, 'event not recorded');
     }
   }
 

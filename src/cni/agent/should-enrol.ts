@@ -1,4 +1,5 @@
-// Whether a pod belongs into the mesh, and why (protocol section 1.10, Istio's default selectors). Pure.
+// Whether a pod belongs into the mesh, and why (protocol section 1.10, Istio's default selectors).
+// Pure.
 
 import { hasEnded, type NamespaceLabels, type PodFacts } from './pod-facts.ts';
 

@@ -1,4 +1,5 @@
-// Work by key: one at a time per key, the latest wish wins, failures are tried again with growing delays.
+// Work by key: one at a time per key, the latest wish wins, failures are tried again with growing
+// delays.
 
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -21,8 +22,8 @@ export interface WorkQueueOptions {
   readonly clock: Clock;
 }
 
-/** A queue without an end of its own: keys are dropped when their work has succeeded. Its size is bounded
- * by the number of keys, which are the pods of a node. */
+/** A queue without an end of its own: keys are dropped when their work has succeeded. Its size is
+ * bounded by the number of keys, which are the pods of a node. */
 export class WorkQueue implements AsyncDisposable {
   readonly #options: WorkQueueOptions;
   readonly #keys = new Map<string, Retrying>();

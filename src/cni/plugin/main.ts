@@ -1,10 +1,11 @@
-// The CNI plugin: the container runtime runs it last in the chain for every pod of the node, before the
-// pod's first process starts. It asks the node agent to enrol the pod and passes the chain's result on.
-// Without an answer the pod does not start: it would run unprotected, and nobody would know.
+// The CNI plugin: the container runtime runs it last in the chain for every pod of the node, before
+// the pod's first process starts. It asks the node agent to enrol the pod and passes the chain's
+// result on. Without an answer the pod does not start: it would run unprotected, and nobody would
+// know.
 //
-// Standard output carries the result or the error, and nothing else (CNI specification). It loads only
-// node: modules and the wire forms, because its start-up delays every pod; the texts below that begin
-// with a code are therefore its own, and a test keeps them equal to the catalogue.
+// Standard output carries the result or the error, and nothing else (CNI specification). It loads
+// only node: modules and the wire forms, because its start-up delays every pod; the texts below
+// that begin with a code are therefore its own, and a test keeps them equal to the catalogue.
 
 import { writeSync } from 'node:fs';
 import { request } from 'node:http';

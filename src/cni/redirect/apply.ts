@@ -39,7 +39,7 @@ export async function removeRedirection(namespace: NetworkNamespace): Promise<vo
   }
 }
 
-/** What is wrong with the rules in a pod; empty when all is as wanted. @throws AmbitError AMB1304 */
+/** What is wrong with the rules in a pod, if anything. @throws AmbitError AMB1304 */
 export async function verifyRedirection(
   namespace: NetworkNamespace,
   settings: RedirectSettings,
@@ -58,7 +58,8 @@ function hasIpv6(namespace: NetworkNamespace): boolean {
   try {
     return getSysctl('net/ipv6/conf/lo/disable_ipv6', namespace) === '0';
   } catch (error) {
-    if (error instanceof LinuxError && error.errno === 'ENOENT') return false; // no IPv6 in the kernel
+    // A kernel without IPv6.
+    if (error instanceof LinuxError && error.errno === 'ENOENT') return false;
     throw error;
   }
 }

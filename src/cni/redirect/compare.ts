@@ -75,8 +75,8 @@ function entriesOf(listing: unknown): Entry[] {
   });
 }
 
-/** Drops counters, and writes `(x & a) | b` with the bits of b taken out of a: nft versions differ in
- * whether they fold the two. */
+/** Drops counters, and writes `(x & a) | b` with the bits of b taken out of a: nft versions differ
+ * in whether they fold the two. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.filter((item) => !(isRecord(item) && 'counter' in item)).map(canonical);

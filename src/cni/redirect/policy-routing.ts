@@ -1,6 +1,6 @@
 // The routing that brings answers for foreign addresses back to the proxy's transparent sockets
-// (protocol section 1.3). Each family stands alone: one that is in place already, or broken, does not
-// keep the other from being repaired.
+// (protocol section 1.3). Each family stands alone: one that is in place already, or broken, does
+// not keep the other from being repaired.
 
 import { LinuxError } from '../../linux/errors.ts';
 import { ip } from '../../linux/ip.ts';
@@ -9,7 +9,12 @@ import { markMask, returnMark } from './rules.ts';
 
 const table = 100;
 const priority = 32764;
-const selector = `priority ${priority} fwmark 0x${returnMark.toString(16)}/0x${markMask.toString(16)} lookup ${table}`;
+const hex = (mark: number): string => `0x${mark.toString(16)}`;
+const selector = [
+  `priority ${priority}`,
+  `fwmark ${hex(returnMark)}/${hex(markMask)}`,
+  `lookup ${table}`,
+].join(' ');
 
 const families = {
   ipv4: { option: '-4', everything: '0.0.0.0/0' },

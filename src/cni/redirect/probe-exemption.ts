@@ -1,4 +1,5 @@
-// Keeps the exemption of the kubelet's probes in the node's namespace in step with the enrolled pods.
+// Keeps the exemption of the kubelet's probes in the node's namespace in step with the enrolled
+// pods.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
@@ -14,8 +15,8 @@ import {
   updateProbesScript,
 } from './probe-rules.ts';
 
-/** The exemption of one node. Changes are applied one after another, each in one transaction; what is
- * wanted is remembered even if the kernel refused it, so the next change repairs it. */
+/** The exemption of one node. Changes are applied one after another, each in one transaction; what
+ * is wanted is remembered even if the kernel refused it, so the next change repairs it. */
 export class ProbeExemption {
   readonly #namespace: NetworkNamespace;
   readonly #settings: ProbeSettings;
@@ -29,7 +30,7 @@ export class ProbeExemption {
     this.#settings = settings;
   }
 
-  /** Installs the rule, and the addresses of all pods enrolled so far. @throws AmbitError AMB1309 */
+  /** Installs the rule and the addresses of all pods so far. @throws AmbitError AMB1309 */
   async install(pods: ReadonlyMap<IpAddress, string>): Promise<void> {
     for (const [address, uid] of pods) this.#pods.set(address, uid);
     await this.#apply();

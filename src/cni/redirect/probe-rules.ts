@@ -1,9 +1,11 @@
-// The rules in the node's own namespace that let the kubelet's probes through (protocol section 1.6).
-// What the kubelet sends to an enrolled pod gets a source address of its own, which the rules within the
-// pod exempt. Pure.
+// The rules in the node's own namespace that let the kubelet's probes through (protocol section
+// 1.6). What the kubelet sends to an enrolled pod gets a source address of its own, which the rules
+// within the pod exempt. Pure.
 //
-// Whoever runs with the kubelet's user id on the node is exempt with it, as in Istio's nftables mode:
-// nftables cannot tell processes apart otherwise.
+// Whoever runs with the kubelet's user id on the node is exempt with it, as in Istio's nftables
+// mode: nftables cannot tell processes apart otherwise. Unlike Istio's, the rule leaves out what was
+// sent to a service: probes never are, and such traffic has no reason to go beside the mesh on one
+// node only.
 
 import { type IpAddress, isV6 } from '../../mesh/address.ts';
 import type { Rule } from './rule.ts';
@@ -24,8 +26,8 @@ export type EnrolledAddresses = ReadonlyMap<IpAddress, string>;
 export const probeTable = 'istio-ambient-nat';
 const setV4 = 'istio-inpod-probes-v4';
 const setV6 = 'istio-inpod-probes-v6';
-/** Just before 100, where others (service proxies, base plugins) masquerade: the first to translate a
- * connection's source wins, and this rule is the narrower one. */
+/** Just before 100, where others (service proxies, base plugins) masquerade: the first to translate
+ * a connection's source wins, and this rule is the narrower one. */
 const priority = 99;
 
 /** The table, its sets empty. */
@@ -46,6 +48,7 @@ function probeRule(family: 'ip' | 'ip6', set: string, address: IpAddress, uid: n
     matches: [
       { kind: 'protocol', protocol: 'tcp' },
       { kind: 'socket-user', uid },
+      { kind: 'sent-directly' },
       { kind: 'address', side: 'daddr', family, address: `@${set}` },
     ],
     action: { kind: 'snat', family, address },

@@ -1,5 +1,5 @@
-// The rules that redirect a pod's traffic to the node's proxy: settings to tables. The numbers in the
-// comments are those of protocol sections 1.4 and 1.5, whose nftables form this is. Pure.
+// The rules that redirect a pod's traffic to the node's proxy: settings to tables. The numbers in
+// the comments are those of protocol sections 1.4 and 1.5, whose nftables form this is. Pure.
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Match, Rule } from './rule.ts';
@@ -11,7 +11,8 @@ export interface RedirectSettings {
   readonly ipv6: boolean;
   /** Whether DNS goes to the proxy (annotation `ambient.istio.io/dns-capture`). */
   readonly captureDns: boolean;
-  /** Inbound plaintext goes straight to the application (`ambient.istio.io/bypass-inbound-capture`). */
+  /** Inbound plaintext goes straight to the application
+   * (`ambient.istio.io/bypass-inbound-capture`). */
   readonly bypassInbound: boolean;
   /** What comes in here counts as outbound (`istio.io/reroute-virtual-interfaces`). Valid names. */
   readonly virtualInterfaces: readonly string[];

@@ -43,14 +43,17 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
 
   addIdentityCertificateListener(listener: IdentityListener): void {
     this.#listeners.add(listener);
-    listener(this.#current);
+    // Not at once: the library is not ready for an answer from within its call.
+    queueMicrotask(() => {
+      listener(this.#current);
+    });
   }
 
   removeIdentityCertificateListener(listener: IdentityListener): void {
     this.#listeners.delete(listener);
   }
 
-  /** Clients show no certificate here, so there is no authority for theirs. */
+  /** Clients show no certificate, so there is no authority for theirs. */
   addCaCertificateListener(): void {}
 
   removeCaCertificateListener(): void {}

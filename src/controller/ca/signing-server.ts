@@ -24,6 +24,8 @@ export interface SigningServerParts {
   readonly lifetimes: CertificateLifetimes;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Told of every certificate, for metrics. */
+  readonly onIssued?: () => void;
 }
 
 /** Answers signing requests. */
@@ -77,6 +79,7 @@ export class SigningServer {
     const { publicKey } = read.value;
     const chain = authority.issue({ publicKey, uris: [identity], ttlMs }, clock.now());
     const by = `${caller.namespace}/${caller.podName ?? caller.serviceAccount}`;
+    this.#parts.onIssued?.();
     log.info({ identity, by, ttlSeconds: ttlMs / 1000 }, 'signed a certificate');
     return { certChain: [...chain, authority.rootPem] };
   }

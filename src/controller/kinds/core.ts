@@ -75,3 +75,8 @@ export interface DeploymentStatus extends StatusWithConditions {
 }
 
 export type Deployment = KubernetesObject<unknown, DeploymentStatus>;
+
+/** A ConfigMap has no spec: its texts are at the top. */
+export interface ConfigMap extends KubernetesObject {
+  readonly data?: Readonly<Record<string, string>>;
+}

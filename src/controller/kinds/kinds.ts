@@ -1,6 +1,14 @@
 // The kinds that the controller watches, and where the API serves them.
 
-import type { Deployment, EndpointSlice, Namespace, Node, Pod, ServiceObject } from './core.ts';
+import type {
+  ConfigMap,
+  Deployment,
+  EndpointSlice,
+  Namespace,
+  Node,
+  Pod,
+  ServiceObject,
+} from './core.ts';
 import type { Gateway, GatewayClass } from './gateway.ts';
 import type { DestinationRule, VirtualService } from './networking.ts';
 import type { KubernetesObject } from './object.ts';
@@ -14,6 +22,7 @@ export interface KindTypes {
   readonly Service: ServiceObject;
   readonly EndpointSlice: EndpointSlice;
   readonly Deployment: Deployment;
+  readonly ConfigMap: ConfigMap;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
   readonly HTTPRoute: KubernetesObject;
@@ -43,6 +52,9 @@ export const managedLabel = 'gateway.istio.io/managed';
 /** Its value for waypoints. */
 export const waypointManager = 'istio.io-mesh-controller';
 
+/** The label, with its value, on the root certificate of every namespace. */
+export const rootCertificateLabel = 'istio.io/config=true';
+
 /** Every watched kind. */
 export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
   Namespace: { group: '', version: 'v1', plural: 'namespaces' },
@@ -55,6 +67,12 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     version: 'v1',
     plural: 'deployments',
     labelSelector: `${managedLabel}=${waypointManager}`,
+  },
+  ConfigMap: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    labelSelector: rootCertificateLabel,
   },
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },
@@ -91,4 +109,9 @@ export function collectionPath(kind: KindName, namespace?: string): string {
   return namespace === undefined
     ? `${root}/${plural}`
     : `${root}/namespaces/${namespace}/${plural}`;
+}
+
+/** The API path of one object. */
+export function objectPath(kind: KindName, namespace: string | undefined, name: string): string {
+  return `${collectionPath(kind, namespace)}/${name}`;
 }

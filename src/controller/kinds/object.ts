@@ -84,3 +84,20 @@ function compare(left: string, right: string): number {
   if (left === right) return 0;
   return left < right ? -1 : 1;
 }
+
+/** A condition with the generation it speaks of, and the time since when its status has held. */
+export function dated(
+  condition: Condition,
+  object: KubernetesObject,
+  before: readonly Condition[],
+  nowMs: number,
+): Condition {
+  const { generation } = object.metadata;
+  const older = before.find(({ type }) => type === condition.type);
+  const since = older?.status === condition.status ? older.lastTransitionTime : undefined;
+  return {
+    ...condition,
+    ...(generation !== undefined && { observedGeneration: generation }),
+    lastTransitionTime: since ?? new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z'),
+  };
+}

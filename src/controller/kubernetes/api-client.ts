@@ -83,7 +83,7 @@ export class ApiClient implements Disposable {
       if (next !== '') query.set('continue', next);
       if (selectors.labelSelector !== undefined)
         query.set('labelSelector', selectors.labelSelector);
-      const answer = (await this.send('GET', `${path}?${query}`)) as ListAnswer;
+      const answer = (await this.send('GET', `${path}?${query.toString()}`)) as ListAnswer;
       items.push(...(answer.items ?? []));
       next = answer.metadata?.continue ?? '';
       if (next === '') return { items, resourceVersion: answer.metadata?.resourceVersion ?? '' };

@@ -1,7 +1,12 @@
 // Lists and watches every kind into the tables. The client library's informer stops for good at most
 // errors (style section 3.6), so each is started again here, with back-off and a line in the log.
 
-import { ListWatch, Watch } from '@kubernetes/client-node';
+import {
+  type KubernetesObject as ClientObject,
+  type KubeConfig,
+  ListWatch,
+  Watch,
+} from '@kubernetes/client-node';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
@@ -15,7 +20,8 @@ const backoffShape = { firstMs: 100, maxMs: 10_000, jitter: 0.2 } as const;
 /** How often a kind without a definition is looked for again. */
 const missingKindMs = 2000;
 
-type Informer = ListWatch<KubernetesObject>;
+/** The library types dates as Date; objects here are plain JSON, as the API sends them. */
+type Informer = ListWatch<ClientObject>;
 
 /** Keeps the tables up to date until it is disposed. */
 export class ObjectWatcher implements AsyncDisposable {
@@ -58,33 +64,23 @@ export class ObjectWatcher implements AsyncDisposable {
   #watch(kind: KindName): void {
     const { labelSelector } = kindPlaces[kind];
     const path = collectionPath(kind);
-    const list = async () => {
-      const { items, resourceVersion } = await this.#client.list(path, { labelSelector });
-      for (const item of items) Object.assign(item, { kind, apiVersion: versionOf(kind) });
-      return {
-        apiVersion: versionOf(kind),
-        kind: `${kind}List`,
-        metadata: { resourceVersion },
-        items,
-      };
-    };
-    const informer = new ListWatch<KubernetesObject>(
+    const informer: Informer = new ListWatch(
       path,
-      new Watch(this.#client.config),
+      new WatchAfterList(this.#client.config, this.#end.signal, () => this.#markSynced(kind)),
       async () => {
-        const answer = await list();
-        // The library hands the items over right after this returns.
-        queueMicrotask(() => queueMicrotask(() => this.#markSynced(kind)));
-        return answer as never;
+        const { items, resourceVersion } = await this.#client.list(path, { labelSelector });
+        const apiVersion = versionOf(kind);
+        for (const item of items) Object.assign(item, { kind, apiVersion });
+        return { apiVersion, kind: `${kind}List`, metadata: { resourceVersion }, items } as never;
       },
       false,
       labelSelector,
     );
     this.#informers.push(informer);
     const backoff = new Backoff(backoffShape, this.#clock);
-    informer.on('add', (object) => this.#tables.set(kind, object));
-    informer.on('update', (object) => this.#tables.set(kind, object));
-    informer.on('delete', (object) => this.#tables.delete(kind, object));
+    informer.on('add', (object) => this.#tables.set(kind, plain(object)));
+    informer.on('update', (object) => this.#tables.set(kind, plain(object)));
+    informer.on('delete', (object) => this.#tables.delete(kind, plain(object)));
     informer.on('change', () => backoff.reset());
     informer.on('error', (error: unknown) => {
       void this.#restart(kind, informer, backoff, error);
@@ -126,6 +122,30 @@ export class ObjectWatcher implements AsyncDisposable {
       if (!signal.aborted) this.#log.error({ code: 'AMB1621', kind }, causeChain(failure));
     }
   }
+}
+
+/** The library watches once what it listed is in its cache; there is no event for that. */
+class WatchAfterList extends Watch {
+  readonly #end: AbortSignal;
+  readonly #onListed: () => void;
+
+  constructor(config: KubeConfig, end: AbortSignal, onListed: () => void) {
+    super(config);
+    this.#end = end;
+    this.#onListed = onListed;
+  }
+
+  override async watch(...parameters: Parameters<Watch['watch']>): Promise<AbortController> {
+    this.#onListed();
+    const request = await super.watch(...parameters);
+    // The informer cannot be stopped while it waits for this.
+    if (this.#end.aborted) request.abort();
+    return request;
+  }
+}
+
+function plain(object: ClientObject): KubernetesObject {
+  return object as unknown as KubernetesObject;
 }
 
 function isMissing(error: unknown): boolean {

@@ -39,9 +39,11 @@ export class GrpcServer implements AsyncDisposable {
     });
     server.addService(aggregatedDiscoveryService, { DeltaAggregatedResources: xds.handle });
     server.addService(certificateService, { CreateCertificate: signing.handle });
+    // The second is for certificates of clients, who prove themselves by token here. (The library
+    // names its two parameters the other way round than it uses them.)
     const credentials = experimental.createCertificateProviderServerCredentials(
       certificate,
-      certificate,
+      null,
       false,
     );
     const port = await bind(server, address, credentials);

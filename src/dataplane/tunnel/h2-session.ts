@@ -78,9 +78,7 @@ export function tunnelStream(stream: Http2Stream, isLost: () => boolean): Duplex
       isLost() && stream.rstCode !== constants.NGHTTP2_NO_ERROR
         ? new AmbitError('AMB1506', 'the connection to the peer was lost')
         : undefined,
-    reset: () => {
-      stream.close(constants.NGHTTP2_CONNECT_ERROR);
-      stream.destroy();
-    },
+    // close() would send END_STREAM before the reset, which reads as a proper end.
+    reset: (reason) => void stream.destroy(reason),
   });
 }

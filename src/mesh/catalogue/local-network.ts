@@ -51,9 +51,4 @@ export const localNetworkCodes = {
     cause: 'A write was refused, or an object has fields that contradict one another.',
     remedy: 'The message names the object; it is tried again by itself.',
   },
-  AMB1159: {
-    title: 'no node can take the pod',
-    cause: "No node is ready, or none has the labels of the pod's nodeSelector.",
-    remedy: 'Compare spec.nodeSelector with "kubectl get nodes --show-labels".',
-  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

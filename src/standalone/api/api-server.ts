@@ -14,6 +14,7 @@ import { type Exchange, sendError } from './http/exchange.ts';
 import { type Listener, type Listening, listen } from './http/listening.ts';
 import { route, type Site } from './http/router.ts';
 import { openStore } from './open-store.ts';
+import { OpenApi } from './openapi/answer.ts';
 import type { PodAccess } from './pods/pod-access.ts';
 import type { ObjectStore } from './store.ts';
 
@@ -63,6 +64,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     core,
     tokens,
     pods: options.podAccess,
+    openApi: new OpenApi(core.registry),
     address: () => `127.0.0.1:${port}`,
     ending: ending.signal,
   };
@@ -72,7 +74,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       void answerRequest(site, options.log, request, response);
     });
     listening.add(opened);
-    return opened;
+    const close = (): Promise<void> => {
+      listening.delete(opened);
+      return opened.close();
+    };
+    return { port: opened.port, close };
   };
   building.defer(async () => {
     ending.abort();

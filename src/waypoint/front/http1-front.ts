@@ -3,7 +3,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { BodySink, Exchange, RequestHead, ResponseHead } from '../request/exchange.ts';
-import { headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
+import { headerIn, headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
 import { writeTo } from '../request/write-to.ts';
 import { upgradeExchange } from './http1-upgrade.ts';
@@ -124,7 +124,15 @@ function exchangeOf(
 function respond(response: ServerResponse, head: ResponseHead, bodyless: boolean): BodySink {
   response.sendDate = false;
   response.strictContentLength = false;
-  response.writeHead(head.status, head.headers.flat());
+  const isChunked =
+    !bodyless &&
+    response.req.httpVersion !== '1.0' &&
+    headerIn(head.headers, 'content-length') === undefined;
+  // Only chunked messages have trailers, so nothing else may announce them.
+  const fields = isChunked
+    ? head.headers
+    : head.headers.filter(([name]) => name.toLowerCase() !== 'trailer');
+  response.writeHead(head.status, fields.flat());
   if (bodyless) response.end();
   else response.flushHeaders();
   return {

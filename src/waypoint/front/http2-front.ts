@@ -87,10 +87,8 @@ function exchangeOf(stream: ServerHttp2Stream, fields: HeaderList, hasBody: bool
 function respond(stream: ServerHttp2Stream, head: ResponseHead, bodyless: boolean): BodySink {
   let lastFields: HeaderList = [];
   if (!stream.destroyed && !stream.closed) {
-    stream.on('wantTrailers', () => {
-      if (lastFields.length > 0) stream.sendTrailers(headerRecord(lastFields));
-      else stream.close();
-    });
+    // Without trailers this ends the stream with an empty DATA frame.
+    stream.on('wantTrailers', () => stream.sendTrailers(headerRecord(lastFields)));
     const fields = { ':status': head.status, ...headerRecord(head.headers) };
     stream.respond(fields, bodyless ? { endStream: true } : { waitForTrailers: true });
   }

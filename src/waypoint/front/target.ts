@@ -5,15 +5,15 @@ import { type IpAddress, parseIp, splitHostPort } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import type { Service } from '../../mesh/service.ts';
 import { keyOfService } from '../../mesh/service.ts';
-import type { ServiceKey } from '../../mesh/workload.ts';
-import type { MeshView } from '../mesh-view.ts';
+import { type GatewayAddress, type ServiceKey, serviceKey } from '../../mesh/workload.ts';
 import type { Target } from '../request/parts.ts';
+import type { WaypointMeshView } from '../upstream/endpoints.ts';
 
 export interface TargetQuery {
   readonly authority: string;
   readonly clientNamespace: string;
   readonly network: string;
-  readonly mesh: MeshView;
+  readonly mesh: WaypointMeshView;
   /** Whether configuration for a service has arrived. */
   readonly isServed: (key: ServiceKey) => boolean;
   /** Whose policies apply to traffic that is addressed to workloads: the waypoint's own service. */
@@ -47,7 +47,8 @@ export function findTarget(query: TargetQuery): TargetResult {
   // A workload's own address is meant for itself, even where a service has the same.
   const workload = mesh.workloadByAddress(network, address);
   if (workload !== undefined) {
-    if (!query.isServed(query.ownService)) return notServed(authority);
+    const isOurs = leadsHere(query, workload.waypoint) && query.isServed(query.ownService);
+    if (!isOurs) return notServed(authority);
     const destination = { address, port };
     const target = { kind: 'workload', destination, workload, rules: query.ownService } as const;
     return { kind: 'target', target };
@@ -64,13 +65,28 @@ function serviceTarget(
   number: number,
 ): TargetResult {
   const rules = keyOfService(service);
-  if (!query.isServed(rules)) return notServed(rules);
+  const waypoints = [service.waypoint, ...service.weightedWaypoints.map((one) => one.waypoint)];
+  // Configuration comes for services that routes lead to as well; those have policies elsewhere.
+  const isOurs = waypoints.some((one) => leadsHere(query, one)) && query.isServed(rules);
+  if (!isOurs) return notServed(rules);
   const port = service.ports.find((one) => one.servicePort === number);
   if (port === undefined) {
     return problem(503, 'AMB1406', `${service.hostname} has no port ${number}`);
   }
   const destination = { address, port: number };
   return { kind: 'target', target: { kind: 'service', destination, service, port, rules } };
+}
+
+/** Whether a reference to a waypoint means this one. */
+function leadsHere(query: TargetQuery, reference: GatewayAddress | undefined): boolean {
+  if (reference === undefined) return false;
+  const { destination } = reference;
+  if (destination.kind === 'hostname') {
+    return serviceKey(destination.namespace, destination.hostname) === query.ownService;
+  }
+  const { network, address } = destination;
+  const service = query.mesh.serviceByAddress(network, address, query.clientNamespace);
+  return service !== undefined && keyOfService(service) === query.ownService;
 }
 
 function notServed(what: string): TargetResult {

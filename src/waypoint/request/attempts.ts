@@ -4,7 +4,7 @@ import type { Code } from '../../mesh/catalogue.ts';
 import { type AttemptOutcome, defaultRetries, retryCondition } from '../../mesh/retry.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
-import { keyOfEndpoint, type UpstreamEndpoint } from '../upstream/endpoints.ts';
+import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { chooseUpstream } from './choose-upstream.ts';
 import {
@@ -116,9 +116,8 @@ async function attempt(
     return { kind: 'result', delivery: { kind: 'failed', status: 503, code, reason, flag, body } };
   }
   const { endpoint } = choice;
-  const key = keyOfEndpoint(endpoint);
-  tried.add(key);
-  const load = parts.activity.enter(key);
+  tried.add(endpoint.workload.uid);
+  const load = parts.activity.enter(endpoint.workload.uid);
   const abort = new AbortController();
   const ended = AbortSignal.any([signal, abort.signal]);
   const answered = new AbortController();

@@ -1,17 +1,12 @@
 // The endpoint of one attempt: the backend's service and port, its subset, and one of the endpoints
 // that fit, by the load-balancing rule of the service's destination rules.
 
-import { isV6 } from '../../mesh/address.ts';
+import { balanceEndpoints } from '../../mesh/balance-endpoints.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import { chooseEndpointAmong, findSubset } from '../../mesh/choose-backend.ts';
+import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
 import type { RouteBackend } from '../../mesh/route.ts';
-import type { Service, ServicePort } from '../../mesh/service.ts';
-import {
-  backendPort,
-  fittingEndpoints,
-  keyOfEndpoint,
-  type UpstreamEndpoint,
-} from '../upstream/endpoints.ts';
+import { keyOfService, type Service, type ServicePort } from '../../mesh/service.ts';
+import { backendPort, type UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 
 /** Where a request can go. */
@@ -23,7 +18,7 @@ export type UpstreamChoice =
     }
   | { readonly kind: 'none'; readonly code: Code; readonly reason: string; readonly flag: string };
 
-/** Chooses an endpoint for a backend; those with a key in `avoid` only when there is no other. */
+/** Chooses an endpoint for a backend; workloads in `avoid` only when there is no other. */
 export function chooseUpstream(
   backend: RouteBackend | undefined,
   connection: ClientConnection,
@@ -41,34 +36,43 @@ export function chooseUpstream(
     const reason = `the backend ${backend?.service} is not known`;
     return { kind: 'none', code: 'AMB1704', reason, flag: 'NC' };
   }
-  const rules = table.get(`${service.namespace}/${service.hostname}`)?.destination;
+  const rules = table.get(keyOfService(service))?.destination;
   const subset = backend?.subset === undefined ? undefined : findSubset(rules, backend.subset);
   if (backend?.subset !== undefined && subset === undefined) {
     const reason = `${service.hostname} has no subset ${backend.subset}`;
     return { kind: 'none', code: 'AMB1705', reason, flag: 'NC' };
   }
   const servicePort = backendPort(service, backend?.port, target.destination.port);
-  const endpoints = fittingEndpoints({
-    service,
-    servicePort,
-    endpoints: mesh.endpointsOf(`${service.namespace}/${service.hostname}`),
+  const key = keyOfService(service);
+  const wanted = subset?.labels ?? {};
+  const endpoints = mesh
+    .endpointsOf(key)
+    .filter(({ workload }) => hasLabels(table.labelsOf(workload.uid), wanted));
+  const chosen = balanceEndpoints(service, endpoints, {
     network: parts.network,
-    preferV6: isV6(target.destination.address),
-    labelsOf: (uid) => table.labelsOf(uid),
-    ...(subset === undefined ? {} : { subset: subset.labels }),
-  });
-  const endpoint = chooseEndpointAmong(endpoints, {
-    rule: rules?.loadBalancer ?? 'LEAST_REQUEST',
+    port: servicePort,
+    requested: target.destination.address,
     random: parts.random,
+    rule: rules?.loadBalancer ?? 'LEAST_REQUEST',
     turn: parts.activity.nextTurn(),
-    active: (one) => parts.activity.active(keyOfEndpoint(one)),
-    avoid: new Set(endpoints.filter((one) => avoid.has(keyOfEndpoint(one)))),
+    active: (uid) => parts.activity.active(uid),
+    avoid,
   });
-  if (endpoint === undefined) {
-    const which = subset === undefined ? '' : ` of subset ${subset.name}`;
-    const reason = `${service.hostname} has no ready endpoint${which} for port ${servicePort}`;
-    return { kind: 'none', code: 'AMB1703', reason, flag: 'UH' };
+  if (chosen.kind === 'none') {
+    const which = subset === undefined ? '' : ` in subset ${subset.name}`;
+    const code = chosen.code === 'AMB1405' ? 'AMB1703' : chosen.code;
+    return { kind: 'none', code, reason: `${chosen.reason}${which}`, flag: 'UH' };
   }
+  const { workload, address, targetPort } = chosen;
+  if (workload.network !== parts.network) {
+    const reason = `${workload.name} is on the network ${workload.network}`;
+    return { kind: 'none', code: 'AMB1413', reason, flag: 'UH' };
+  }
+  if (address === undefined) {
+    const reason = `${workload.name} has no address`;
+    return { kind: 'none', code: 'AMB1417', reason, flag: 'UH' };
+  }
+  const endpoint = { workload, address, port: targetPort, service };
   const port = service.ports.find((one) => one.servicePort === servicePort);
   return { kind: 'endpoint', endpoint, appProtocol: port?.appProtocol ?? 'unknown' };
 }

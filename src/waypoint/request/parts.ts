@@ -8,9 +8,8 @@ import type { Service, ServicePort } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { MeshView } from '../mesh-view.ts';
 import type { ServiceTable } from '../state/service-table.ts';
-import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
 import type { OpenUpstream } from '../upstream/open-upstream.ts';
 import type { UpstreamPool } from '../upstream/upstream-pool.ts';
 
@@ -58,7 +57,7 @@ export interface Decided {
 
 /** Everything that lives as long as the waypoint. */
 export interface PipelineParts {
-  readonly mesh: MeshView;
+  readonly mesh: WaypointMeshView;
   readonly table: ServiceTable;
   readonly open: OpenUpstream;
   readonly network: string;
@@ -82,9 +81,9 @@ export class Activity {
   readonly #active = new Map<string, number>();
   #turn = 0;
 
-  /** How many requests an endpoint (by key) has now. */
-  active(key: string): number {
-    return this.#active.get(key) ?? 0;
+  /** How many requests a workload has now. */
+  active(uid: string): number {
+    return this.#active.get(uid) ?? 0;
   }
 
   /** The next number in turn. */
@@ -94,13 +93,13 @@ export class Activity {
   }
 
   /** Counts one in; disposing counts it out. */
-  enter(key: string): Disposable {
-    this.#active.set(key, this.active(key) + 1);
+  enter(uid: string): Disposable {
+    this.#active.set(uid, this.active(uid) + 1);
     return {
       [Symbol.dispose]: () => {
-        const left = this.active(key) - 1;
-        if (left > 0) this.#active.set(key, left);
-        else this.#active.delete(key);
+        const left = this.active(uid) - 1;
+        if (left > 0) this.#active.set(uid, left);
+        else this.#active.delete(uid);
       },
     };
   }

@@ -1,5 +1,6 @@
 // The services that this waypoint serves, compiled once per change, and the labels of workloads.
 
+import type { ResourceBatch } from '../../dataplane/subscription-kind.ts';
 import { compilePolicies } from '../../mesh/authorize-request.ts';
 import { compileRoutes } from '../../mesh/choose-route.ts';
 import type { ServiceRules } from '../../mesh/plan-request.ts';
@@ -10,13 +11,8 @@ import type { Logger } from '../../runtime/log.ts';
 
 /** One service, ready for use. */
 export interface ServedService extends ServiceRules {
+  readonly config: ServiceConfig;
   readonly destination?: DestinationRules;
-}
-
-/** Changes by resource name, as the configuration stream gives them. */
-export interface Batch<T> {
-  readonly updated: ReadonlyMap<string, T>;
-  readonly removed: readonly string[];
 }
 
 const noLabels: Readonly<Record<string, string>> = {};
@@ -32,18 +28,23 @@ export class ServiceTable {
     this.#log = options.log;
   }
 
-  applyServices(batch: Batch<ServiceConfig>): void {
+  applyServices(batch: ResourceBatch<ServiceConfig>): void {
     for (const name of batch.removed) this.#services.delete(name);
     for (const [name, config] of batch.updated) this.#services.set(name, this.#compile(config));
   }
 
-  applyLabels(batch: Batch<WorkloadLabels>): void {
+  applyLabels(batch: ResourceBatch<WorkloadLabels>): void {
     for (const name of batch.removed) this.#labels.delete(name);
     for (const [name, labels] of batch.updated) this.#labels.set(name, labels);
   }
 
   get(key: ServiceKey): ServedService | undefined {
     return this.#services.get(key);
+  }
+
+  /** All configurations as they came. */
+  configs(): readonly ServiceConfig[] {
+    return [...this.#services.values()].map(({ config }) => config);
   }
 
   /** The labels of a workload; none when they are not known. */
@@ -62,6 +63,12 @@ export class ServiceTable {
       this.#log.warn({ code: 'AMB1714', object, problem }, 'a policy rule fails closed');
     }
     const { service, destination } = config;
-    return { service, routes, policies, ...(destination === undefined ? {} : { destination }) };
+    return {
+      config,
+      service,
+      routes,
+      policies,
+      ...(destination === undefined ? {} : { destination }),
+    };
   }
 }

@@ -43,8 +43,12 @@ export class Http1Upstream implements UpstreamConnection {
       keepAliveTimeout: idleMs,
       // Undici would connect again after a loss; this connection has only the one stream.
       connect: (_options, done) => {
-        if (isTaken) done(new Error('the connection is closed'), null);
-        else done(null, duplex as unknown as Socket);
+        const isLate = isTaken;
+        // Undici does not notice a connection that is there before its call returns.
+        queueMicrotask(() => {
+          if (isLate) done(new Error('the connection is closed'), null);
+          else done(null, duplex as unknown as Socket);
+        });
         isTaken = true;
       },
     });

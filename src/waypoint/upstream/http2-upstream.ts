@@ -139,10 +139,8 @@ function headFrom(headers: IncomingHttpHeaders, raw: string[] | undefined): Resp
  * told by the answer. */
 async function sendBody(stream: ClientHttp2Stream, body: Body): Promise<void> {
   let trailers: HeaderList = [];
-  stream.on('wantTrailers', () => {
-    if (trailers.length > 0) stream.sendTrailers(headerRecord(trailers));
-    else stream.close();
-  });
+  // Without trailers this ends the stream with an empty DATA frame.
+  stream.on('wantTrailers', () => stream.sendTrailers(headerRecord(trailers)));
   try {
     for (let bytes = await body.read(); bytes !== undefined; bytes = await body.read()) {
       await writeTo(stream, bytes);

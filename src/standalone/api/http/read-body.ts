@@ -3,6 +3,10 @@
 import { parseDocument } from 'yaml';
 
 import { badRequest, StatusError } from '../api-error.ts';
+import { decodeObject } from '../protobuf/decode-object.ts';
+import { definition, hasDefinition } from '../schema/definitions.ts';
+import type { Schema } from '../schema/schema.ts';
+import type { Core } from '../writes/core.ts';
 import type { Exchange } from './exchange.ts';
 import { repeatedJsonFields, repeatedYamlFields } from './repeated-fields.ts';
 
@@ -33,19 +37,23 @@ export async function readBytes(exchange: Exchange): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Reads and parses the body; undefined when it is empty. Throws BadRequest, UnsupportedMediaType. */
-export async function readBody(exchange: Exchange): Promise<ParsedBody | undefined> {
-  const text = (await readBytes(exchange)).toString('utf8');
-  if (text.trim() === '') return undefined;
+/** Reads and parses the body; undefined when it is empty. `core` knows the kinds that protobuf bodies
+ * may be of. Throws BadRequest. */
+export async function readBody(core: Core, exchange: Exchange): Promise<ParsedBody | undefined> {
+  const bytes = await readBytes(exchange);
+  if (bytes.length === 0) return undefined;
   const type = mediaType(exchange);
   if (type.includes('protobuf')) {
-    throw new StatusError('AMB1207', {
-      http: 415,
-      reason: 'UnsupportedMediaType',
-      message: `the body of the request was in ${type}, which is not supported; send application/json`,
-    });
+    const value = decodeObject(bytes, (apiVersion, kind) => schemaOf(core, apiVersion, kind));
+    return { value, repeated: [] };
   }
-  return parseBody(text, type.includes('yaml'));
+  return parseBody(bytes.toString('utf8'), type.includes('yaml'));
+}
+
+function schemaOf(core: Core, apiVersion: string, kind: string): Schema | undefined {
+  const known = core.registry.byKind(apiVersion, kind);
+  if (known === undefined) return hasDefinition(kind) ? definition(kind) : undefined;
+  return known.custom ? undefined : known.versions[0]?.schema;
 }
 
 /** The media type of the body, without parameters. */

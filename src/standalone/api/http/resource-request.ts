@@ -22,9 +22,9 @@ export interface ResourceRequest {
 export async function readWrite(
   request: ResourceRequest,
 ): Promise<{ write: Write; body: ParsedBody | undefined }> {
-  const { exchange, kind, path } = request;
+  const { core, exchange, kind, path } = request;
   const write = writeOf(exchange, kind, path.version, path.namespace, path.subresource);
-  const body = await readBody(exchange);
+  const body = await readBody(core, exchange);
   reportFields(
     write,
     (body?.repeated ?? []).map((field) => `duplicate field "${field}"`),

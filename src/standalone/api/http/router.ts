@@ -6,7 +6,7 @@ import { methodNotAllowed, noSuchPath } from '../api-error.ts';
 import { aggregatedDiscovery, aggregatedType } from '../discovery/aggregated.ts';
 import { groupDocument, groupList, resourceList } from '../discovery/discovery.ts';
 import { kindName } from '../kinds/kind.ts';
-import { answerOpenApi } from '../openapi/answer.ts';
+import type { OpenApi } from '../openapi/answer.ts';
 import type { PodAccess } from '../pods/pod-access.ts';
 import { answerPodSubresource } from '../pods/pod-requests.ts';
 import type { Core } from '../writes/core.ts';
@@ -20,6 +20,7 @@ export interface Site {
   readonly core: Core;
   readonly tokens: Tokens;
   readonly pods: PodAccess;
+  readonly openApi: OpenApi;
   /** `host:port` under which clients are told that the server is. */
   readonly address: () => string;
   /** Fires when the server closes. */
@@ -30,7 +31,7 @@ export interface Site {
 export async function route(site: Site, exchange: Exchange): Promise<void> {
   const path = parseResourcePath(exchange.path);
   if (path !== undefined) await routeResource(site, exchange, path);
-  else if (exchange.path.startsWith('/openapi/')) answerOpenApi(site.core, exchange);
+  else if (exchange.path.startsWith('/openapi/')) site.openApi.answer(exchange);
   else answerDocument(site, exchange);
 }
 
@@ -109,7 +110,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
   const { core } = site;
   if (path.subresource === 'token' && path.resource === 'serviceaccounts') {
     const place = { namespace: path.namespace ?? '', name: path.name ?? '' };
-    const body = await readBody(exchange);
+    const body = await readBody(core, exchange);
     sendJson(exchange, 201, answerTokenRequest(core, site.tokens, place, body?.value));
     return;
   }
@@ -125,7 +126,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     return;
   }
   if (exchange.method === 'POST' && path.name === undefined) {
-    const body = await readBody(exchange);
+    const body = await readBody(core, exchange);
     const review = answerReview(name, site.tokens, exchange.caller, body?.value);
     if (review !== undefined) {
       sendJson(exchange, 201, review);

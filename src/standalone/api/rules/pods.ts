@@ -3,11 +3,13 @@
 import type { FieldProblem } from '../api-error.ts';
 import { copyJson, isRecord, type JsonRecord, jsonEqual, listAt, textAt } from '../json.ts';
 import type { ApiObject } from '../store.ts';
+import { completePodSpec } from './pod-spec.ts';
 import { type KindRules, missing, refused } from './rules.ts';
 
 export const podRules: KindRules = {
   prepare(_core, object, previous) {
     if (!isRecord(object.spec)) return;
+    completePodSpec(object.spec);
     completeServiceAccount(object.spec);
     if (previous === undefined) object.status = { phase: 'Pending', qosClass: qosOf(object.spec) };
   },
@@ -84,6 +86,7 @@ function fixedPart(object: ApiObject, previous: ApiObject = object): unknown {
     delete spec[name];
   }
   delete spec['ephemeralContainers'];
+  delete spec['schedulingGates'];
   for (const list of ['containers', 'initContainers']) {
     for (const container of listAt(spec, list)) if (isRecord(container)) delete container['image'];
   }

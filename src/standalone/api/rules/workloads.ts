@@ -2,9 +2,19 @@
 
 import { jsonEqual, listAt, recordAt } from '../json.ts';
 import { selectorMatches } from '../selectors/label-selector.ts';
+import { completePodSpec } from './pod-spec.ts';
 import { immutable, type KindRules, missing, refused } from './rules.ts';
 
 export const workloadRules: KindRules = {
+  prepare(_core, object) {
+    completePodSpec(recordAt(object.spec, 'template', 'spec'));
+    const strategy = recordAt(object.spec, 'strategy') ?? recordAt(object.spec, 'updateStrategy');
+    if (strategy?.['type'] !== 'RollingUpdate') return;
+    const usual = usualUpdates[object.kind];
+    if (usual !== undefined) {
+      strategy['rollingUpdate'] = { ...usual, ...recordAt(strategy, 'rollingUpdate') };
+    }
+  },
   problems(_core, object, previous) {
     const selector = recordAt(object.spec, 'selector');
     if (selector === undefined) return [missing('spec.selector')];
@@ -31,4 +41,10 @@ export const workloadRules: KindRules = {
     }
     return problems;
   },
+};
+
+/** What a rolling update does unless it is told otherwise. */
+const usualUpdates: Readonly<Record<string, object>> = {
+  Deployment: { maxSurge: '25%', maxUnavailable: '25%' },
+  DaemonSet: { maxSurge: 0, maxUnavailable: 1 },
 };

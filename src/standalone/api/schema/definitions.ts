@@ -67,6 +67,11 @@ export function definition(name: string): Schema {
   return found;
 }
 
+/** Whether there is a definition of that short name. */
+export function hasDefinition(name: string): boolean {
+  return definitions.has(name);
+}
+
 function readAll(tables: readonly string[]): Map<string, Schema> {
   const known = new Map<string, Schema>(Object.entries(scalars));
   for (const table of tables) {

@@ -5,7 +5,7 @@ import type { ApiObject } from '../store.ts';
 import { age } from './ages.ts';
 import { jsonPathValue } from './json-path.ts';
 
-/** The values of the columns after the name. */
+/** The value of each column. */
 export function cellsOf(
   kind: Kind,
   columns: readonly Column[],

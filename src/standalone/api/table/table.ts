@@ -1,6 +1,6 @@
 // meta.k8s.io/v1 Table: what `kubectl get` prints, made by the server.
 
-import { type Kind, versionOf } from '../kinds/kind.ts';
+import { type Column, type Kind, versionOf } from '../kinds/kind.ts';
 import type { ApiObject } from '../store.ts';
 import { cellsOf } from './cells.ts';
 
@@ -19,25 +19,16 @@ export interface TableRequest {
 /** The objects as a Table. */
 export function tableOf(request: TableRequest): object {
   const { kind, version, objects, include, now } = request;
-  const columns = versionOf(kind, version)?.columns ?? [];
+  const own = versionOf(kind, version)?.columns ?? [];
+  // Events show their name last.
+  const columns = own.some(({ name }) => name === 'Name') ? own : [nameColumn, ...own];
   return {
     kind: 'Table',
     apiVersion: 'meta.k8s.io/v1',
     metadata: request.metadata,
-    columnDefinitions: request.withColumns
-      ? [
-          nameColumn,
-          ...columns.map((column) => ({
-            name: column.name,
-            type: column.type === 'date' && !kind.custom ? 'string' : column.type,
-            format: column.format ?? '',
-            description: column.description ?? '',
-            priority: column.priority ?? 0,
-          })),
-        ]
-      : null,
+    columnDefinitions: request.withColumns ? columns.map(definitionOf(kind)) : null,
     rows: objects.map((object) => ({
-      cells: [object.metadata.name, ...cellsOf(kind, columns, object, now)],
+      cells: cellsOf(kind, columns, object, now),
       ...(include === 'None'
         ? {}
         : { object: include === 'Object' ? object : metadataOnly(object) }),
@@ -45,13 +36,24 @@ export function tableOf(request: TableRequest): object {
   };
 }
 
-const nameColumn = {
+const nameColumn: Column = {
   name: 'Name',
   type: 'string',
   format: 'name',
   description: 'The name, unique within its namespace.',
-  priority: 0,
+  cell: (object) => object.metadata.name,
 };
+
+/** Dates of custom kinds are announced as such, as Kubernetes does; ages of built-in kinds are texts. */
+function definitionOf(kind: Kind): (column: Column) => object {
+  return (column) => ({
+    name: column.name,
+    type: column.type === 'date' && !kind.custom ? 'string' : column.type,
+    format: column.format ?? '',
+    description: column.description ?? '',
+    priority: column.priority ?? 0,
+  });
+}
 
 function metadataOnly(object: ApiObject): object {
   return {

@@ -2,7 +2,7 @@
 
 import { badRequest, conflict, notFound } from '../api-error.ts';
 import { trackUpdate } from '../apply/track-update.ts';
-import { copyJson, jsonEqual } from '../json.ts';
+import { copyJson, isRecord, jsonEqual } from '../json.ts';
 import { rulesOf } from '../rules/kind-rules.ts';
 import type { ApiObject, ObjectMeta } from '../store.ts';
 import { cleaned, requireValid } from './check-object.ts';
@@ -19,7 +19,16 @@ export interface Change {
 
 /** Replaces an object by what the caller sent. */
 export function replaceObject(core: Core, write: Write, name: string, body: unknown): ApiObject {
-  return changeObject(core, write, name, { wanted: () => body });
+  const wanted = (current: ApiObject): unknown =>
+    write.subresource === 'status' ? withLabelsOf(current, body) : body;
+  return changeObject(core, write, name, { wanted });
+}
+
+/** Who replaces status may have read the metadata long ago: only a patch changes it. */
+function withLabelsOf(current: ApiObject, body: unknown): unknown {
+  if (!isRecord(body) || !isRecord(body['metadata'])) return body;
+  const { labels, annotations } = current.metadata;
+  return { ...body, metadata: { ...body['metadata'], labels, annotations } };
 }
 
 /** Changes an object. A change that changes nothing makes no new version. Throws StatusError. */
@@ -94,7 +103,10 @@ function combined(write: Write, sent: ApiObject, previous: ApiObject): ApiObject
 }
 
 function changedMetadata(write: Write, sent: ObjectMeta, current: ObjectMeta): ObjectMeta {
-  const base = write.subresource === 'status' ? current : sent;
+  const { labels, annotations } = sent;
+  // As in Kubernetes, node agents may annotate a pod through its status.
+  const ofStatus = write.kind.storedAs === 'pods' ? { ...current, labels, annotations } : current;
+  const base = write.subresource === 'status' ? ofStatus : sent;
   const metadata: ObjectMeta = copyJson({
     ...base,
     name: current.name,

@@ -17,13 +17,18 @@ export function cleaned(write: Write, body: unknown): ApiObject {
   const schema = versionOf(write.kind, write.version)?.schema;
   const unknown: string[] = [];
   const result = pruned(object, schema, (path) => unknown.push(path)) as ApiObject;
-  reportFields(
-    write,
-    unknown.map((path) => `unknown field "${path}"`),
-  );
+  reportUnknown(write, unknown);
   result.metadata ??= { name: '' };
   applyDefaults(result, schema);
   return result;
+}
+
+/** Reports unknown fields. */
+export function reportUnknown(write: Write, paths: readonly string[]): void {
+  reportFields(
+    write,
+    paths.map((path) => `unknown field "${path}"`),
+  );
 }
 
 /** Reports unknown or repeated fields: refuses (Strict), warns (Warn) or nothing. */
@@ -41,7 +46,8 @@ export function reportFields(write: Write, complaints: readonly string[]): void 
   });
 }
 
-function requireObject(write: Write, body: unknown): ApiObject {
+/** The body as an object of the kind, with its version and kind filled in. Throws BadRequest. */
+export function requireObject(write: Write, body: unknown): ApiObject {
   const { kind, version, namespace } = write;
   if (!isRecord(body)) {
     throw badRequest('AMB1201', `the body must be a ${kind.kind} as a JSON or YAML object`);

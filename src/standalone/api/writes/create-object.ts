@@ -9,8 +9,14 @@ import { cleaned, requireValid } from './check-object.ts';
 import { type Core, findObject, subjectOf, timestamp, type Write } from './core.ts';
 import { storedForm } from './stored-form.ts';
 
-/** Creates an object from what the caller sent. Throws StatusError. */
-export function createObject(core: Core, write: Write, body: ApiObject): ApiObject {
+/** Creates an object from what the caller sent. `track` sets its managed fields, if the write is not a
+ * plain one. Throws StatusError. */
+export function createObject(
+  core: Core,
+  write: Write,
+  body: ApiObject,
+  track?: (previous: undefined, object: ApiObject) => void,
+): ApiObject {
   const { kind } = write;
   const sent = cleaned(write, body);
   const metadata = freshMetadata(core, write, sent.metadata);
@@ -25,7 +31,8 @@ export function createObject(core: Core, write: Write, body: ApiObject): ApiObje
   const rules = rulesOf(kind);
   rules.prepare?.(core, object, undefined, write);
   requireValid(core, write, object, undefined);
-  trackUpdate(core, write, undefined, object);
+  if (track === undefined) trackUpdate(core, write, undefined, object);
+  else track(undefined, object);
   const stored = storedForm(kind, object);
   if (write.dryRun) return stored;
   return core.table.put(kind.storedAs, stored);
@@ -55,6 +62,7 @@ function freshMetadata(core: Core, write: Write, sent: ObjectMeta): ObjectMeta {
   delete metadata.deletionTimestamp;
   delete metadata.deletionGracePeriodSeconds;
   delete metadata.generation;
+  delete metadata.managedFields;
   return metadata;
 }
 

@@ -1,4 +1,4 @@
-// Tokens and reviews.
+// Requests that are not stored: tokens, reviews, scale.
 // The notation is explained in ../definitions.ts.
 
 export const reviewsTypes = `
@@ -76,4 +76,14 @@ kind SubjectAccessReview
   metadata 1 ObjectMeta
   spec 2 SubjectAccessReviewSpec
   status 3 SubjectAccessReviewStatus
+package io.k8s.api.autoscaling.v1
+ScaleSpec
+  replicas 1 int32
+ScaleStatus
+  replicas 1 int32
+  selector 2 string
+kind Scale: The number of replicas of a workload.
+  metadata 1 ObjectMeta
+  spec 2 ScaleSpec
+  status 3 ScaleStatus
 `;

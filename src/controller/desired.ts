@@ -1,0 +1,39 @@
+// Objects that the controller wants to exist, and which of them are not as wanted. Pure.
+
+import { createHash } from 'node:crypto';
+import type { KubernetesObject } from './kinds/object.ts';
+
+/** An object to be applied. */
+export interface DesiredObject {
+  readonly path: string;
+  readonly body: KubernetesObject;
+}
+
+/** An object to be deleted. */
+export interface UnwantedObject {
+  readonly path: string;
+}
+
+/** What to change in the cluster. */
+export interface Changes {
+  readonly apply: readonly DesiredObject[];
+  readonly remove: readonly UnwantedObject[];
+}
+
+const appliedAnnotation = 'ambit.io/applied';
+
+/** Marks an object with a hash of what was wanted, so that only differences are applied. */
+export function marked(object: KubernetesObject): KubernetesObject {
+  const hash = createHash('sha256').update(JSON.stringify(object)).digest('hex').slice(0, 16);
+  const annotations = { ...object.metadata.annotations, [appliedAnnotation]: hash };
+  return { ...object, metadata: { ...object.metadata, annotations } };
+}
+
+/** Whether the object that exists was made from what is wanted now. */
+export function isApplied(
+  existing: KubernetesObject | undefined,
+  wanted: KubernetesObject,
+): boolean {
+  const mark = wanted.metadata.annotations?.[appliedAnnotation];
+  return existing !== undefined && existing.metadata.annotations?.[appliedAnnotation] === mark;
+}

@@ -1,0 +1,105 @@
+// Writes conditions back where they changed, and announces those with a code as Events.
+
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../runtime/clock.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { describeObject, type KubernetesObject } from '../kinds/object.ts';
+import type { StatusWrite } from '../status.ts';
+import type { Finding } from '../translate/finding.ts';
+import { type ApiClient, ApiError, fieldManager } from './api-client.ts';
+
+const parallelWrites = 8;
+/** What the API takes in the message of an Event. */
+const maxEventMessage = 1024;
+
+/** Writes statuses. */
+export class StatusWriter {
+  readonly #client: ApiClient;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+
+  constructor(client: ApiClient, clock: Clock, log: Logger) {
+    this.#client = client;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** Writes all of them, a few at a time. Answers whether every one is done; what failed comes up
+   * again at the next translation. */
+  async write(writes: readonly StatusWrite[]): Promise<boolean> {
+    const waiting = [...writes];
+    let done = true;
+    const worker = async (): Promise<void> => {
+      for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+        if (!(await this.#writeOne(next))) done = false;
+      }
+    };
+    await Promise.all(Array.from({ length: parallelWrites }, worker));
+    return done;
+  }
+
+  async #writeOne(write: StatusWrite): Promise<boolean> {
+    const object = describeObject(write.object);
+    try {
+      await this.#client.patch(write.path, 'merge', write.body);
+    } catch (error) {
+      // The object has changed or gone since: the newer version has its own translation.
+      if (error instanceof ApiError && (error.status === 409 || error.status === 404)) return true;
+      this.#log.warn({ code: 'AMB1622', object }, `status not written: ${causeChain(error)}`);
+      return false;
+    }
+    for (const finding of write.events) {
+      const { code, message } = finding;
+      this.#log.warn({ code, object, type: finding.type }, message);
+      await this.#announce(write.object, finding);
+    }
+    return true;
+  }
+
+  async #announce(object: KubernetesObject, finding: Finding): Promise<void> {
+    const namespace = object.metadata.namespace ?? 'default';
+    try {
+      const event = eventOf(object, finding, namespace, this.#clock.now());
+      await this.#client.create(`/api/v1/namespaces/${namespace}/events`, event);
+    } catch (error) {
+      // The condition says the same, so the loss of an Event is no loss of the message.
+      this.#log.debug({ code: 'AMB1622' }, `event not written: ${causeChain(error)}`);
+    }
+  }
+}
+
+function eventOf(
+  object: KubernetesObject,
+  finding: Finding,
+  namespace: string,
+  nowMs: number,
+): object {
+  const { name, uid, resourceVersion } = object.metadata;
+  const time = new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  const unique = createHash('sha256')
+    .update(`${uid ?? ''} ${finding.message} ${nowMs}`)
+    .digest('hex')
+    .slice(0, 16);
+  return {
+    apiVersion: 'v1',
+    kind: 'Event',
+    metadata: { name: `${name}.${unique}`, namespace },
+    involvedObject: {
+      apiVersion: object.apiVersion,
+      kind: object.kind,
+      name,
+      namespace: object.metadata.namespace,
+      uid,
+      resourceVersion,
+    },
+    type: 'Warning',
+    reason: finding.reason,
+    message: finding.message.slice(0, maxEventMessage),
+    source: { component: fieldManager },
+    reportingComponent: fieldManager,
+    firstTimestamp: time,
+    lastTimestamp: time,
+    count: 1,
+  };
+}

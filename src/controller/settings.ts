@@ -1,0 +1,34 @@
+// What the controller can be told. Names are Istio's where Istio has one.
+
+import { logLevels } from '../runtime/log.ts';
+import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+
+const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
+const port = { min: 0, max: 65_535 } as const;
+
+/** All settings of the controller. */
+export const controllerSettings = {
+  POD_NAME: text('name of the pod, for logs', 'istiod'),
+  POD_NAMESPACE: text(
+    'namespace of the controller; policies here are for the whole mesh',
+    'istio-system',
+  ),
+  CLUSTER_ID: text('name of the cluster in uids of workloads', 'Kubernetes'),
+  TRUST_DOMAIN: text('trust domain of all identities', 'cluster.local'),
+  CLUSTER_DOMAIN: text('DNS suffix of services', 'cluster.local'),
+  CA_TRUSTED_NODE_ACCOUNTS: text(
+    'NAMESPACE/NAME of accounts that may ask for identities of pods on their node, by comma',
+    'istio-system/ztunnel',
+  ),
+  DEFAULT_WORKLOAD_CERT_TTL_SECONDS: integer('validity of certificates', '86400', seconds),
+  MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
+  ISTIOD_CUSTOM_HOST: text('more DNS names that proxies may call the controller, by comma', '-'),
+  WAYPOINT_IMAGE: text('program of waypoints', 'ambit/waypoint'),
+  LISTEN_HOST: text('address to listen on', '::'),
+  GRPC_PORT: integer('configuration and certificates, TLS', '15012', port),
+  MONITORING_PORT: integer('metrics and debug', '15014', port),
+  READINESS_PORT: integer('readiness', '8080', port),
+  LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
+} as const;
+
+export type ControllerSettings = Settings<typeof controllerSettings>;

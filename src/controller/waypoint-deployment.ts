@@ -1,0 +1,129 @@
+// The Deployment of one waypoint. Pure.
+
+import type { Gateway } from './kinds/gateway.ts';
+import type { KubernetesObject, ObjectMeta } from './kinds/object.ts';
+import { rootCertificateKey, rootCertificateName } from './root-certificates.ts';
+import type { MeshOptions } from './translate/mesh-options.ts';
+
+/** Labels that lead from a waypoint's objects to its Gateway. */
+export const gatewayNameLabel = 'gateway.networking.k8s.io/gateway-name';
+export const gatewayClassLabel = 'gateway.networking.k8s.io/gateway-class-name';
+
+/** What provisioning knows beside the objects. */
+export interface ProvisionOptions {
+  readonly mesh: MeshOptions;
+  /** The program of a waypoint. */
+  readonly waypointImage: string;
+  /** Where waypoints find this controller, `HOST:PORT`. */
+  readonly controllerAddress: string;
+}
+
+const statusPort = 15_021;
+const metricsPort = 15_020;
+
+/** Makes the Deployment; `metadata` is shared with the waypoint's other objects. */
+export function waypointDeployment(
+  gateway: Gateway,
+  metadata: ObjectMeta,
+  options: ProvisionOptions,
+): KubernetesObject {
+  const { name } = gateway.metadata;
+  const template = {
+    metadata: {
+      labels: {
+        ...metadata.labels,
+        'istio.io/dataplane-mode': 'none',
+        // It ends tunnels itself, so node proxies send tunnels to it as they are.
+        'networking.istio.io/tunnel': 'http',
+        'service.istio.io/canonical-name': name,
+        'service.istio.io/canonical-revision': 'latest',
+        'sidecar.istio.io/inject': 'false',
+      },
+      annotations: {
+        ...metadata.annotations,
+        'prometheus.io/scrape': 'true',
+        'prometheus.io/port': String(metricsPort),
+        'prometheus.io/path': '/stats/prometheus',
+      },
+    },
+    spec: {
+      serviceAccountName: name,
+      terminationGracePeriodSeconds: 30,
+      containers: [container(gateway, options)],
+      volumes: volumes(),
+    },
+  };
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata,
+    spec: { replicas: 1, selector: { matchLabels: { [gatewayNameLabel]: name } }, template },
+  };
+}
+
+function container(gateway: Gateway, options: ProvisionOptions): object {
+  const { mesh, controllerAddress, waypointImage } = options;
+  const fromPod = (name: string, fieldPath: string): object => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
+  return {
+    name: 'waypoint',
+    image: waypointImage,
+    ports: [
+      { name: 'mesh', containerPort: 15_008, protocol: 'TCP' },
+      { name: 'metrics', containerPort: metricsPort, protocol: 'TCP' },
+      { name: 'status-port', containerPort: statusPort, protocol: 'TCP' },
+    ],
+    env: [
+      { name: 'GATEWAY_NAME', value: gateway.metadata.name },
+      { name: 'XDS_ADDRESS', value: controllerAddress },
+      { name: 'CA_ADDRESS', value: controllerAddress },
+      { name: 'CLUSTER_ID', value: mesh.clusterId },
+      { name: 'TRUST_DOMAIN', value: mesh.trustDomain },
+      { name: 'CLUSTER_DOMAIN', value: mesh.clusterDomain },
+      fromPod('POD_NAME', 'metadata.name'),
+      fromPod('POD_NAMESPACE', 'metadata.namespace'),
+      fromPod('INSTANCE_IP', 'status.podIP'),
+      fromPod('NODE_NAME', 'spec.nodeName'),
+      fromPod('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
+    ],
+    readinessProbe: {
+      httpGet: { path: '/healthz/ready', port: statusPort },
+      periodSeconds: 1,
+      timeoutSeconds: 3,
+      failureThreshold: 4,
+    },
+    resources: { requests: { cpu: '100m', memory: '128Mi' } },
+    volumeMounts: [
+      { name: 'istio-token', mountPath: '/var/run/secrets/tokens', readOnly: true },
+      { name: 'istiod-ca-cert', mountPath: '/var/run/secrets/istio', readOnly: true },
+    ],
+  };
+}
+
+function volumes(): readonly object[] {
+  return [
+    {
+      name: 'istio-token',
+      projected: {
+        sources: [
+          {
+            serviceAccountToken: {
+              audience: 'istio-ca',
+              expirationSeconds: 43_200,
+              path: 'istio-token',
+            },
+          },
+        ],
+      },
+    },
+    {
+      name: 'istiod-ca-cert',
+      configMap: {
+        name: rootCertificateName,
+        items: [{ key: rootCertificateKey, path: rootCertificateKey }],
+      },
+    },
+  ];
+}

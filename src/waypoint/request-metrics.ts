@@ -1,0 +1,130 @@
+// Istio's metrics of requests and of connections without HTTP, as a waypoint reports them (protocol
+// section 7.4).
+
+import { identityOfWorkload, type Workload } from '../mesh/workload.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { Decided } from './request/parts.ts';
+
+const tcpLabelNames = [
+  'reporter',
+  'source_workload',
+  'source_canonical_service',
+  'source_canonical_revision',
+  'source_workload_namespace',
+  'source_principal',
+  'source_app',
+  'source_version',
+  'source_cluster',
+  'destination_workload',
+  'destination_workload_namespace',
+  'destination_principal',
+  'destination_app',
+  'destination_version',
+  'destination_service',
+  'destination_canonical_service',
+  'destination_canonical_revision',
+  'destination_service_name',
+  'destination_service_namespace',
+  'destination_cluster',
+  'request_protocol',
+  'response_flags',
+  'connection_security_policy',
+] as const;
+
+const requestLabelNames = [...tcpLabelNames, 'response_code', 'grpc_response_status'] as const;
+
+type TcpLabels = Readonly<Record<(typeof tcpLabelNames)[number], string>>;
+
+/** Upper limits in milliseconds, as Envoy's. */
+const durationBuckets = [
+  0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000,
+  600_000, 1_800_000, 3_600_000,
+];
+
+/** Registers the metrics; the answer counts one decision. */
+export function requestMetrics(registry: MetricsRegistry): (decided: Decided) => void {
+  const requests = registry.counter({
+    name: 'istio_requests_total',
+    help: 'Requests handled.',
+    labels: requestLabelNames,
+  });
+  const durations = registry.histogram({
+    name: 'istio_request_duration_milliseconds',
+    help: 'Duration of requests in milliseconds.',
+    labels: requestLabelNames,
+    buckets: durationBuckets,
+  });
+  const tcp = (name: string, help: string) =>
+    registry.counter({ name, help, labels: tcpLabelNames });
+  const opened = tcp('istio_tcp_connections_opened_total', 'Connections opened.');
+  const closed = tcp('istio_tcp_connections_closed_total', 'Connections closed.');
+  const received = tcp('istio_tcp_received_bytes_total', 'Bytes from client to server.');
+  const sent = tcp('istio_tcp_sent_bytes_total', 'Bytes from server to client.');
+  return (decided) => {
+    const { record, grpcStatus, protocol } = decided;
+    const labels = labelsOf(decided);
+    if (record.http === undefined) {
+      if (record.verdict.outcome !== 'forwarded') return;
+      opened.add(labels);
+      closed.add(labels);
+      received.add(labels, record.bytesSent);
+      sent.add(labels, record.bytesReceived);
+      return;
+    }
+    const whole = {
+      ...labels,
+      response_code: String(record.http.status),
+      grpc_response_status: protocol === 'grpc' ? (grpcStatus ?? '') : '',
+    };
+    requests.add(whole);
+    durations.observe(whole, record.durationMs);
+  };
+}
+
+function labelsOf({ connection, endpoint, service, protocol, responseFlag }: Decided): TcpLabels {
+  const { identity, source, sourceWorkload } = connection;
+  const from = workloadLabels(sourceWorkload);
+  const to = workloadLabels(endpoint?.workload);
+  return {
+    reporter: 'waypoint',
+    source_workload: from.workload,
+    source_canonical_service: from.name,
+    source_canonical_revision: from.revision,
+    source_workload_namespace: known(source.namespace),
+    source_principal: identity,
+    source_app: from.name,
+    source_version: from.version,
+    source_cluster: from.cluster,
+    destination_workload: to.workload,
+    destination_workload_namespace: to.namespace,
+    destination_principal: to.principal,
+    destination_app: to.name,
+    destination_version: to.version,
+    destination_service: service?.hostname ?? to.name,
+    destination_canonical_service: to.name,
+    destination_canonical_revision: to.revision,
+    destination_service_name: known(service?.name),
+    destination_service_namespace: known(service?.namespace),
+    destination_cluster: to.cluster,
+    request_protocol: protocol,
+    response_flags: responseFlag,
+    connection_security_policy: 'mutual_tls',
+  };
+}
+
+function workloadLabels(workload: Workload | undefined) {
+  const isMeshed = workload?.tunnelProtocol === 'hbone';
+  return {
+    workload: known(workload?.workloadName),
+    namespace: known(workload?.namespace),
+    name: known(workload?.canonicalName),
+    revision: workload?.canonicalRevision || 'latest',
+    version: known(workload?.canonicalRevision),
+    cluster: known(workload?.clusterId),
+    principal: isMeshed ? identityOfWorkload(workload) : 'unknown',
+  };
+}
+
+function known(value: string | undefined): string {
+  return value || 'unknown';
+}

@@ -1,0 +1,32 @@
+// The settings of a waypoint process; names as Istio has them.
+
+import { logLevels } from '../runtime/log.ts';
+import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+
+/** Every setting. */
+export const settingsTable = {
+  XDS_ADDRESS: text('where configuration comes from', 'istiod.istio-system.svc:15012'),
+  CA_ADDRESS: text('where certificates come from', 'istiod.istio-system.svc:15012'),
+  XDS_ROOT_CA: text('file with the root certificate', '/var/run/secrets/istio/root-cert.pem'),
+  AUTH_TOKEN: text('file with the token', '/var/run/secrets/tokens/istio-token'),
+  POD_NAME: text('the name of this pod'),
+  POD_NAMESPACE: text('the namespace of this pod'),
+  SERVICE_ACCOUNT: text('the service account of this pod'),
+  INSTANCE_IP: text('the address of this pod'),
+  NODE_NAME: text('the node this pod runs on'),
+  GATEWAY_NAME: text('the Gateway that this pod serves'),
+  CLUSTER_ID: text('the name of the cluster', 'Kubernetes'),
+  CLUSTER_DOMAIN: text('the domain of service names', 'cluster.local'),
+  TRUST_DOMAIN: text('the trust domain of this pod', 'cluster.local'),
+
+  NETWORK: text('the network of this pod; empty in a mesh of one network', ''),
+  TERMINATION_GRACE_PERIOD_SECONDS: integer('time to drain', '30', { min: 1, max: 86_400 }),
+  LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
+} as const;
+
+export type WaypointSettings = Settings<typeof settingsTable>;
+
+/** How long draining may take, in milliseconds: a little less than the pod is given. */
+export function drainDeadlineMs(graceSeconds: number): number {
+  return Math.max(1, graceSeconds > 10 ? graceSeconds - 5 : graceSeconds - 1) * 1000;
+}

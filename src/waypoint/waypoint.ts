@@ -1,0 +1,148 @@
+// A waypoint as its owner starts it: configuration and certificates in, tunnels served on its port,
+// drained and disposed.
+
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:net';
+import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
+import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
+import { DecisionLog } from '../dataplane/decisions.ts';
+import { MeshState } from '../dataplane/state/mesh-state.ts';
+import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-kind.ts';
+import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
+import { TunnelServer } from '../dataplane/tunnel/tunnel-server.ts';
+import type { Identity } from '../mesh/identity.ts';
+import { serviceKey } from '../mesh/workload.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { decodeAddress } from '../wire/address.ts';
+import { decodeAuthorization } from '../wire/authorization.ts';
+import { decodeServiceConfig, decodeWorkloadLabels } from '../wire/waypoint-config.ts';
+import { typeUrls } from '../wire/xds.ts';
+import { Front } from './front/front.ts';
+import { compileRegex } from './regex.ts';
+import { Activity } from './request/parts.ts';
+import { requestMetrics } from './request-metrics.ts';
+import { ServiceTable } from './state/service-table.ts';
+import { upstreamOpener } from './upstream/open-upstream.ts';
+
+export interface WaypointOptions {
+  readonly namespace: string;
+  /** The Gateway's name, which is the service's too. */
+  readonly gateway: string;
+  readonly clusterDomain: string;
+  readonly identity: Identity;
+  readonly network: string;
+  readonly certificateSource: CertificateSource;
+  readonly configVersion: () => string;
+  readonly registry: MetricsRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Serves the tunnels of one waypoint. */
+export class Waypoint implements AsyncDisposable {
+  readonly state = new MeshState();
+  readonly table: ServiceTable;
+  readonly decisions: DecisionLog;
+  readonly certificates: CertificateStore;
+  readonly #tunnels: TunnelPool;
+  readonly #front: Front;
+  readonly #server: TunnelServer;
+  #listener: Server | undefined;
+
+  constructor(options: WaypointOptions) {
+    const { identity, clock, log, network, namespace, gateway } = options;
+    const certificates = new CertificateStore({ source: options.certificateSource, clock, log });
+    const decisions = new DecisionLog(log.child({ scope: 'access' }));
+    const count = requestMetrics(options.registry);
+    this.certificates = certificates;
+    this.decisions = decisions;
+    this.table = new ServiceTable({ compileRegex, log });
+    this.#tunnels = new TunnelPool({ certificate: (who) => certificates.get(who), clock, log });
+    this.#front = new Front({
+      mesh: this.state,
+      table: this.table,
+      open: upstreamOpener({ identity, tunnels: this.#tunnels }),
+      network,
+      by: `waypoint/${namespace}/${gateway}`,
+      configVersion: options.configVersion,
+      clock,
+      random: Math.random,
+      hex: (digits) =>
+        randomBytes(Math.ceil(digits / 2))
+          .toString('hex')
+          .slice(0, digits),
+      decided: (decided) => {
+        decisions.record(decided.record);
+        count(decided);
+      },
+      undecided: (record) => decisions.record(record),
+      activity: new Activity(),
+      log,
+      ownService: serviceKey(namespace, `${gateway}.${namespace}.svc.${options.clusterDomain}`),
+    });
+    this.#server = new TunnelServer({
+      certificate: () => certificates.get(identity),
+      onRequest: (request) => this.#front.onRequest(request),
+      clock,
+      log,
+    });
+  }
+
+  /** What the waypoint subscribes to, in the order of the first requests. */
+  kinds(): readonly SubscribedKind[] {
+    return [
+      subscribedKind({
+        typeUrl: typeUrls.address,
+        decode: (_name, bytes) => decodeAddress(bytes),
+        apply: (batch) => this.state.applyAddresses(batch),
+      }),
+      subscribedKind({
+        typeUrl: typeUrls.authorization,
+        decode: (_name, bytes) => decodeAuthorization(bytes),
+        apply: (batch) => this.state.applyAuthorizations(batch),
+      }),
+      subscribedKind({
+        typeUrl: typeUrls.serviceConfig,
+        decode: (_name, bytes) => decodeServiceConfig(bytes),
+        apply: (batch) => this.table.applyServices(batch),
+      }),
+      subscribedKind({
+        typeUrl: typeUrls.workloadLabels,
+        decode: (_name, bytes) => decodeWorkloadLabels(bytes),
+        apply: (batch) => this.table.applyLabels(batch),
+      }),
+    ];
+  }
+
+  /** Listens for tunnels and answers the port. Rejects when it is in use. */
+  async listen(port: number): Promise<number> {
+    const listener = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
+      this.#server.accept(socket),
+    );
+    this.#listener = listener;
+    listener.listen({ port });
+    await once(listener, 'listening');
+    const address = listener.address();
+    return typeof address === 'object' && address !== null ? address.port : port;
+  }
+
+  /** Takes no new connections and lets open ones finish until the deadline. */
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.#listener?.close();
+    const late = new Promise<void>((resolve) => {
+      deadline.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#server.drain(), late]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener?.close();
+    await this.#server[Symbol.asyncDispose]();
+    await this.#front[Symbol.asyncDispose]();
+    await this.#tunnels[Symbol.asyncDispose]();
+    this.certificates[Symbol.dispose]();
+  }
+}

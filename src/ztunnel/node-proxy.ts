@@ -1,0 +1,103 @@
+// The node proxy without its surroundings: state in, pods in, connections served. Where state, pods
+// and certificates come from is for its owner to connect.
+
+import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
+import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
+import { Connections } from '../dataplane/connections.ts';
+import { DecisionLog } from '../dataplane/decisions.ts';
+import { MeshState } from '../dataplane/state/mesh-state.ts';
+import { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
+import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { LocalIdentities } from './pods/local-identities.ts';
+import { PodSet } from './pods/pod-set.ts';
+import { PodProxy } from './proxy/pod-proxy.ts';
+import type { ProxyParts } from './proxy/proxy-parts.ts';
+
+export interface NodeProxyOptions {
+  readonly node: string;
+  /** The proxy's own network; empty in a mesh of one network. */
+  readonly network: string;
+  readonly certificateSource: CertificateSource;
+  readonly configVersion: () => string;
+  readonly registry: MetricsRegistry;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+  /** Called after pods have come or gone. */
+  readonly onPodsChange?: () => void;
+}
+
+/** Serves the pods of one node. */
+export class NodeProxy implements AsyncDisposable {
+  readonly state = new MeshState();
+  readonly decisions: DecisionLog;
+  readonly certificates: CertificateStore;
+  readonly metrics: TrafficMetrics;
+  readonly pods: PodSet;
+  readonly #tunnels: TunnelPool;
+  readonly #connections: Connections;
+  readonly #unsubscribe: () => void;
+
+  constructor(options: NodeProxyOptions) {
+    const { certificateSource: source, clock, log } = options;
+    this.decisions = new DecisionLog(log.child({ scope: 'access' }));
+    const certificates = new CertificateStore({ source, clock, log });
+    this.certificates = certificates;
+    this.metrics = new TrafficMetrics(options.registry);
+    this.#connections = new Connections(this.state);
+    this.#tunnels = new TunnelPool({
+      certificate: (identity) => certificates.get(identity),
+      clock,
+      log,
+    });
+    const parts: ProxyParts = {
+      state: this.state,
+      certificates,
+      tunnels: this.#tunnels,
+      connections: this.#connections,
+      decisions: this.decisions,
+      metrics: this.metrics,
+      clock,
+      log,
+      network: options.network,
+      recordedBy: `ztunnel/${options.node}`,
+      configVersion: options.configVersion,
+      random: options.random,
+    };
+    const identities = new LocalIdentities(certificates);
+    const follow = (): void =>
+      identities.update(
+        this.pods.list().map(({ pod }) => pod),
+        this.state,
+      );
+    this.pods = new PodSet({
+      start: (pod, network) => new PodProxy(parts, pod, network),
+      onChange: () => {
+        follow();
+        options.onPodsChange?.();
+      },
+      clock,
+      log,
+    });
+    this.#unsubscribe = this.state.subscribe((change) => {
+      if (change === 'addresses') follow();
+    });
+  }
+
+  /** Stops taking connections and lets open ones finish until the deadline. */
+  async drain(deadline: AbortSignal): Promise<void> {
+    await this.pods.drain(deadline);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#unsubscribe();
+    await this.pods[Symbol.asyncDispose]();
+    await this.#tunnels[Symbol.asyncDispose]();
+    this.#connections[Symbol.dispose]();
+    this.certificates[Symbol.dispose]();
+  }
+}

@@ -1,0 +1,179 @@
+// The story of a connection that arrives at a pod: through a tunnel, with a proved identity, or in
+// plain text with none. Both are judged by the same policies, and again when those change.
+
+import type { Socket } from 'node:net';
+import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import { socketStream } from '../../dataplane/duplex-stream.ts';
+import { splice } from '../../dataplane/splice.ts';
+import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
+import type { Endpoint } from '../../mesh/address.ts';
+import type { ConnectionVerdict } from '../../mesh/authorize-connection.ts';
+import { baggageOf, parseBaggage } from '../../mesh/baggage.ts';
+import type { Verdict } from '../../mesh/decision.ts';
+import { decisionHeader, decisionNote, forwardedHost, traceIdOf } from '../../mesh/hop-headers.ts';
+import type { Identity } from '../../mesh/identity.ts';
+import { planInbound } from '../../mesh/plan-inbound.ts';
+import type { Service } from '../../mesh/service.ts';
+import { identityOfWorkload, type Workload } from '../../mesh/workload.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
+import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
+import { dialApplication } from './dial.ts';
+import type { PodContext, ProxyParts } from './proxy-parts.ts';
+
+/** How long a connection waits for a policy that its workload refers to. */
+const policyPatienceMs = 1_000;
+
+/** How the connection came. */
+export interface Arrival {
+  readonly source: Endpoint;
+  /** Proved by mutual TLS. */
+  readonly identity?: Identity;
+  readonly workload: Workload;
+  /** The application's address and port. */
+  readonly destination: Endpoint;
+  readonly service?: Service;
+  readonly baggage?: string;
+  readonly record: ConnectionRecord;
+  /** Gives the client's stream, once the application is connected. */
+  readonly accept: () => ByteStream;
+  readonly refuse: (status: 401 | 503, verdict: Verdict) => void;
+}
+
+/** Serves one tunnel request to its end. Never rejects. */
+export async function serveTunnelRequest(
+  parts: ProxyParts,
+  context: PodContext,
+  request: TunnelRequest,
+): Promise<void> {
+  const { state, network } = parts;
+  const { authority, headers, peer, local, peerIdentity } = request;
+  const record = new ConnectionRecord(parts, {
+    direction: 'inbound',
+    traceId: traceIdOf(headers.get('traceparent')) ?? newTraceId(),
+    source: partyOf(peer, { ...sourceOf(parts, peer), identity: peerIdentity }),
+    destination: partyOf(local),
+    transport: 'tunnel',
+  });
+  const refuse = (status: number, verdict: Verdict): void => {
+    request.refuse(status, {
+      [decisionHeader]: decisionNote(record.id, verdict.code ?? 'AMB1005'),
+    });
+    record.end(verdict);
+  };
+  const workload = state.workloadOfPod(context.pod);
+  if (workload === undefined) {
+    const reason = `nothing known of pod ${context.pod.namespace}/${context.pod.name}`;
+    refuse(503, { outcome: 'failed', code: 'AMB1416', reason });
+    return;
+  }
+  const claimedHost = forwardedHost(headers.get('forwarded'));
+  const plan = planInbound(state, {
+    authority,
+    local,
+    workload,
+    network,
+    ...(claimedHost !== undefined && { claimedHost }),
+  });
+  if (plan.kind === 'refuse') {
+    refuse(plan.status, { outcome: 'failed', code: plan.code, reason: plan.reason });
+    return;
+  }
+  const baggage = headers.get('baggage');
+  await deliver(parts, context, {
+    source: peer,
+    identity: peerIdentity,
+    workload,
+    destination: plan.destination,
+    ...(plan.service && { service: plan.service }),
+    ...(baggage !== undefined && { baggage }),
+    record,
+    accept: () => request.accept({ baggage: baggageOf(workload) }),
+    refuse,
+  });
+}
+
+/** Judges, connects the application, and copies until both are done. Never rejects. */
+export async function deliver(
+  parts: ProxyParts,
+  context: PodContext,
+  arrival: Arrival,
+): Promise<void> {
+  const { source, identity, destination, workload, record, refuse } = arrival;
+  describe(parts, arrival);
+  await allPoliciesKnown(parts, context, workload);
+  const ended = new AbortController();
+  let denied: Verdict | undefined;
+  using permit = parts.connections.admit(
+    { source, destination, ...(identity !== undefined && { sourceIdentity: identity }) },
+    workload,
+    (verdict) => {
+      denied = { ...denialOf(verdict), code: 'AMB1411' };
+      ended.abort(new AmbitError('AMB1411', verdict.reason));
+    },
+  );
+  if (permit.verdict.kind === 'deny') {
+    refuse(401, denialOf(permit.verdict));
+    return;
+  }
+  let socket: Socket;
+  try {
+    socket = await dialApplication(context, destination, source.address, parts.log);
+  } catch (error) {
+    refuse(503, { outcome: 'failed', code: codeOf(error), reason: causeChain(error) });
+    return;
+  }
+  const result = await splice(arrival.accept(), socketStream(socket), {
+    signal: AbortSignal.any([context.end, ended.signal]),
+    onBytes: (direction, count) => {
+      if (direction === 'a-to-b') record.meter?.sent(count);
+      else record.meter?.received(count);
+    },
+  });
+  record.finish(result, permit.verdict.reason, denied);
+}
+
+/** A workload may be described an instant before a policy that it refers to. */
+async function allPoliciesKnown(
+  { state, clock }: ProxyParts,
+  { end }: PodContext,
+  workload: Workload,
+): Promise<void> {
+  const known = () => (state.policiesFor(workload).missing.length === 0 ? true : undefined);
+  await state.waitFor(known, { timeoutMs: policyPatienceMs, clock, signal: end });
+}
+
+/** Puts both ends into the record, and counts the connection. */
+function describe(parts: ProxyParts, arrival: Arrival): void {
+  const { source, identity, workload, destination, service, baggage, record } = arrival;
+  const addressed = service && { service };
+  record.facts.destination = partyOf(destination, {
+    workload,
+    ...addressed,
+    ...(identity !== undefined && { identity: identityOfWorkload(workload) }),
+  });
+  record.meter = parts.metrics.open({
+    reporter: 'destination',
+    ...(sourceOf(parts, source).workload && { source: sourceOf(parts, source).workload }),
+    ...(baggage !== undefined && { sourceBaggage: parseBaggage(baggage) }),
+    ...(identity !== undefined && { sourceIdentity: identity }),
+    destination: workload,
+    ...addressed,
+    mutualTls: identity !== undefined,
+  });
+}
+
+function sourceOf(parts: ProxyParts, source: Endpoint): { workload?: Workload } {
+  const workload = parts.state.workloadByAddress(parts.network, source.address);
+  return workload === undefined ? {} : { workload };
+}
+
+function denialOf(verdict: ConnectionVerdict & { readonly kind: 'deny' }): Verdict {
+  const { code, reason, policy, rule } = verdict;
+  return {
+    outcome: 'denied',
+    code,
+    reason,
+    ...(policy !== undefined && { policy }),
+    ...(rule !== undefined && { rule }),
+  };
+}

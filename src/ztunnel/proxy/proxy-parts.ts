@@ -1,0 +1,53 @@
+// What the stories of connections are told with: the parts of the node proxy that all pods share.
+
+import type { CertificateStore } from '../../dataplane/certificates/certificate-store.ts';
+import type { Connections } from '../../dataplane/connections.ts';
+import type { DecisionLog } from '../../dataplane/decisions.ts';
+import type { MeshState } from '../../dataplane/state/mesh-state.ts';
+import type { TrafficMetrics } from '../../dataplane/traffic-metrics.ts';
+import type { TunnelPool } from '../../dataplane/tunnel/tunnel-client.ts';
+import type { NetworkNamespace } from '../../linux/network-namespace.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+
+/** Shared by all pods of the node. */
+export interface ProxyParts {
+  readonly state: MeshState;
+  readonly certificates: CertificateStore;
+  readonly tunnels: TunnelPool;
+  readonly connections: Connections;
+  readonly decisions: DecisionLog;
+  readonly metrics: TrafficMetrics;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The proxy's own network; empty in a mesh of one network. */
+  readonly network: string;
+  /** `ztunnel/NODE`, the name under which decisions are recorded. */
+  readonly recordedBy: string;
+  /** Hash of the configuration in force. */
+  readonly configVersion: () => string;
+  /** Numbers in [0, 1). */
+  readonly random: () => number;
+}
+
+/** A pod as the node agent names it. */
+export interface Pod {
+  readonly uid: string;
+  readonly name: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+}
+
+/** A pod with the place where its connections are opened. */
+export interface PodContext {
+  readonly pod: Pod;
+  readonly network: NetworkNamespace;
+  /** Fires when everything of the pod must end; the reason is a coded error. */
+  readonly end: AbortSignal;
+}
+
+/** The mark on every packet that the proxy sends from a pod (protocol section 1.2). */
+export const proxyMark = 0x539;
+
+/** How long a connection waits for the controller to describe its pod (protocol section 10.1). */
+export const workloadPatienceMs = 5_000;

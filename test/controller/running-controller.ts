@@ -1,0 +1,135 @@
+// A controller against the embedded API server, on loopback ports of its own.
+
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { KubeConfig } from '@kubernetes/client-node';
+import { parseAllDocuments } from 'yaml';
+import { Controller } from '../../src/controller/controller.ts';
+import { ApiClient } from '../../src/controller/kubernetes/api-client.ts';
+import { controllerSettings } from '../../src/controller/settings.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { createLogger, silentLogger } from '../../src/runtime/log.ts';
+import { readSettings } from '../../src/runtime/settings.ts';
+import { type ApiServer, startApiServer } from '../../src/standalone/api/api-server.ts';
+import type { ApiObject } from '../../src/standalone/api/store.ts';
+
+/** Both, running. */
+export interface RunningController {
+  readonly api: ApiServer;
+  readonly client: ApiClient;
+  readonly controller: Controller;
+  /** `HOST:PORT` of its gRPC server. */
+  readonly address: string;
+  /** Applies every document of a YAML text. */
+  apply(yaml: string): void;
+  /** A token of a ServiceAccount, which is made if missing; bound to a pod if one is named. */
+  token(namespace: string, account: string, pod?: string): Promise<string>;
+  /** Polls until `read` answers something. */
+  eventually<T>(what: string, read: () => T | undefined | Promise<T | undefined>): Promise<T>;
+}
+
+/** Starts an API server with the mesh's kinds. */
+export async function startApi(stack: AsyncDisposableStack): Promise<ApiServer> {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'ambit-controller-'));
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const api = await startApiServer({
+    databasePath: ':memory:',
+    pkiFolder: path.join(folder, 'pki'),
+    listeners: [{ host: '127.0.0.1', port: 0 }],
+    clock: systemClock,
+    log: silentLogger,
+    podAccess: {
+      logs: () => {
+        throw new Error('no pods here');
+      },
+      connect: () => Promise.reject(new Error('no pods here')),
+    },
+  });
+  stack.use(api);
+  const crds = path.join(import.meta.dirname, '../../deploy/crds');
+  for (const file of readdirSync(crds)) applyYaml(api, readFileSync(path.join(crds, file), 'utf8'));
+  applyYaml(api, 'apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n');
+  return api;
+}
+
+/** Starts a controller on an API server. */
+export async function startController(
+  stack: AsyncDisposableStack,
+  api: ApiServer,
+): Promise<RunningController> {
+  const config = new KubeConfig();
+  config.loadFromString(api.kubeconfig());
+  const client = stack.use(new ApiClient(config));
+  const settings = readSettings(controllerSettings, {
+    LISTEN_HOST: '127.0.0.1',
+    GRPC_PORT: '0',
+    MONITORING_PORT: '0',
+    READINESS_PORT: '0',
+    ISTIOD_CUSTOM_HOST: 'localhost',
+  });
+  const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
+  const controller = new Controller({ client, settings, clock: systemClock, log });
+  stack.use(controller);
+  await controller.start();
+  return {
+    api,
+    client,
+    controller,
+    address: `127.0.0.1:${controller.ports.grpc}`,
+    apply: (yaml) => {
+      applyYaml(api, yaml);
+    },
+    token: (namespace, account, pod) => tokenOf(api, client, namespace, account, pod),
+    eventually,
+  };
+}
+
+function applyYaml(api: ApiServer, yaml: string): void {
+  for (const document of parseAllDocuments(yaml)) {
+    const { status, ...object } = document.toJS() as ApiObject;
+    const applied = api.store.apply(object as ApiObject, 'test');
+    if (status === undefined) continue;
+    api.store.updateStatus({ ...applied, status });
+  }
+}
+
+async function tokenOf(
+  api: ApiServer,
+  client: ApiClient,
+  namespace: string,
+  account: string,
+  pod: string | undefined,
+): Promise<string> {
+  applyYaml(
+    api,
+    `apiVersion: v1\nkind: ServiceAccount\nmetadata: {name: ${account}, namespace: ${namespace}}\n`,
+  );
+  const uid = pod === undefined ? undefined : api.store.get('pods', namespace, pod)?.metadata.uid;
+  const answer = (await client.create(
+    `/api/v1/namespaces/${namespace}/serviceaccounts/${account}/token`,
+    {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenRequest',
+      spec: {
+        audiences: ['istio-ca'],
+        expirationSeconds: 3600,
+        ...(pod && { boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: pod, uid } }),
+      },
+    },
+  )) as unknown as { status: { token: string } };
+  return answer.status.token;
+}
+
+async function eventually<T>(
+  what: string,
+  read: () => T | undefined | Promise<T | undefined>,
+): Promise<T> {
+  const deadline = Date.now() + 8000;
+  for (;;) {
+    const value = await read();
+    if (value !== undefined) return value;
+    if (Date.now() > deadline) throw new Error(`not within 8 s: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}

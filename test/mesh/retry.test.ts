@@ -1,0 +1,88 @@
+import * as assert from 'uvu/assert';
+import { balanceEndpoints } from '../../src/mesh/balance-endpoints.ts';
+import type { ServiceEndpoint } from '../../src/mesh/mesh-view.ts';
+import { type AttemptOutcome, defaultRetries, retryCondition } from '../../src/mesh/retry.ts';
+import { suite } from '../support/suite.ts';
+import { serviceOf, servicePort, workloadAt } from '../waypoint/fixture.ts';
+
+const test = suite('retries and balancing');
+
+const failed = (stage: 'connect' | 'refused' | 'reset' | 'timeout'): AttemptOutcome => ({
+  kind: 'failure',
+  stage,
+});
+const answered = (status: number, grpcStatus?: number): AttemptOutcome => ({
+  kind: 'response',
+  status,
+  ...(grpcStatus === undefined ? {} : { grpcStatus }),
+});
+
+const cases: readonly [retryOn: string, AttemptOutcome, condition: string | undefined][] = [
+  ['5xx', answered(500), '5xx'],
+  ['5xx', failed('reset'), '5xx'],
+  ['5xx', answered(404), undefined],
+  ['gateway-error', answered(502), 'gateway-error'],
+  ['gateway-error', answered(500), undefined],
+  ['reset', failed('reset'), 'reset'],
+  ['reset-before-request', failed('reset'), undefined],
+  ['connect-failure', failed('connect'), 'connect-failure'],
+  ['connect-failure', failed('refused'), undefined],
+  ['refused-stream', failed('refused'), 'refused-stream'],
+  ['retriable-4xx', answered(409), 'retriable-4xx'],
+  ['gateway-error, 418', answered(418), '418'],
+  ['retriable-status-codes', answered(503), undefined],
+  ['unavailable', answered(200, 14), 'unavailable'],
+  ['unavailable', answered(200, 0), undefined],
+  ['', failed('connect'), undefined],
+  [defaultRetries.retryOn, failed('connect'), 'connect-failure'],
+  [defaultRetries.retryOn, failed('reset'), undefined],
+  [defaultRetries.retryOn, answered(503), undefined],
+];
+for (const [retryOn, outcome, condition] of cases) {
+  test(`"${retryOn}" and ${JSON.stringify(outcome)} give ${condition}`, () => {
+    assert.is(retryCondition(retryOn, outcome), condition);
+  });
+}
+
+const service = serviceOf('reviews');
+const endpoints: readonly ServiceEndpoint[] = ['a', 'b', 'c'].map((name) => ({
+  workload: workloadAt(name),
+  ports: [{ servicePort, targetPort: 80 }],
+}));
+const chosen = (
+  rule: 'ROUND_ROBIN' | 'RANDOM' | 'LEAST_REQUEST',
+  options: { turn?: number; numbers?: number[]; avoid?: readonly string[]; busy?: string } = {},
+): string | undefined => {
+  const { turn = 0, numbers = [], avoid = [], busy } = options;
+  const choice = balanceEndpoints(service, endpoints, {
+    network: '',
+    port: servicePort,
+    random: () => numbers.shift() ?? 0,
+    rule,
+    turn,
+    active: (uid) => (uid === workloadAt(busy ?? '').uid ? 5 : 0),
+    avoid: new Set(avoid.map((name) => workloadAt(name).uid)),
+  });
+  return choice.kind === 'chosen' ? choice.workload.name : undefined;
+};
+
+test('round robin takes each endpoint in turn', () => {
+  const names = [0, 1, 2, 3].map((turn) => chosen('ROUND_ROBIN', { turn }));
+  assert.equal(names, ['a', 'b', 'c', 'a']);
+});
+
+test('random takes the drawn one', () => {
+  assert.is(chosen('RANDOM', { numbers: [0.5] }), 'b');
+});
+
+test('least request takes the less busy of two', () => {
+  assert.is(chosen('LEAST_REQUEST', { numbers: [0, 0.9], busy: 'a' }), 'c');
+  assert.is(chosen('LEAST_REQUEST', { numbers: [0, 0.9], busy: 'c' }), 'a');
+});
+
+test('what was tried is avoided while there is another', () => {
+  assert.is(chosen('RANDOM', { avoid: ['a', 'b'] }), 'c');
+  assert.is(chosen('RANDOM', { avoid: ['a', 'b', 'c'] }), 'a');
+});
+
+test.run();
