@@ -32,6 +32,20 @@ async function logOf(nodes: TestNodes, name: string, previous = false): Promise<
   return text;
 }
 
+/** The log once it holds what is looked for. */
+async function logWith(
+  nodes: TestNodes & TestContext,
+  name: string,
+  text: string,
+): Promise<string> {
+  for (;;) {
+    const log = await logOf(nodes, name);
+    if (log.includes(text)) return log;
+    if (nodes.signal.aborted) throw new Error(`waited for ${text} in the log:\n${log}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 async function gone(nodes: TestNodes, name: string, signal: AbortSignal): Promise<void> {
   await poll(() => nodes.pod(name) === undefined, `pod ${name} to be gone`, signal);
 }
@@ -82,11 +96,7 @@ test('a pod runs in its own namespace with its own view, and leaves nothing', as
   assert.match(address, /^10\.244\.1\./);
   assert.is(pod.status?.podIPs?.length, 2);
   await poll(() => existsSync(`/proc/${pidOf(pod)}`), 'the process', nodes.signal);
-  let log = '';
-  while (!log.includes(`${address} 10.96.0.1`)) {
-    nodes.signal.throwIfAborted();
-    log = await logOf(nodes, 'view');
-  }
+  const log = await logWith(nodes, 'view', `${address} 10.96.0.1`);
   assert.match(log, /^view\n/);
   assert.match(log, `${address}\tview`);
   assert.match(log, 'search default.svc.cluster.local');
@@ -180,12 +190,9 @@ test('a pod waits for its ConfigMap, and sees its changes', async (nodes) => {
   assert.is(stateOf(nodes.pod('settings')!)?.state.waiting?.reason, 'ContainerCreating');
   nodes.store.create(settings('colors', { color: 'red\n' }));
   await nodes.until('settings', isReady, nodes.signal);
+  await logWith(nodes, 'settings', 'red');
   nodes.store.apply(settings('colors', { color: 'blue\n' }), 'test');
-  let log = '';
-  while (!log.includes('blue')) {
-    nodes.signal.throwIfAborted();
-    log = await logOf(nodes, 'settings');
-  }
+  const log = await logWith(nodes, 'settings', 'blue');
   assert.ok(/^(red\n)+(blue\n)+$/.test(log), log);
 });
 
@@ -311,6 +318,7 @@ test('a sandbox that the chain refuses is tried again in a new namespace', async
 
 test('tokens are renewed before they expire', async (nodes) => {
   nodes.issued.lifetimeMs = 300;
+  const before = nodes.issued.count;
   nodes.stack.defer(() => void (nodes.issued.lifetimeMs = 3_600_000));
   const folder = '/var/run/secrets/tokens';
   const token = { path: 'istio-token', audience: 'istio-ca', expirationSeconds: 600 };
@@ -325,9 +333,8 @@ test('tokens are renewed before they expire', async (nodes) => {
     ),
   );
   await nodes.until('token', isReady, nodes.signal);
-  const seen = async (): Promise<Set<string>> => new Set((await logOf(nodes, 'token')).split('\n'));
-  while ((await seen()).size < 4) nodes.signal.throwIfAborted();
-  for (const line of await seen()) assert.match(line, /^(token-\d+-of-default-for-istio-ca)?$/);
+  const log = await logWith(nodes, 'token', `token-${before + 4}-`);
+  for (const line of log.split('\n')) assert.match(line, /^(token-\d+-of-default-for-istio-ca)?$/);
 });
 
 test('a volume of the machine is refused when it does not exist', async (nodes) => {
