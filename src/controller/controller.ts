@@ -24,9 +24,11 @@ import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
+import { refusalFindings } from './refusals.ts';
 import { rootCertificateChanges } from './root-certificates.ts';
 import type { ControllerSettings } from './settings.ts';
 import { statusWrites } from './status.ts';
+import { withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
@@ -109,13 +111,14 @@ export class Controller implements AsyncDisposable {
     });
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
-    this.#applier = new ObjectApplier(client, log);
+    this.#applier = new ObjectApplier(client, clock, log);
     this.#xds = new XdsServer({
       verifier: this.#verifier,
       clock,
       log,
       onPush: (typeUrl) => this.#metrics.count('pilot_xds_pushes', typeUrl),
       onRefusal: ({ typeUrl }) => this.#metrics.count('pilot_total_xds_rejects', typeUrl),
+      onStandingChange: () => this.#writing.changed(),
     });
   }
 
@@ -260,7 +263,11 @@ export class Controller implements AsyncDisposable {
     if (this.#authority === undefined) return;
     try {
       const gateways = reportGateways(this.#tables, this.#mesh, clock.now());
-      const findings = [...this.#translation.findings, ...gateways.findings];
+      const findings = withoutRepeats([
+        ...refusalFindings(this.#xds.standing()),
+        ...this.#translation.findings,
+        ...gateways.findings,
+      ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());

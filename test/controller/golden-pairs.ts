@@ -12,7 +12,7 @@ import { tablesFrom } from './tables.ts';
 export function goldenPairs(
   stage: string,
   make: (tables: ObjectTables) => unknown,
-): readonly { readonly title: string; check(): void }[] {
+): readonly { readonly title: string; readonly check: () => void }[] {
   const folder = join(import.meta.dirname, '../golden', stage);
   return readdirSync(folder)
     .sort()

@@ -8,7 +8,7 @@ import type { Pod, ServiceObject } from '../kinds/core.ts';
 import { keyOf } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
-import type { Finding } from './finding.ts';
+import { withoutRepeats } from './finding.ts';
 import {
   findingsOnInvalidPolicies,
   findingsOnKinds,
@@ -192,15 +192,4 @@ function labelsOf(
 
 function nameOf(authorization: Authorization): string {
   return `${authorization.namespace}/${authorization.name}`;
-}
-
-/** One condition of a type per object: the first, as findings come in order of weight. */
-function withoutRepeats(findings: readonly Finding[]): Finding[] {
-  const seen = new Set<string>();
-  return findings.filter(({ object, type }) => {
-    const key = `${object.kind} ${object.namespace ?? ''}/${object.name} ${type}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }
