@@ -118,6 +118,17 @@ test('gathers the policies of mesh, namespace and workload, and names missing on
   assert.equal(state.policiesFor(aWorkload('a')).policies, [global]);
 });
 
+test('keeps a removed policy in force until no workload refers to it', () => {
+  const strict = 'istio-system/istio_converted_static_strict';
+  const pod = aWorkload('a', { authorizationPolicies: [strict] });
+  const state = stateOf([pod], []);
+  publish(state, { policies: [strictPolicy] });
+  publish(state, { removedPolicies: [strict] });
+  assert.equal(state.policiesFor(pod), { policies: [strictPolicy], missing: [] });
+  publish(state, { workloads: [{ ...pod, authorizationPolicies: [] }] });
+  assert.equal(state.policiesFor(pod), { policies: [], missing: [strict] });
+});
+
 test('wakes who waits for something, and gives up in time', async ({ signal }) => {
   const state = new MeshState();
   const limit = { timeoutMs: 10_000, clock: systemClock, signal };

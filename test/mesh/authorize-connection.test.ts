@@ -87,13 +87,17 @@ test('allows everything where no policy applies, and says so', () => {
   assert.equal(verdict, { kind: 'allow', reason: 'no ALLOW policy applies' });
 });
 
-test('denies when ALLOW policies apply and none matches, naming them', () => {
+test('denies when ALLOW policies apply and none matches, naming the first or the only one', () => {
   const policies = [aPolicy('a', 'allow', []), aPolicy('b', 'allow', [{ destinationPorts: [1] }])];
-  const verdict = authorizeConnection(facts, { policies, missing: [] });
-  assert.equal(verdict, {
-    kind: 'deny',
-    code: 'AMB1401',
-    reason: 'no ALLOW policy matched (of default/a, default/b)',
+  const denied = { kind: 'deny', code: 'AMB1401' };
+  assert.equal(authorizeConnection(facts, { policies, missing: [] }), {
+    ...denied,
+    reason: 'no ALLOW policy matched (default/a and 1 more)',
+  });
+  assert.equal(authorizeConnection(facts, { policies: policies.slice(0, 1), missing: [] }), {
+    ...denied,
+    reason: 'no ALLOW policy matched (default/a)',
+    policy: 'default/a',
   });
 });
 
