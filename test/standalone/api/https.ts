@@ -1,6 +1,7 @@
 // Plain HTTPS requests to an API server of a test.
 
-import { type IncomingHttpHeaders, request } from 'node:https';
+import type { IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:https';
 
 import type { ApiServer } from '../../../src/standalone/api/api-server.ts';
 
