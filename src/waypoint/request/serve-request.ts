@@ -159,7 +159,14 @@ async function faultAndForward(
   };
   let reason = plan.reason;
   if (fault.delayMs !== undefined) {
-    await parts.clock.wait(fault.delayMs, exchange.signal);
+    const waited = await parts.clock.wait(fault.delayMs, exchange.signal).then(
+      () => true,
+      () => false,
+    );
+    if (!waited) {
+      reason += '; the client gave up during an injected delay';
+      return { ...named, reason, outcome: 'failed', code: 'AMB1713', status: 0, flag: 'DC' };
+    }
     reason += `; delayed ${fault.delayMs} ms by fault injection`;
   }
   if (fault.abort !== undefined) {
@@ -185,7 +192,9 @@ async function faultAndForward(
   });
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
-    return { ...named, reason, flag: '-', ...delayFlag, ...forwarded.ending };
+    const { ending } = forwarded;
+    const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
+    return { ...named, flag: '-', ...delayFlag, ...ending, reason: whole };
   }
   const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(
