@@ -192,6 +192,7 @@ test('drains: requests under way finish, idle connections close, new ones are no
   request.end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   assert.is((await readAnswer(response)).status, 200);
+  duplex.on('end', () => duplex.end());
   await waypoint.drain(signal);
   await open().then(
     () => assert.unreachable('it listens no more'),
