@@ -140,13 +140,11 @@ export class Controller implements AsyncDisposable {
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
     this.#translate();
-    const names = [
-      `istiod.${settings.POD_NAMESPACE}.svc`,
-      `istiod.${settings.POD_NAMESPACE}.svc.${settings.CLUSTER_DOMAIN}`,
-    ];
     const server = await GrpcServer.listen({
       address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
-      certificate: this.#stack.use(new ServingCertificate(authority, names, clock, log)),
+      certificate: this.#stack.use(
+        new ServingCertificate(authority, servingNames(settings), clock, log),
+      ),
       xds: this.#xds,
       signing: this.#signingServer(authority),
     });
@@ -287,4 +285,15 @@ export class Controller implements AsyncDisposable {
       // Disposed while waiting: nothing is written any more.
     }
   }
+}
+
+/** The DNS names that proxies call the controller by. */
+function servingNames(settings: ControllerSettings): string[] {
+  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
+  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
+  return [
+    `istiod.${POD_NAMESPACE}.svc`,
+    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
+    ...more.filter((name) => name !== '' && name !== '-'),
+  ];
 }

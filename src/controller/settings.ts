@@ -22,6 +22,7 @@ export const controllerSettings = {
   ),
   DEFAULT_WORKLOAD_CERT_TTL_SECONDS: integer('validity of certificates', '86400', seconds),
   MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
+  ISTIOD_CUSTOM_HOST: text('more DNS names that proxies may call the controller, by comma', '-'),
   WAYPOINT_IMAGE: text('program of waypoints', 'ambit/waypoint'),
   LISTEN_HOST: text('address to listen on', '::'),
   GRPC_PORT: integer('configuration and certificates, TLS', '15012', port),

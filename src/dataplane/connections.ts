@@ -38,9 +38,10 @@ export class Connections implements Disposable {
    * it is judged, so that no change is lost in between. */
   admit(
     facts: ConnectionFacts,
-    workload: Workload,
+    described: Workload,
     onDenied: LiveConnection['onDenied'],
   ): ConnectionPermit {
+    const workload = this.#state.workloadByUid(described.uid) ?? described;
     const connection: LiveConnection = { facts, uid: workload.uid, workload, onDenied };
     this.#live.add(connection);
     const verdict = authorizeConnection(facts, this.#state.policiesFor(workload));
@@ -57,7 +58,9 @@ export class Connections implements Disposable {
       const workload = this.#state.workloadByUid(connection.uid) ?? connection.workload;
       if (!all && workload === connection.workload) continue;
       connection.workload = workload;
-      const verdict = authorizeConnection(connection.facts, this.#state.policiesFor(workload));
+      const { policies } = this.#state.policiesFor(workload);
+      // A policy that is yet to come is judged when it comes: what is open was allowed without it.
+      const verdict = authorizeConnection(connection.facts, { policies, missing: [] });
       if (verdict.kind === 'allow') continue;
       this.#live.delete(connection);
       connection.onDenied(verdict);

@@ -65,8 +65,14 @@ export function authorizeConnection(
       return { kind: 'allow', reason: `allowed by policy ${name}`, policy: name, rule };
     }
   }
-  const names = allowing.map(nameOf).join(', ');
-  return { kind: 'deny', code: 'AMB1401', reason: `no ALLOW policy matched (of ${names})` };
+  const [first, ...others] = allowing.map(nameOf);
+  const names = others.length === 0 ? first : `${first} and ${others.length} more`;
+  return {
+    kind: 'deny',
+    code: 'AMB1401',
+    reason: `no ALLOW policy matched (${names})`,
+    ...(first !== undefined && others.length === 0 ? { policy: first } : {}),
+  };
 }
 
 function denied(policy: Authorization, rule: number, facts: ConnectionFacts): ConnectionVerdict {

@@ -12,6 +12,7 @@ import type { Logger } from '../runtime/log.ts';
 import { type ApiServer, startApiServer } from './api/api-server.ts';
 import type { ObjectStore } from './api/store.ts';
 import { CommandServices } from './command-services.ts';
+import { startControllers } from './controllers/start-controllers.ts';
 import { builtInImages, type ImageEntry, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
@@ -97,6 +98,7 @@ export class Supervisor implements AsyncDisposable {
       forgetOldNodes(store, network.nodes);
       const mesh = this.#meshContext(api, () => images);
       this.#stack.use(new Scheduler(store, clock, this.#options.log));
+      this.#stack.use(startControllers({ store, clock, log: this.#options.log }));
       for (const node of network.nodes) kubelets.push(this.#kubelet(mesh, node));
       const { log } = this.#options;
       this.#stack.use(new CommandServices({ store, kubelets, clock, log }));

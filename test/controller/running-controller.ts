@@ -66,6 +66,7 @@ export async function startController(
     GRPC_PORT: '0',
     MONITORING_PORT: '0',
     READINESS_PORT: '0',
+    ISTIOD_CUSTOM_HOST: 'localhost',
   });
   const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
   const controller = new Controller({ client, settings, clock: systemClock, log });

@@ -132,7 +132,12 @@ test('a pod leaves: nothing of the mesh stays with it', async ({ stack }) => {
   const { network, status, members, feedPath, enrolment } = await scene(stack);
   const ztunnel = await FakeZtunnel.connect(stack, feedPath);
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await serve(stack, 'tunnel', { host: '::', port: 15008, namespace: network.alpha });
+  const tunnel = { host: addresses.alpha.ipv4, port: 15008, namespace: network.beta };
+  const { socket } = await dial(stack, tunnel);
+  const ended = once(socket, 'error');
   await enrolment.leave(pod, 'running', 'pod label istio.io/dataplane-mode=none');
+  await ended;
   assert.is(await tablesIn(network.alpha), 0);
   assert.equal(await exempted(network), []);
   assert.is(ztunnel.words.at(-1), `del ${pod.uid}`);

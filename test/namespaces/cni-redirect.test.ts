@@ -218,15 +218,13 @@ test('lets probes through beside a service proxy that translates on the same nod
   );
   const exemption = new ProbeExemption(node, { ipv6: true, kubeletUid: 0, probeAddresses });
   await exemption.install(new Map([[parseIp(addresses.alpha.ipv4)!, 'uid-of-alpha']]));
-  for (const [host, port] of [
-    [addresses.alpha.ipv4, 8080],
-    ['192.0.2.1', 80],
-  ] as const) {
-    await ip(['route replace 192.0.2.1 dev cni0'], node);
-    const { arrival } = await dial(stack, { host, port, namespace: node });
-    assert.is(arrival.name, 'application');
-    assert.is(arrival.source, probeAddresses.ipv4);
-  }
+  await ip(['route replace 192.0.2.1 dev cni0'], node);
+  const probe = await dial(stack, { host: addresses.alpha.ipv4, port: 8080, namespace: node });
+  assert.is(probe.arrival.name, 'application');
+  assert.is(probe.arrival.source, probeAddresses.ipv4);
+  // What goes to a service is no probe, whoever sends it.
+  const call = await dial(stack, { host: '192.0.2.1', port: 80, namespace: node });
+  assert.is(call.arrival.name, 'inbound');
   const direct = await dial(stack, { host: addresses.beta.ipv4, port: 8080, namespace: node });
   assert.is(direct.arrival.source, addresses.node.ipv4);
 });

@@ -38,13 +38,13 @@ test('a label on the namespace enrols running pods without a restart', async ({ 
   const ids = ['get', 'pods', '-o', 'jsonpath={.items[*].status.containerStatuses[*].containerID}'];
   const before = await mesh.kubectl(...ids);
   await mesh.kubectl('label', 'namespace', 'default', 'istio.io/dataplane-mode=ambient');
-  await mesh.kubectl(
-    'wait',
-    '--for=jsonpath={.metadata.annotations.ambient\\.istio\\.io/redirection}=enabled',
-    'pods',
-    '--all',
-    '--timeout=30s',
-  );
+  // Debian's kubectl is too old to wait for a jsonpath.
+  await until('all pods to be enrolled', async () => {
+    const marks =
+      '{range .items[*]}{.metadata.annotations.ambient\\.istio\\.io/redirection}{"\\n"}{end}';
+    const text = await mesh.kubectl('get', 'pods', '-o', `jsonpath=${marks}`);
+    return text.split('\n').filter((line) => line === 'enabled').length === 6 ? true : undefined;
+  });
   assert.is(await mesh.kubectl(...ids), before);
   const trace = await until('a request by mutual TLS', async () => {
     await reviews(mesh);

@@ -164,8 +164,17 @@ test('session affinity sends a client to the same endpoint each time', async ({
   const { store, settled } = await proxies(stack, net);
   addService(store, pods, { sessionAffinity: 'ClientIP' });
   await settled();
+  const chosen = new Map<string, string>();
   for (const host of [v4, v6]) {
     const { who } = await ask(client.namespace, host, 80);
+    chosen.set(host, who);
+    assert.equal(await whoAnswers(client, host, 30), new Set([who]));
+  }
+  // Also when other services change meanwhile.
+  store.create(serviceObject('other', { ports: [httpPort] }));
+  store.apply(sliceObject('other', [{ address: '10.244.1.9' }], [httpPort]), 'test');
+  await settled();
+  for (const [host, who] of chosen) {
     assert.equal(await whoAnswers(client, host, 30), new Set([who]));
   }
 });

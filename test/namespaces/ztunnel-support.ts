@@ -3,7 +3,6 @@
 
 import { applyRedirection } from '../../src/cni/redirect/apply.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
-import type { Authorization } from '../../src/mesh/authorization.ts';
 import type { DecisionRecord } from '../../src/mesh/decision.ts';
 import { keyOfService, type Service } from '../../src/mesh/service.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
@@ -13,6 +12,7 @@ import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.
 import { NodeProxy } from '../../src/ztunnel/node-proxy.ts';
 import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
 import { TestAuthority } from '../support/certificates.ts';
+import { type Published, publish } from '../support/mesh-state.ts';
 import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
 
 /** Everything a test needs. */
@@ -25,15 +25,7 @@ export interface TwoPods {
   /** `echo`, port 80, to beta's 8080. */
   readonly service: Service;
   /** Tells both proxies. */
-  publish(change: Published): void;
-}
-
-/** What the controller would send. */
-export interface Published {
-  readonly workloads?: readonly Workload[];
-  readonly services?: readonly Service[];
-  readonly policies?: readonly Authorization[];
-  readonly removedPolicies?: readonly string[];
+  readonly publish: (change: Published) => void;
 }
 
 export const serviceAddresses = { ipv4: '10.96.0.20', ipv6: 'fd96::20' } as const;
@@ -67,10 +59,10 @@ export async function startTwoPods(stack: AsyncDisposableStack): Promise<TwoPods
     alpha: podWorkload('alpha'),
     beta: podWorkload('beta', { services: new Map([[keyOfService(service), service.ports]]) }),
   };
-  const publish = (change: Published): void => {
-    for (const proxy of Object.values(proxies)) publishTo(proxy, change);
+  const publishToBoth = (change: Published): void => {
+    for (const { state } of Object.values(proxies)) publish(state, change);
   };
-  publish({ workloads: Object.values(workloads), services: [service] });
+  publishToBoth({ workloads: Object.values(workloads), services: [service] });
   for (const name of ['alpha', 'beta'] as const) {
     const pod = { uid: `uid-${name}`, name, namespace: 'default', serviceAccount: name };
     const problem = proxies[name].pods.add(pod, NetworkNamespace.open(network.paths[name]));
@@ -83,29 +75,12 @@ export async function startTwoPods(stack: AsyncDisposableStack): Promise<TwoPods
       probeAddresses,
     });
   }
-  return { network, proxies, registries, workloads, service, publish };
+  return { network, proxies, registries, workloads, service, publish: publishToBoth };
 }
 
 function podWorkload(name: 'alpha' | 'beta', changes: Partial<Workload> = {}): Workload {
   const { ipv4, ipv6 } = addresses[name];
   return aWorkload(name, { addresses: [ipAddress(ipv4), ipAddress(ipv6)], node: name, ...changes });
-}
-
-function publishTo(proxy: NodeProxy, change: Published): void {
-  const updated = new Map();
-  for (const workload of change.workloads ?? []) {
-    updated.set(workload.uid, { kind: 'workload', workload });
-  }
-  for (const service of change.services ?? []) {
-    updated.set(keyOfService(service), { kind: 'service', service });
-  }
-  if (updated.size > 0) proxy.state.applyAddresses({ updated, removed: [] });
-  const { policies = [], removedPolicies = [] } = change;
-  if (policies.length + removedPolicies.length === 0) return;
-  proxy.state.applyAuthorizations({
-    updated: new Map(policies.map((policy) => [`${policy.namespace}/${policy.name}`, policy])),
-    removed: removedPolicies,
-  });
 }
 
 /** The newest record that fits, waited for. */

@@ -88,6 +88,14 @@ export class Enrolment {
     await this.#quietly(destroyTcpConnections(old, netns));
   }
 
+  /** Connections through the proxy cannot go on without the rules. Ended at once, they are known to
+   * be over before anybody sends a request on them. */
+  async #release(netns: NetworkNamespace): Promise<void> {
+    const old = await this.#oldConnections(netns);
+    await removeRedirection(netns);
+    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
   /** A kernel that cannot tell ends them all the same, later. */
   async #oldConnections(netns: NetworkNamespace): Promise<TcpConnection[]> {
     try {
@@ -120,7 +128,7 @@ export class Enrolment {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
-    if (how === 'running' && member?.netns !== undefined) await removeRedirection(member.netns);
+    if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
     await probes.remove(pod.uid);
     if (member !== undefined) {
       await feed.remove(pod.uid);
@@ -152,7 +160,7 @@ export class Enrolment {
     try {
       await work;
     } catch (error) {
-      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining failed');
+      this.#options.log.warn({ error: causeChain(error) }, 'a step of joining or leaving failed');
     }
   }
 }

@@ -39,7 +39,7 @@ export async function removeRedirection(namespace: NetworkNamespace): Promise<vo
   }
 }
 
-/** What is wrong with the rules in a pod; empty when all is as wanted. @throws AmbitError AMB1304 */
+/** What is wrong with the rules in a pod, if anything. @throws AmbitError AMB1304 */
 export async function verifyRedirection(
   namespace: NetworkNamespace,
   settings: RedirectSettings,

@@ -30,7 +30,7 @@ export class ProbeExemption {
     this.#settings = settings;
   }
 
-  /** Installs the rule, and the addresses of all pods enrolled so far. @throws AmbitError AMB1309 */
+  /** Installs the rule and the addresses of all pods so far. @throws AmbitError AMB1309 */
   async install(pods: ReadonlyMap<IpAddress, string>): Promise<void> {
     for (const [address, uid] of pods) this.#pods.set(address, uid);
     await this.#apply();

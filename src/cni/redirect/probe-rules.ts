@@ -3,7 +3,9 @@
 // within the pod exempt. Pure.
 //
 // Whoever runs with the kubelet's user id on the node is exempt with it, as in Istio's nftables
-// mode: nftables cannot tell processes apart otherwise.
+// mode: nftables cannot tell processes apart otherwise. Unlike Istio's, the rule leaves out what was
+// sent to a service: probes never are, and such traffic has no reason to go beside the mesh on one
+// node only.
 
 import { type IpAddress, isV6 } from '../../mesh/address.ts';
 import type { Rule } from './rule.ts';
@@ -46,6 +48,7 @@ function probeRule(family: 'ip' | 'ip6', set: string, address: IpAddress, uid: n
     matches: [
       { kind: 'protocol', protocol: 'tcp' },
       { kind: 'socket-user', uid },
+      { kind: 'sent-directly' },
       { kind: 'address', side: 'daddr', family, address: `@${set}` },
     ],
     action: { kind: 'snat', family, address },

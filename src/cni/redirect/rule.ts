@@ -34,7 +34,9 @@ export type Match =
       readonly side: 'iifname' | 'oifname';
       readonly name: string;
     } & Negatable)
-  | ({ readonly kind: 'socket-user'; readonly uid: number } & Negatable);
+  | ({ readonly kind: 'socket-user'; readonly uid: number } & Negatable)
+  /** Sent to the very address it arrives at, not to that of a service. */
+  | ({ readonly kind: 'sent-directly' } & Negatable);
 
 /** What happens to it then. */
 export type Action =
@@ -81,6 +83,8 @@ function matchText(match: Match): string {
       return `${match.side} ${equals}"${match.name}"`;
     case 'socket-user':
       return `meta skuid ${equals}${match.uid}`;
+    case 'sent-directly':
+      return `ct status & dnat ${match.not === true ? '==' : '!='} dnat`;
   }
 }
 
@@ -132,6 +136,10 @@ function matchExpression(match: Match): unknown {
       return { match: { op, left: { meta: { key: match.side } }, right: match.name } };
     case 'socket-user':
       return { match: { op, left: { meta: { key: 'skuid' } }, right: match.uid } };
+    case 'sent-directly': {
+      const left = { '&': [{ ct: { key: 'status' } }, 'dnat'] };
+      return { match: { op: match.not === true ? '==' : '!=', left, right: 'dnat' } };
+    }
   }
 }
 

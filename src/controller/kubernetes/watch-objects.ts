@@ -66,7 +66,7 @@ export class ObjectWatcher implements AsyncDisposable {
     const path = collectionPath(kind);
     const informer: Informer = new ListWatch(
       path,
-      new WatchAfterList(this.#client.config, () => this.#markSynced(kind)),
+      new WatchAfterList(this.#client.config, this.#end.signal, () => this.#markSynced(kind)),
       async () => {
         const { items, resourceVersion } = await this.#client.list(path, { labelSelector });
         const apiVersion = versionOf(kind);
@@ -126,16 +126,21 @@ export class ObjectWatcher implements AsyncDisposable {
 
 /** The library watches once what it listed is in its cache; there is no event for that. */
 class WatchAfterList extends Watch {
+  readonly #end: AbortSignal;
   readonly #onListed: () => void;
 
-  constructor(config: KubeConfig, onListed: () => void) {
+  constructor(config: KubeConfig, end: AbortSignal, onListed: () => void) {
     super(config);
+    this.#end = end;
     this.#onListed = onListed;
   }
 
   override async watch(...parameters: Parameters<Watch['watch']>): Promise<AbortController> {
     this.#onListed();
-    return await super.watch(...parameters);
+    const request = await super.watch(...parameters);
+    // The informer cannot be stopped while it waits for this.
+    if (this.#end.aborted) request.abort();
+    return request;
   }
 }
 

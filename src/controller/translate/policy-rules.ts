@@ -88,15 +88,6 @@ export function stringMatch(value: string): StringMatch {
   return { kind: 'exact', value };
 }
 
-/** The condition keys that node proxies know. */
-export const connectionKeys: ReadonlySet<string> = new Set([
-  'source.ip',
-  'source.namespace',
-  'source.principal',
-  'destination.ip',
-  'destination.port',
-]);
-
 function sourceMatch(source: SourceSpec, namespace: string): AuthorizationMatch {
   const account = (text: string): ServiceAccountMatch => serviceAccount(text, namespace);
   return {

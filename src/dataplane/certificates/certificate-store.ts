@@ -14,6 +14,8 @@ const requestsAtOnce = 8;
 const retryShape = { firstMs: 500, maxMs: 150_000, jitter: 0.2 };
 /** How long a connection waits for its first certificate. */
 const waitForFirstMs = 5_000;
+/** A connection without a certificate has it asked for at once, but not more often than this. */
+const hurryAfterMs = 1_000;
 /** Identities of one node, or one proxy. */
 const maxIdentities = 4_096;
 
@@ -36,6 +38,9 @@ interface Entry {
   failure: Error | undefined;
   readonly end: AbortController;
   readonly waiting: Set<() => void>;
+  /** Ends the wait between attempts. */
+  hurry: AbortController;
+  lastAttemptMs: number;
 }
 
 /** Holds certificates. */
@@ -54,6 +59,7 @@ export class CertificateStore implements Disposable {
     const entry = this.#want(identity);
     const held = this.#valid(entry);
     if (held !== undefined) return held;
+    if (this.#options.clock.now() - entry.lastAttemptMs > hurryAfterMs) entry.hurry.abort();
     await this.#nextChange(entry);
     const certificate = this.#valid(entry);
     if (certificate !== undefined) return certificate;
@@ -104,11 +110,13 @@ export class CertificateStore implements Disposable {
       });
     }
     const end = new AbortController();
-    const entry = {
+    const entry: Entry = {
       certificate: undefined,
       failure: undefined,
       end,
-      waiting: new Set<() => void>(),
+      waiting: new Set(),
+      hurry: new AbortController(),
+      lastAttemptMs: this.#options.clock.now(),
     };
     this.#entries.set(identity, entry);
     void this.#keep(identity, entry);
@@ -122,6 +130,7 @@ export class CertificateStore implements Disposable {
     const backoff = new Backoff(retryShape, clock);
     while (!signal.aborted) {
       let waitMs: number;
+      entry.lastAttemptMs = clock.now();
       try {
         const certificate = await this.#slots.run(() => source(identity, signal));
         entry.certificate = certificate;
@@ -138,7 +147,9 @@ export class CertificateStore implements Disposable {
         const fields = { code: codeOf(error), identity, error: causeChain(error) };
         log.warn(fields, 'no certificate, trying again');
       }
-      await clock.wait(waitMs, signal).catch(() => undefined);
+      entry.hurry = new AbortController();
+      const sooner = AbortSignal.any([signal, entry.hurry.signal]);
+      await clock.wait(waitMs, sooner).catch(() => undefined);
     }
   }
 

@@ -31,11 +31,13 @@ export class MeshState implements MeshView {
       if (address.kind === 'workload') this.#workloads.set(address.workload);
       else this.#services.set(address.service);
     }
+    this.#authorizations.forgetUnused(this.#workloads.all());
     this.#tell('addresses');
   }
 
   applyAuthorizations(batch: ResourceBatch<Authorization>): void {
     this.#authorizations.apply(batch);
+    this.#authorizations.forgetUnused(this.#workloads.all());
     this.#tell('authorizations');
   }
 

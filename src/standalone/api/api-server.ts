@@ -74,7 +74,11 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       void answerRequest(site, options.log, request, response);
     });
     listening.add(opened);
-    return opened;
+    const close = (): Promise<void> => {
+      listening.delete(opened);
+      return opened.close();
+    };
+    return { port: opened.port, close };
   };
   building.defer(async () => {
     ending.abort();

@@ -6,6 +6,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { Collector } from './collect/collector.ts';
+import { expireEvents } from './collect/event-expiry.ts';
 import { builtInKinds } from './kinds/built-in.ts';
 import { followDefinitions } from './kinds/custom-kinds.ts';
 import { Registry } from './kinds/registry.ts';
@@ -39,6 +40,7 @@ export function openStore(options: StoreOptions): OpenStore {
   building.use(followDefinitions(table, registry));
   const core: Core = { table, registry, clock: options.clock, newUid: randomUUID };
   building.use(new Collector(core, options.log));
+  building.use(expireEvents(core));
   const onFailure = (error: unknown): void =>
     options.log.error({ error: causeChain(error) }, 'a follower of objects failed');
   const as = (fieldManager: string): ObjectStore => new LocalStore(core, fieldManager, onFailure);

@@ -2,21 +2,27 @@
 
 import type { ApiObject, KindName, ObjectStore } from '../api/store.ts';
 
+/** What the user is told about an action: an Event on an object, as "kubectl describe" shows. */
+export interface Announcement {
+  readonly about: ApiObject;
+  /** One word, as Kubernetes has it: `ScalingReplicaSet`. */
+  readonly reason: string;
+  /** Made after the action, since a created object gets its name from the store. */
+  readonly message: (done: ApiObject) => string;
+}
+
 /** One write. `reason` says why, for the log. */
-export type Action =
-  | { readonly kind: 'create'; readonly object: ApiObject; readonly reason: string }
+export type Action = Write & { readonly reason: string; readonly event?: Announcement };
+
+export type Write =
+  | { readonly kind: 'create'; readonly object: ApiObject }
   /** RFC 7386; lists are replaced as a whole. */
-  | {
-      readonly kind: 'patch';
-      readonly target: ApiObject;
-      readonly patch: object;
-      readonly reason: string;
-    }
+  | { readonly kind: 'patch'; readonly target: ApiObject; readonly patch: object }
   /** Replaces spec and metadata. */
-  | { readonly kind: 'update'; readonly object: ApiObject; readonly reason: string }
+  | { readonly kind: 'update'; readonly object: ApiObject }
   /** Replaces status. */
-  | { readonly kind: 'status'; readonly object: ApiObject; readonly reason: string }
-  | { readonly kind: 'delete'; readonly target: ApiObject; readonly reason: string };
+  | { readonly kind: 'status'; readonly object: ApiObject }
+  | { readonly kind: 'delete'; readonly target: ApiObject };
 
 /** A decision: what to do now, and when to look again if nothing happens. */
 export interface Plan {
@@ -32,27 +38,26 @@ const kindNames: Readonly<Record<string, KindName>> = {
   DaemonSet: 'apps/daemonsets',
 };
 
-/** Does one action. @throws StatusError when the store refuses */
-export function carryOut(action: Action, store: ObjectStore): void {
+/** Does one action and gives the object as it is then. @throws StatusError when the store refuses */
+export function carryOut(action: Action, store: ObjectStore): ApiObject {
   switch (action.kind) {
     case 'create':
-      store.create(action.object);
-      return;
+      return store.create(action.object);
     case 'update':
-      store.update(action.object);
-      return;
+      return store.update(action.object);
     case 'status':
-      store.updateStatus(action.object);
-      return;
+      return store.updateStatus(action.object);
     case 'patch': {
       const { kind, namespace, name } = placeOf(action.target);
-      store.mergePatch(kind, namespace, name, action.patch);
-      return;
+      return store.mergePatch(kind, namespace, name, action.patch);
     }
     case 'delete': {
       const { kind, namespace, name } = placeOf(action.target);
       const { uid } = action.target.metadata;
+      // An earlier action of the same plan may have removed it.
+      if (store.get(kind, namespace, name)?.metadata.uid !== uid) return action.target;
       store.delete(kind, namespace, name, uid === undefined ? {} : { uid });
+      return action.target;
     }
   }
 }

@@ -6,13 +6,16 @@ import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ApiObject, KindName, ObjectStore } from '../api/store.ts';
+import { EventRecorder } from '../kubelet/event-recorder.ts';
 import { WorkQueue } from '../work-queue.ts';
 import { carryOut, type Plan, subjectOf } from './actions.ts';
 
 /** What a controller consists of. */
 export interface ControllerDefinition {
-  /** For the log: `replicaset`. */
+  /** For log and events: `replicaset`. */
   readonly name: string;
+  /** The kind whose objects are brought to their wanted state. */
+  readonly kind: KindName;
   /** Which kinds are watched, and which keys (`namespace/name`) a changed object concerns. */
   readonly watches: readonly {
     readonly kind: KindName;
@@ -34,11 +37,14 @@ export class Controller implements AsyncDisposable {
   readonly #surroundings: ControllerSurroundings;
   readonly #queue: WorkQueue;
   readonly #watches: readonly Disposable[];
+  readonly #events: EventRecorder;
 
   constructor(definition: ControllerDefinition, surroundings: ControllerSurroundings) {
     this.#definition = definition;
     this.#surroundings = surroundings;
-    const { store, clock } = surroundings;
+    const { store, clock, log } = surroundings;
+    const source = { component: `${definition.name}-controller` };
+    this.#events = new EventRecorder(store, source, clock, log);
     this.#queue = new WorkQueue({
       work: async (key) => this.#turn(key),
       onFailure: (key, error) => this.#logFailure(key, error),
@@ -58,7 +64,10 @@ export class Controller implements AsyncDisposable {
     for (const action of plan.actions) {
       const fields = { controller: this.#definition.name, object: subjectOf(action) };
       log.debug({ ...fields, action: action.kind, reason: action.reason }, 'acting');
-      carryOut(action, store);
+      const done = carryOut(action, store);
+      const { event } = action;
+      if (event === undefined) continue;
+      this.#events.record(event.about, 'Normal', event.reason, event.message(done));
     }
     if (plan.againAfterMs !== undefined) this.#queue.addAfter(key, plan.againAfterMs);
   }
@@ -70,6 +79,16 @@ export class Controller implements AsyncDisposable {
       { code: error.code, controller: name, object: key, error: causeChain(cause) },
       'a controller could not act; trying again',
     );
+    this.#tellOwner(key, error);
+  }
+
+  /** A template that the API server refuses shows nowhere else. */
+  #tellOwner(key: string, error: AmbitError): void {
+    const { kind } = this.#definition;
+    const [namespace = '', name = ''] = key.split('/');
+    const object = this.#surroundings.store.get(kind, namespace, name);
+    if (object === undefined || object.metadata.deletionTimestamp !== undefined) return;
+    this.#events.record(object, 'Warning', 'FailedUpdate', error.message);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

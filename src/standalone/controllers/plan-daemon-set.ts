@@ -3,7 +3,7 @@
 import { jsonEqual } from '../api/json.ts';
 import type { Action, Plan } from './actions.ts';
 import { claimObjects } from './claim-objects.ts';
-import { podOf } from './plan-replica-set.ts';
+import { podCreated, podDeleted, podOf } from './plan-replica-set.ts';
 import { rankForRemoval } from './rank-pods.ts';
 import { resolve } from './rollout-limits.ts';
 import { hashTemplate } from './template-hash.ts';
@@ -53,7 +53,8 @@ export function planDaemonSet(daemonSet: DaemonSet, around: DaemonSetSurrounding
   ];
   if (!jsonEqual(status, daemonSet.status)) {
     const object = { ...daemonSet, status };
-    actions.push({ kind: 'status', object, reason: 'the pods have changed' });
+    // First: what is observed is true even if a pod is refused.
+    actions.unshift({ kind: 'status', object, reason: 'the pods have changed' });
   }
   return { actions, againAfterMs: pending.length === 0 ? undefined : Math.min(...pending) };
 }
@@ -80,7 +81,7 @@ function placesOf(
 function placeActions(daemonSet: DaemonSet, place: Place, hash: string): Action[] {
   const { node, wanted, pods } = place;
   const remove = (reason: string) => (target: Pod) =>
-    ({ kind: 'delete', target, reason }) satisfies Action;
+    ({ kind: 'delete', target, reason, event: podDeleted(daemonSet) }) satisfies Action;
   const ended = pods.filter((pod) => hasEnded(pod) && !isDeleted(pod));
   const active = pods.filter(isActive);
   if (!wanted) return [...ended, ...active].map(remove(`${node || 'no node'} is not for this set`));
@@ -98,7 +99,7 @@ function placeActions(daemonSet: DaemonSet, place: Place, hash: string): Action[
     metadata: { ...pod.metadata, labels },
     spec: { ...daemonSet.spec?.template?.spec, nodeName: node },
   };
-  return [{ kind: 'create', object, reason: `${node} has none` }];
+  return [{ kind: 'create', object, reason: `${node} has none`, event: podCreated(daemonSet) }];
 }
 
 /** Replaces pods of earlier templates, as many at a time as may be missing. */
@@ -129,6 +130,7 @@ function updateActions(
     kind: 'delete',
     target,
     reason: 'it is of an earlier template',
+    event: podDeleted(daemonSet),
   }));
 }
 

@@ -1,7 +1,7 @@
 // Deployment: a ReplicaSet per template, and the way from one to the next.
 
 import { jsonEqual } from '../api/json.ts';
-import type { Action, Plan } from './actions.ts';
+import type { Action, Announcement, Plan } from './actions.ts';
 import { claimObjects } from './claim-objects.ts';
 import { observeDeployment } from './deployment-status.ts';
 import {
@@ -151,8 +151,13 @@ function hasPods(replicaSet: ReplicaSet, pods: readonly Pod[]): boolean {
 }
 
 function create(deployment: Deployment, old: readonly ReplicaSet[], revision: number): Action[] {
-  const object = newReplicaSet(deployment, { replicas: firstSize(deployment, old), revision });
-  const action: Action = { kind: 'create', object, reason: 'the template is new' };
+  const replicas = firstSize(deployment, old);
+  const action: Action = {
+    kind: 'create',
+    object: newReplicaSet(deployment, { replicas, revision }),
+    reason: 'the template is new',
+    event: scaled(deployment, 0, replicas),
+  };
   return [action, ...markDeployment(deployment, revision)];
 }
 
@@ -167,6 +172,17 @@ function scale(deployment: Deployment, { replicaSet, replicas }: Resize): Action
     target: replicaSet,
     patch: { metadata: { annotations: sizeAnnotations(deployment) }, spec: { replicas } },
     reason: `from ${wantedOf(replicaSet)} to ${replicas} pods`,
+    event: scaled(deployment, wantedOf(replicaSet), replicas),
+  };
+}
+
+function scaled(deployment: Deployment, from: number, to: number): Announcement {
+  const direction = to >= from ? 'up' : 'down';
+  return {
+    about: deployment,
+    reason: 'ScalingReplicaSet',
+    message: ({ metadata }) =>
+      `Scaled ${direction} replica set ${metadata.name} from ${from} to ${to}`,
   };
 }
 

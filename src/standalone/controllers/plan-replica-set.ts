@@ -2,7 +2,7 @@
 
 import { jsonEqual } from '../api/json.ts';
 import type { ApiObject } from '../api/store.ts';
-import type { Action, Plan } from './actions.ts';
+import type { Action, Announcement, Plan } from './actions.ts';
 import { claimObjects } from './claim-objects.ts';
 import { rankForRemoval } from './rank-pods.ts';
 import {
@@ -30,7 +30,8 @@ export function planReplicaSet(replicaSet: ReplicaSet, pods: readonly Pod[], now
   const actions = [...claim.actions, ...countActions(replicaSet, active)];
   if (!jsonEqual(status, replicaSet.status)) {
     const object = { ...replicaSet, status };
-    actions.push({ kind: 'status', object, reason: 'the pods have changed' });
+    // First: what is observed is true even if a pod is refused.
+    actions.unshift({ kind: 'status', object, reason: 'the pods have changed' });
   }
   return { actions, againAfterMs };
 }
@@ -44,11 +45,24 @@ function countActions(replicaSet: ReplicaSet, active: readonly Pod[]): Action[] 
       kind: 'create',
       object: podOf(replicaSet, replicaSet.spec?.template),
       reason,
+      event: podCreated(replicaSet),
     }));
   }
   return rankForRemoval(active)
     .slice(0, Math.min(-missing, maxChanges))
-    .map((target) => ({ kind: 'delete', target, reason }));
+    .map((target) => ({ kind: 'delete', target, reason, event: podDeleted(replicaSet) }));
+}
+
+/** Says that `owner` got a pod. */
+export function podCreated(owner: ApiObject): Announcement {
+  const message = ({ metadata }: ApiObject): string => `Created pod: ${metadata.name}`;
+  return { about: owner, reason: 'SuccessfulCreate', message };
+}
+
+/** Says that `owner` gave up a pod. */
+export function podDeleted(owner: ApiObject): Announcement {
+  const message = ({ metadata }: ApiObject): string => `Deleted pod: ${metadata.name}`;
+  return { about: owner, reason: 'SuccessfulDelete', message };
 }
 
 /** A pod of a template, owned by `owner` and named after it. */

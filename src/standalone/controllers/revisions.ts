@@ -7,7 +7,7 @@ import type { Deployment, PodTemplate, ReplicaSet } from './workload-objects.ts'
 import { ownedBy } from './workload-objects.ts';
 
 /** Tells the pods of one template from those of another. */
-export const hashLabel = 'pod-template-hash';
+const hashLabel = 'pod-template-hash';
 export const revisionAnnotation = 'deployment.kubernetes.io/revision';
 const historyAnnotation = 'deployment.kubernetes.io/revision-history';
 export const desiredAnnotation = 'deployment.kubernetes.io/desired-replicas';

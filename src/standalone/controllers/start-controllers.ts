@@ -57,6 +57,7 @@ function owners(kind: KindName, ownerKind: string) {
 
 const replicaSet: ControllerDefinition = {
   name: 'replicaset',
+  kind: replicaSets,
   watches: [
     { kind: replicaSets, concerns: self },
     { kind: 'pods', concerns: owners(replicaSets, 'ReplicaSet') },
@@ -70,6 +71,7 @@ const replicaSet: ControllerDefinition = {
 
 const deployment: ControllerDefinition = {
   name: 'deployment',
+  kind: deployments,
   watches: [
     { kind: deployments, concerns: self },
     { kind: replicaSets, concerns: owners(deployments, 'Deployment') },
@@ -99,6 +101,7 @@ const deployment: ControllerDefinition = {
 
 const daemonSet: ControllerDefinition = {
   name: 'daemonset',
+  kind: daemonSets,
   watches: [
     { kind: daemonSets, concerns: self },
     { kind: 'pods', concerns: owners(daemonSets, 'DaemonSet') },
@@ -117,6 +120,7 @@ const daemonSet: ControllerDefinition = {
 
 const endpointSlice: ControllerDefinition = {
   name: 'endpointslice',
+  kind: 'services',
   watches: [
     { kind: 'services', concerns: self },
     {

@@ -12,13 +12,22 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { PodProxy } from '../proxy/pod-proxy.ts';
 import type { Pod } from '../proxy/proxy-parts.ts';
 
 const retryEveryMs = 5_000;
 
+/** A pod whose listeners are open. */
+export interface ServedPod extends AsyncDisposable {
+  /** The namespace's identity, by which a pod that was made anew is told from the old one. */
+  readonly networkId: string;
+  /** How many connections are being served. */
+  readonly connections: number;
+  /** Stops accepting and lets open connections finish until the deadline. */
+  drain(deadline: AbortSignal): Promise<void>;
+}
+
 type Entry =
-  | { readonly kind: 'running'; readonly pod: Pod; readonly proxy: PodProxy }
+  | { readonly kind: 'running'; readonly pod: Pod; readonly proxy: ServedPod }
   | {
       readonly kind: 'pending';
       readonly pod: Pod;
@@ -28,7 +37,7 @@ type Entry =
 
 export interface PodSetOptions {
   /** Opens a pod's listeners; owns the namespace if it does not throw. */
-  readonly start: (pod: Pod, network: NetworkNamespace) => PodProxy;
+  readonly start: (pod: Pod, network: NetworkNamespace) => ServedPod;
   /** Called after every change. */
   readonly onChange: () => void;
   readonly clock: Clock;
@@ -121,11 +130,18 @@ export class PodSet implements AsyncDisposable {
     }
     const { log } = this.#options;
     log.info({ pod: `${entry.pod.namespace}/${entry.pod.name}`, uid }, 'pod left');
-    const ended = entry.proxy[Symbol.asyncDispose]().catch((error: unknown) => {
-      log.error({ code: codeOf(error), uid, error: causeChain(error) }, 'a pod did not end well');
-    });
+    const ended = this.#endOf(entry.proxy, uid);
     this.#ending.add(ended);
     void ended.then(() => this.#ending.delete(ended));
+  }
+
+  async #endOf(proxy: ServedPod, uid: string): Promise<void> {
+    try {
+      await proxy[Symbol.asyncDispose]();
+    } catch (error) {
+      const fields = { code: codeOf(error), uid, error: causeChain(error) };
+      this.#options.log.error(fields, 'a pod did not end well');
+    }
   }
 
   /** The agent starts over: from now to `endSnapshot`, every pod that is to stay is named. */

@@ -20,6 +20,9 @@ import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
 import { dialApplication } from './dial.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
 
+/** How long a connection waits for a policy that its workload refers to. */
+const policyPatienceMs = 1_000;
+
 /** How the connection came. */
 export interface Arrival {
   readonly source: Endpoint;
@@ -97,6 +100,7 @@ export async function deliver(
 ): Promise<void> {
   const { source, identity, destination, workload, record, refuse } = arrival;
   describe(parts, arrival);
+  await allPoliciesKnown(parts, context, workload);
   const ended = new AbortController();
   let denied: Verdict | undefined;
   using permit = parts.connections.admit(
@@ -126,6 +130,16 @@ export async function deliver(
     },
   });
   record.finish(result, permit.verdict.reason, denied);
+}
+
+/** A workload may be described an instant before a policy that it refers to. */
+async function allPoliciesKnown(
+  { state, clock }: ProxyParts,
+  { end }: PodContext,
+  workload: Workload,
+): Promise<void> {
+  const known = () => (state.policiesFor(workload).missing.length === 0 ? true : undefined);
+  await state.waitFor(known, { timeoutMs: policyPatienceMs, clock, signal: end });
 }
 
 /** Puts both ends into the record, and counts the connection. */

@@ -8,6 +8,7 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { Endpoint } from '../../mesh/address.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import type { ServedPod } from '../pods/pod-set.ts';
 import { listenInPod, type PodListener } from '../pods/pod-sockets.ts';
 import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
 import { serveTunnelRequest } from './inbound.ts';
@@ -19,7 +20,7 @@ import { type Pod, type PodContext, type ProxyParts, workloadPatienceMs } from '
 const ports = { outbound: 15_001, passthrough: 15_006, tunnel: 15_008 } as const;
 
 /** The proxy of one pod. Owns the namespace. */
-export class PodProxy implements AsyncDisposable {
+export class PodProxy implements ServedPod {
   readonly pod: Pod;
   readonly #parts: ProxyParts;
   readonly #network: NetworkNamespace;

@@ -183,6 +183,32 @@ test('adopts what matches and has no owner, and releases what no longer matches'
   await cluster.until(() => (stray()?.metadata.ownerReferences ?? []).length === 0, signal);
 });
 
+test('tells in events what it did, and what it could not do', async ({ stack, signal }) => {
+  const cluster = startCluster(stack);
+  const events = (): string[] =>
+    cluster.store
+      .list('events')
+      .map((event) => ['type', 'reason', 'message'].map((field) => String(event[field])).join(' '));
+  cluster.store.create(deploymentObject('web', { replicas: 1 }));
+  await cluster.until(() => isRolledOut(cluster, 'web:1', 1), signal);
+  assert.ok(events().some((text) => /^Normal ScalingReplicaSet Scaled up .* to 1$/.test(text)));
+  assert.ok(events().some((text) => text.startsWith('Normal SuccessfulCreate Created pod: web-')));
+  // A mount without its volume is refused when the pod is made, not before.
+  const container = {
+    name: 'web',
+    image: 'web:1',
+    volumeMounts: [{ name: 'none', mountPath: '/x' }],
+  };
+  const spec = { containers: [container] };
+  cluster.store.create(
+    deploymentObject('bad', { template: { metadata: { labels: { app: 'bad' } }, spec } }),
+  );
+  await cluster.until(
+    () => events().some((text) => text.startsWith('Warning FailedUpdate AMB1158 ')),
+    signal,
+  );
+});
+
 test('what a deployment made goes with it', async ({ stack, signal }) => {
   const cluster = startCluster(stack);
   cluster.store.create(deploymentObject('web'));

@@ -70,7 +70,9 @@ const answer = `[ $CNI_COMMAND = ADD ] && echo '${result}' || true`;
 const failure = `[ $CNI_COMMAND = ADD ] || exit 0
 echo '{"cniVersion":"1.0.0","code":101,"msg":"no way","details":"the bridge burns"}'; exit 1`;
 
-test('adds in order, handing each result to the next, and deletes in reverse', async ({ stack }) => {
+test('adds in order, handing each result to the next, and deletes in reverse', async ({
+  stack,
+}) => {
   const { chain, calls } = chainOf(stack, { first: answer, second: answer });
   const added = await chain.add(sandbox);
   assert.equal(addressesOf(added), ['10.0.0.2', 'fd00::2']);
@@ -111,8 +113,13 @@ test('a failed ADD deletes what was made and tells the plugin own words', async 
   );
 });
 
-test('deletes with every plugin even when one of them fails, and can be repeated', async ({ stack }) => {
-  const { chain, calls } = chainOf(stack, { first: answer, second: `${answer}\n[ $CNI_COMMAND = ADD ]` });
+test('deletes with every plugin even when one of them fails, and can be repeated', async ({
+  stack,
+}) => {
+  const { chain, calls } = chainOf(stack, {
+    first: answer,
+    second: `${answer}\n[ $CNI_COMMAND = ADD ]`,
+  });
   await chain.add(sandbox);
   for (let attempt = 0; attempt < 2; attempt++) {
     const error = await chain.delete(sandbox).catch((caught: unknown) => caught);

@@ -44,7 +44,8 @@ test('treats /var/run as /run and mounts outer folders first', () => {
     { name: 'data', mountPath: '/data' },
   ]);
   assert.equal(
-    plan.kind === 'ok' && plan.mounts.map(({ source, target, readOnly }) => [source, target, readOnly]),
+    plan.kind === 'ok' &&
+      plan.mounts.map(({ source, target, readOnly }) => [source, target, readOnly]),
     [
       ['/node/data', '/data', false],
       ['/node/data', '/run/a', true],
@@ -130,7 +131,10 @@ test('writes a launch script that a shell accepts and that keeps every word as i
 });
 
 test('names the pod in its hosts file', () => {
-  const owner = pod({}, { hostname: 'a', subdomain: 'b', hostAliases: [{ ip: '1.2.3.4', hostnames: ['x', 'y'] }] });
+  const owner = pod(
+    {},
+    { hostname: 'a', subdomain: 'b', hostAliases: [{ ip: '1.2.3.4', hostnames: ['x', 'y'] }] },
+  );
   assert.is(hostnameOf(pod()), 'web-1');
   const text = hostsFile(owner, ['10.244.1.2', 'fd00::2'], 'cluster.local');
   assert.match(text, '10.244.1.2\ta.b.shop.svc.cluster.local\ta\n');
@@ -145,7 +149,10 @@ test('searches the cluster for short names, unless the policy says otherwise', (
   assert.is(resolvConf(pod({}, { hostNetwork: true }), dns), 'nameserver 10.96.0.10\n');
   const withHost = pod({}, { hostNetwork: true, dnsPolicy: 'ClusterFirstWithHostNet' });
   assert.match(resolvConf(withHost, dns), search);
-  const own = pod({}, { dnsPolicy: 'None', dnsConfig: { nameservers: ['9.9.9.9'], searches: ['x'] } });
+  const own = pod(
+    {},
+    { dnsPolicy: 'None', dnsConfig: { nameservers: ['9.9.9.9'], searches: ['x'] } },
+  );
   assert.is(resolvConf(own, dns), 'nameserver 9.9.9.9\nsearch x\n');
 });
 

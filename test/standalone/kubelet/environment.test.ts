@@ -28,7 +28,8 @@ const credentials: ApiObject = {
 };
 const read: ObjectReader = (kind, name) =>
   [settings, credentials].find(
-    (object) => object.metadata.name === name && (object.kind === 'Secret') === (kind === 'secrets'),
+    (object) =>
+      object.metadata.name === name && (object.kind === 'Secret') === (kind === 'secrets'),
   );
 
 function environmentOf(container: Partial<Container>): ReturnType<typeof containerEnvironment> {
@@ -45,7 +46,10 @@ function valuesOf(container: Partial<Container>): Record<string, string> {
 
 test('takes values, fields, keys and whole objects, later ones winning', () => {
   const values = valuesOf({
-    envFrom: [{ configMapRef: { name: 'settings' } }, { prefix: 'P_', secretRef: { name: 'credentials' } }],
+    envFrom: [
+      { configMapRef: { name: 'settings' } },
+      { prefix: 'P_', secretRef: { name: 'credentials' } },
+    ],
     env: [
       { name: 'COLOR', value: 'blue' },
       { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
@@ -119,10 +123,19 @@ test('shows chosen keys of objects, tokens and labels as files', () => {
       projected: {
         defaultMode: 0o400,
         sources: [
-          { configMap: { name: 'settings', items: [{ key: 'COLOR', path: 'ui/color', mode: 0o644 }] } },
+          {
+            configMap: {
+              name: 'settings',
+              items: [{ key: 'COLOR', path: 'ui/color', mode: 0o644 }],
+            },
+          },
           { secret: { name: 'credentials' } },
           { serviceAccountToken: { path: 'token', audience: 'istio-ca' } },
-          { downwardAPI: { items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }] } },
+          {
+            downwardAPI: {
+              items: [{ path: 'labels', fieldRef: { fieldPath: 'metadata.labels' } }],
+            },
+          },
         ],
       },
     },
@@ -149,7 +162,10 @@ test('says which volume lacks its object, unless the object is optional', () => 
     field: 'volumes[v]',
     problem: 'ConfigMap nothing does not exist',
   });
-  const optional = volumeContent({ name: 'v', secret: { secretName: 'no', optional: true } }, facts);
+  const optional = volumeContent(
+    { name: 'v', secret: { secretName: 'no', optional: true } },
+    facts,
+  );
   assert.is(optional.kind === 'ok' && optional.files.size, 0);
 });
 

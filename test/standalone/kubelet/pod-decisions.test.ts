@@ -24,13 +24,23 @@ import { main, pod } from './pod-builder.ts';
 
 const test = suite('decisions about a pod');
 
-const running: ContainerState = { kind: 'running', pid: 7, startedMs: 0, started: true, ready: true };
+const running: ContainerState = {
+  kind: 'running',
+  pid: 7,
+  startedMs: 0,
+  started: true,
+  ready: true,
+};
 const waiting: ContainerState = { kind: 'waiting', reason: 'ContainerCreating' };
 function ended(exitCode: number): ContainerState {
   return { kind: 'terminated', pid: 7, exitCode, reason: 'x', startedMs: 0, finishedMs: 1000 };
 }
 
-function facts(owner: Pod, state: ContainerState, more: Partial<ContainerFacts> = {}): ContainerFacts {
+function facts(
+  owner: Pod,
+  state: ContainerState,
+  more: Partial<ContainerFacts> = {},
+): ContainerFacts {
   return { container: main(owner), state, restartCount: 0, done: false, ...more };
 }
 
@@ -111,7 +121,10 @@ test('restarts as the policy says', () => {
 });
 
 test('the phase follows the containers and the restart policy', () => {
-  const phase = (spec: Partial<PodSpec>, ...states: ContainerFacts['state'][]): string | undefined => {
+  const phase = (
+    spec: Partial<PodSpec>,
+    ...states: ContainerFacts['state'][]
+  ): string | undefined => {
     const owner = pod({}, spec);
     const done = spec.restartPolicy !== undefined;
     const containers = states.map((state) =>
@@ -129,7 +142,11 @@ test('the phase follows the containers and the restart policy', () => {
 
 test('a container between two runs does not send its pod back to Pending', () => {
   const owner = pod();
-  const crashing = facts(owner, { kind: 'waiting', reason: 'CrashLoopBackOff' }, { last: ended(1) });
+  const crashing = facts(
+    owner,
+    { kind: 'waiting', reason: 'CrashLoopBackOff' },
+    { last: ended(1) },
+  );
   const status = statusOf(owner, [crashing]);
   assert.is(status.phase, 'Running');
   assert.is(condition(status, 'Ready'), 'False');

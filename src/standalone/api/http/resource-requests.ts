@@ -7,7 +7,7 @@ import { kindName, versionOf } from '../kinds/kind.ts';
 import { isPatchType, patchedBy } from '../patch/patch.ts';
 import type { ApiObject, DeleteOptions } from '../store.ts';
 import { changeObject, replaceObject } from '../writes/change-object.ts';
-import { findObject, subjectOf, type Write } from '../writes/core.ts';
+import { findObject, subjectOf } from '../writes/core.ts';
 import { createObject } from '../writes/create-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
 import { type Exchange, sendJson } from './exchange.ts';
@@ -46,7 +46,7 @@ async function answerCollection(request: ResourceRequest): Promise<void> {
       return;
     case 'POST': {
       const { write, body } = await readWrite(request);
-      const created = createObject(core, write, requireBody(write, body));
+      const created = createObject(core, write, sentObject(body));
       answer(request, 201, created);
       return;
     }
@@ -106,11 +106,7 @@ async function answerObject(request: ResourceRequest, name: string): Promise<voi
     }
     case 'PUT': {
       const { write, body } = await readWrite(request);
-      const wanted = requireBody(write, body);
-      if (findObject(core, write, name) === undefined && kind.storedAs.includes('leases')) {
-        throw notFound(subjectOf({ kind }, name));
-      }
-      answer(request, 200, replaceObject(core, write, name, wanted));
+      answer(request, 200, replaceObject(core, write, name, sentObject(body)));
       return;
     }
     case 'PATCH':
@@ -136,7 +132,7 @@ async function answerPatch(request: ResourceRequest, name: string): Promise<void
   }
   const { write, body } = await readWrite(request);
   if (type === 'application/apply-patch+yaml') {
-    const applied = requireBody(write, body);
+    const applied = sentObject(body);
     const force = exchange.query.get('force') === 'true';
     const result = applyObject(core, write, name, applied, { force });
     answer(request, result.created ? 201 : 200, result.object);
@@ -178,8 +174,8 @@ async function answerDelete(request: ResourceRequest, name: string): Promise<voi
   });
 }
 
-function requireBody(_write: Write, body: ParsedBody | undefined): ApiObject {
-  // What is not an object is refused with a good message where objects are checked.
+/** The body as it was sent: whether it is an object is found out where objects are checked. */
+function sentObject(body: ParsedBody | undefined): ApiObject {
   return (body?.value ?? null) as ApiObject;
 }
 

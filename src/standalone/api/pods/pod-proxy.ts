@@ -72,8 +72,8 @@ async function relay(
   target: Target,
   path: string,
 ): Promise<void> {
-  const { request, response, query } = exchange;
-  const search = query.size === 0 ? '' : `?${query.toString()}`;
+  const { request, response } = exchange;
+  const search = (request.url ?? '').slice(exchange.path.length);
   const headers = Object.fromEntries(
     Object.entries(request.headers).filter(([name]) => !notRelayed.has(name)),
   );

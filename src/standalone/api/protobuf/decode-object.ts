@@ -1,11 +1,10 @@
 // Kubernetes' protobuf form of objects, which newer clients send for built-in kinds: the four bytes
 // `k8s\0`, then runtime.Unknown with the kind and the object itself. Answers are always JSON.
 
-import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
-
 import { badRequest } from '../api-error.ts';
 import { isRecord, type JsonRecord } from '../json.ts';
 import type { Schema } from '../schema/schema.ts';
+import { WireReader, wireType } from './wire-reader.ts';
 
 const magic = Buffer.from('k8s\0');
 
@@ -31,9 +30,9 @@ export function decodeObject(
     if (schema === undefined) {
       throw badRequest('AMB1207', `${kind} in ${apiVersion} cannot be read as protobuf; send JSON`);
     }
-    return { apiVersion, kind, ...readMessage(new BinaryReader(raw), raw.length, schema) };
+    return { apiVersion, kind, ...readMessage(new WireReader(raw), schema) };
   } catch (error) {
-    if (error instanceof RangeError || (error instanceof Error && error.name === 'Error')) {
+    if (error instanceof RangeError) {
       throw badRequest('AMB1201', `the protobuf body is damaged: ${error.message}`, error);
     }
     throw error;
@@ -46,19 +45,19 @@ function readEnvelope(bytes: Uint8Array): { apiVersion: string; kind: string; ra
     kind: '',
     raw: new Uint8Array(),
   };
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
+  const reader = new WireReader(bytes);
+  while (!reader.done) {
     const [field, wire] = reader.tag();
     if (field === 1) {
-      const type = new BinaryReader(reader.bytes());
-      while (type.pos < type.len) {
+      const type = reader.message();
+      while (!type.done) {
         const [inner, innerWire] = type.tag();
-        if (inner === 1) envelope.apiVersion = type.string();
-        else if (inner === 2) envelope.kind = type.string();
-        else type.skip(innerWire, inner);
+        if (inner === 1) envelope.apiVersion = type.text();
+        else if (inner === 2) envelope.kind = type.text();
+        else type.skip(innerWire);
       }
     } else if (field === 2) envelope.raw = reader.bytes();
-    else reader.skip(wire, field);
+    else reader.skip(wire);
   }
   return envelope;
 }
@@ -82,32 +81,27 @@ function indexOf(schema: Schema): MessageIndex {
   return index;
 }
 
-function readMessage(reader: BinaryReader, end: number, schema: Schema): JsonRecord {
+function readMessage(reader: WireReader, schema: Schema): JsonRecord {
   const result: JsonRecord = {};
-  readInto(result, reader, end, indexOf(schema));
+  readInto(result, reader, indexOf(schema));
   return result;
 }
 
-function readInto(
-  result: JsonRecord,
-  reader: BinaryReader,
-  end: number,
-  index: MessageIndex,
-): void {
-  while (reader.pos < end) {
+function readInto(result: JsonRecord, reader: WireReader, index: MessageIndex): void {
+  while (!reader.done) {
     const [number, wire] = reader.tag();
     const inline = index.inline.get(number);
     const field = index.fields.get(number);
-    if (inline !== undefined) readInto(result, reader, reader.uint32() + reader.pos, inline);
-    else if (field === undefined) reader.skip(wire, number);
+    if (inline !== undefined) readInto(result, reader.message(), inline);
+    else if (field === undefined) reader.skip(wire);
     else readField(result, reader, wire, field.name, field.schema);
   }
 }
 
 function readField(
   result: JsonRecord,
-  reader: BinaryReader,
-  wire: WireType,
+  reader: WireReader,
+  wire: number,
   name: string,
   schema: Schema,
 ): void {
@@ -146,35 +140,35 @@ const zeroIsUnset: ReadonlySet<string> = new Set([
   'unschedulable',
 ]);
 
-function readEntry(reader: BinaryReader, schema: Schema): [string, unknown] {
-  const end = reader.uint32() + reader.pos;
+function readEntry(owner: WireReader, schema: Schema): [string, unknown] {
+  const reader = owner.message();
   let key = '';
   let value: unknown = schema.type === 'string' ? '' : undefined;
-  while (reader.pos < end) {
+  while (!reader.done) {
     const [number, wire] = reader.tag();
-    if (number === 1) key = reader.string();
+    if (number === 1) key = reader.text();
     else if (number === 2) value = readValue(reader, wire, schema);
-    else reader.skip(wire, number);
+    else reader.skip(wire);
   }
   return [key, value];
 }
 
-function readValue(reader: BinaryReader, wire: WireType, schema: Schema): unknown {
+function readValue(reader: WireReader, wire: number, schema: Schema): unknown {
   if (schema.protobufType !== undefined) return readSpecial(reader.bytes(), schema.protobufType);
   switch (schema.type) {
     case 'string':
-      if (schema.format === 'byte') return Buffer.from(reader.bytes()).toString('base64');
-      return reader.string();
+      if (schema.format === 'byte') return reader.bytes().toString('base64');
+      return reader.text();
     case 'boolean':
-      return reader.bool();
+      return reader.integer() !== 0;
     case 'integer':
-      return Number(reader.int64());
+      return reader.integer();
     case 'number':
       return reader.double();
-    default: {
-      if (wire !== WireType.LengthDelimited) return reader.skip(wire);
-      return readMessage(reader, reader.uint32() + reader.pos, schema);
-    }
+    default:
+      if (wire === wireType.lengthDelimited) return readMessage(reader.message(), schema);
+      reader.skip(wire);
+      return undefined;
   }
 }
 
@@ -182,15 +176,15 @@ function readValue(reader: BinaryReader, wire: WireType, schema: Schema): unknow
 function readSpecial(bytes: Uint8Array, type: NonNullable<Schema['protobufType']>): unknown {
   const fields = new Map<number, string | number>();
   const texts: string[] = [];
-  const reader = new BinaryReader(bytes);
-  while (reader.pos < reader.len) {
+  const reader = new WireReader(bytes);
+  while (!reader.done) {
     const [number, wire] = reader.tag();
-    if (wire === WireType.Varint) fields.set(number, Number(reader.int64()));
-    else if (wire === WireType.LengthDelimited) {
-      const text = reader.string();
+    if (wire === wireType.varint) fields.set(number, reader.integer());
+    else if (wire === wireType.lengthDelimited) {
+      const text = reader.text();
       fields.set(number, text);
       texts.push(text);
-    } else reader.skip(wire, number);
+    } else reader.skip(wire);
   }
   switch (type) {
     case 'time':

@@ -1,6 +1,7 @@
 // The state file: every object as one row of JSON, and per kind the last version that changed it.
 // Writes are one transaction each. Reads happen once, at the start: the tables live in memory.
 
+import { closeSync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 
 import { AmbitError } from '../../../runtime/errors.ts';
@@ -98,8 +99,13 @@ export class Database implements Disposable {
 function openSqlite(path: string): DatabaseSync {
   let sqlite: DatabaseSync | undefined;
   try {
+    // Secrets are in here: SQLite gives its other files the mode of this one.
+    if (path !== ':memory:') closeSync(openSync(path, 'a', 0o600));
     sqlite = new DatabaseSync(path);
-    sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;');
+    // One process only: two version counters on one file would spoil it.
+    sqlite.exec(
+      'PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;',
+    );
     const found = sqlite.prepare('PRAGMA user_version').get()?.['user_version'];
     if (found !== 0 && found !== layoutVersion) {
       throw new Error(`layout ${String(found)} is not ${layoutVersion}, which this version reads`);
@@ -121,9 +127,12 @@ function openSqlite(path: string): DatabaseSync {
 
 function unreadable(path: string, cause: unknown): AmbitError {
   const why = cause instanceof Error ? cause.message : String(cause);
+  const remedy = why.includes('locked')
+    ? 'another process has it open: stop that one first'
+    : 'move it away to start empty';
   return new AmbitError(
     'AMB1205',
-    `the state file cannot be read: ${why}; move it away to start empty`,
+    `the state file cannot be read: ${why}; ${remedy}`,
     { object: path, cause },
   );
 }

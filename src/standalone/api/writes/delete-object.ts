@@ -1,6 +1,6 @@
 // Deleting an object: at once, or after its finalizers, its dependents or its grace period.
 
-import { conflict, notFound } from '../api-error.ts';
+import { conflict, forbidden, notFound } from '../api-error.ts';
 import { textAt } from '../json.ts';
 import type { ApiObject, DeleteOptions, ObjectMeta } from '../store.ts';
 import { type Core, findObject, subjectOf, timestamp, type Write } from './core.ts';
@@ -26,6 +26,9 @@ export function deleteObject(
   const stored = findObject(core, write, name);
   if (stored === undefined) throw notFound(subjectOf(write, name));
   requirePreconditions(write, stored, options);
+  if (kind.storedAs === 'namespaces' && lasting.has(name)) {
+    throw forbidden(subjectOf(write, name), 'this namespace may not be deleted');
+  }
 
   const finalizers = finalizersFor(stored.metadata, options);
   const graceSeconds = graceOf(write, stored, options);
@@ -44,6 +47,9 @@ export function deleteObject(
   if (kind.storedAs === 'namespaces') marked.status = { phase: 'Terminating' };
   return { object: core.table.put(kind.storedAs, marked), removed: false };
 }
+
+/** Namespaces that the API cannot be without. */
+const lasting: ReadonlySet<string> = new Set(['default', 'kube-system', 'kube-public']);
 
 function requirePreconditions(write: Write, stored: ApiObject, options: DeleteOptions): void {
   const { uid, resourceVersion, name } = stored.metadata;

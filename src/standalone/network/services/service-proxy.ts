@@ -9,6 +9,7 @@ import type { LocalNode } from '../local-node.ts';
 import { planServices } from './plan-services.ts';
 import { serviceScript } from './service-rules.ts';
 import type { ServiceTable } from './service-table.ts';
+import { stickyClients } from './sticky-clients.ts';
 
 /** Applies the rules once at the start and after every change that matters. Changes that come while
  * rules are being applied are taken together. */
@@ -40,9 +41,12 @@ export class ServiceProxy implements AsyncDisposable {
   }
 
   async #apply(): Promise<void> {
-    const script = serviceScript(planServices(this.#table, this.#node));
+    const { namespace } = this.#node;
+    const rules = planServices(this.#table, this.#node);
+    const script = serviceScript(rules);
     if (script === this.#applied) return;
-    await nft(script, this.#node.namespace);
+    const sticky = this.#applied !== '' && rules.some((rule) => rule.affinitySeconds !== undefined);
+    await nft(sticky ? serviceScript(rules, await stickyClients(namespace)) : script, namespace);
     this.#applied = script;
   }
 

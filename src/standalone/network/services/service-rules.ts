@@ -4,14 +4,25 @@
 // (prerouting) and from the node itself (output). Whatever is still addressed to the service range after
 // that has no endpoint, or no such port or service, and is refused at once.
 
+import { createHash } from 'node:crypto';
 import { dnsAddress, serviceRange } from '../address-plan.ts';
 import type { ServiceRule } from './plan-services.ts';
 
 export const serviceTable = 'ambit-services';
+/** How the sets of clients are named that stay with an endpoint. */
+export const clientSetPrefix = 'clients-';
+
+type Target = ServiceRule['endpoints'][number];
+
+/** Which clients were sent where, as elements of the sets by their names (see sticky-clients.ts). */
+export type Remembered = ReadonlyMap<string, readonly string[]>;
 
 /** The whole script. Endpoints are chosen at random, evenly. */
-export function serviceScript(rules: readonly ServiceRule[]): string {
-  const chains = rules.map((rule, index) => serviceChain(rule, index));
+export function serviceScript(
+  rules: readonly ServiceRule[],
+  remembered: Remembered = new Map(),
+): string {
+  const chains = rules.map((rule, index) => serviceChain(rule, index, remembered));
   return `table inet ${serviceTable} {}
 delete table inet ${serviceTable}
 table inet ${serviceTable} {
@@ -53,8 +64,8 @@ function declare(name: string, type: string, elements: readonly string[]): strin
   return [`  ${name} {`, `    type ${type}`, ...list, '  }'];
 }
 
-function serviceChain(rule: ServiceRule, index: number): string[] {
-  if (rule.affinitySeconds !== undefined) return stickyChains(rule, index);
+function serviceChain(rule: ServiceRule, index: number, remembered: Remembered): string[] {
+  if (rule.affinitySeconds !== undefined) return stickyChains(rule, index, remembered);
   const { endpoints } = rule;
   const choice =
     endpoints.length === 1
@@ -66,29 +77,39 @@ function serviceChain(rule: ServiceRule, index: number): string[] {
 }
 
 /** A client that was sent to an endpoint goes there again until it has stayed away for the time. */
-function stickyChains(rule: ServiceRule, index: number): string[] {
+function stickyChains(rule: ServiceRule, index: number, remembered: Remembered): string[] {
   const v6 = isV6(rule.address);
   const source = v6 ? 'ip6 saddr' : 'ip saddr';
-  const nameOf = (number: number): string => `endpoint-${index}-${number}`;
-  const chains = rule.endpoints.flatMap((endpoint, number) => [
-    `  set clients-${index}-${number} {`,
-    `    type ${v6 ? 'ipv6_addr' : 'ipv4_addr'}; flags dynamic,timeout; timeout ${rule.affinitySeconds}s; size ${maxStickyClients}`,
-    '  }',
-    `  chain ${nameOf(number)} {`,
-    `    update @clients-${index}-${number} { ${source} }`,
+  const targets = rule.endpoints.map((endpoint, number) => ({
+    endpoint,
+    chain: `endpoint-${index}-${number}`,
+    clients: clientSet(rule, endpoint),
+  }));
+  const chains = targets.flatMap(({ endpoint, chain, clients }) => [
+    ...declare(
+      `set ${clients}`,
+      `${v6 ? 'ipv6_addr' : 'ipv4_addr'}; flags dynamic,timeout; timeout ${rule.affinitySeconds}s; size ${maxStickyClients}`,
+      remembered.get(clients) ?? [],
+    ),
+    `  chain ${chain} {`,
+    `    update @${clients} { ${source} }`,
     `    ${translation(rule)} to ${formatTarget(endpoint)}`,
     '  }',
   ]);
-  const numbers = [...rule.endpoints.keys()];
+  const choice = targets.map(({ chain }, number) => `${number} : goto ${chain}`);
   return [
     ...chains,
     `  chain service-${index} {`,
-    ...numbers.map((number) => `    ${source} @clients-${index}-${number} goto ${nameOf(number)}`),
-    `    numgen random mod ${numbers.length} vmap { ${numbers
-      .map((number) => `${number} : goto ${nameOf(number)}`)
-      .join(', ')} }`,
+    ...targets.map(({ chain, clients }) => `    ${source} @${clients} goto ${chain}`),
+    `    numgen random mod ${targets.length} vmap { ${choice.join(', ')} }`,
     '  }',
   ];
+}
+
+/** The same name as long as service and endpoint are the same. */
+function clientSet({ address, port }: ServiceRule, endpoint: Target): string {
+  const text = `${address} ${port.protocol} ${port.port} ${endpoint.address} ${endpoint.port}`;
+  return `${clientSetPrefix}${createHash('sha256').update(text).digest('hex').slice(0, 16)}`;
 }
 
 /** Per endpoint; a client beyond this number is not remembered. */
@@ -98,7 +119,7 @@ function translation({ address, port }: ServiceRule): string {
   return `meta l4proto ${port.protocol} dnat ${isV6(address) ? 'ip6' : 'ip'}`;
 }
 
-function formatTarget({ address, port }: { address: string; port: number }): string {
+function formatTarget({ address, port }: Target): string {
   return isV6(address) ? `[${address}]:${port}` : `${address}:${port}`;
 }
 

@@ -1,0 +1,195 @@
+// The node proxy in its surroundings: configuration and certificates from the controller, pods from the
+// node agent, questions from operators.
+
+import { signingClient } from '../dataplane/certificates/signing-client.ts';
+import { Subscription } from '../dataplane/subscription.ts';
+import type { ControllerAccess } from '../dataplane/subscription-channel.ts';
+import { subscribedKind } from '../dataplane/subscription-kind.ts';
+import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
+import { type AdminServer, readinessRoute, startAdminServer } from '../runtime/admin-server.ts';
+import type { Clock } from '../runtime/clock.ts';
+import type { Logger } from '../runtime/log.ts';
+import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
+import { Readiness } from '../runtime/readiness.ts';
+import { decodeAddress } from '../wire/address.ts';
+import { decodeAuthorization } from '../wire/authorization.ts';
+import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
+import { adminRoutes, metricsRoute } from './admin.ts';
+import { NodeProxy } from './node-proxy.ts';
+import { followPodFeed } from './pods/pod-feed-client.ts';
+import { workloadManagerMetrics } from './pods/pod-metrics.ts';
+import type { ZtunnelSettings } from './settings.ts';
+
+/** What a running proxy must wait for (protocol section 10.1). */
+const blockers = { state: 'state manager', pods: 'workload proxy manager' } as const;
+
+/** A running node proxy. */
+export class Ztunnel implements AsyncDisposable {
+  readonly readiness = new Readiness();
+  /** Fires when an operator asked for the end. */
+  readonly quit: AbortSignal;
+  readonly #settings: ZtunnelSettings;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #registry: MetricsRegistry = createRegistry();
+  readonly #proxy: NodeProxy;
+  readonly #subscription: Subscription;
+  readonly #feedEnd = new AbortController();
+  readonly #quit = new AbortController();
+  readonly #servers: AdminServer[] = [];
+  #feed: Promise<void> = Promise.resolve();
+  /** Whether the pods are those that the node agent wants. */
+  #synced = false;
+
+  constructor(settings: ZtunnelSettings, surroundings: { clock: Clock; log: Logger }) {
+    const { clock, log } = surroundings;
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#log = log;
+    this.quit = this.#quit.signal;
+    for (const name of Object.values(blockers)) this.readiness.block(name);
+    const countPods = workloadManagerMetrics(this.#registry);
+    const proxy = new NodeProxy({
+      node: settings.NODE_NAME,
+      network: settings.NETWORK,
+      certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
+        impersonate: true,
+      }),
+      configVersion: () => this.#subscription.configVersion,
+      registry: this.#registry,
+      clock,
+      log,
+      random: Math.random,
+      onPodsChange: () => {
+        countPods(proxy.pods.list());
+        this.#judgePods();
+      },
+    });
+    this.#proxy = proxy;
+    this.#subscription = new Subscription({
+      ...accessTo(settings, settings.XDS_ADDRESS),
+      node: nodeOf(settings),
+      kinds: [
+        subscribedKind({
+          typeUrl: typeUrls.address,
+          decode: (_name, bytes) => decodeAddress(bytes),
+          apply: (batch) => proxy.state.applyAddresses(batch),
+        }),
+        subscribedKind({
+          typeUrl: typeUrls.authorization,
+          decode: (_name, bytes) => decodeAuthorization(bytes),
+          apply: (batch) => proxy.state.applyAuthorizations(batch),
+        }),
+      ],
+      clock,
+      log,
+      observer: subscriptionMetrics(this.#registry),
+    });
+  }
+
+  /** Opens the operators' ports, then connects to the controller and, once it has answered, to the node
+   * agent. Resolves when the ports are open. */
+  async start(): Promise<void> {
+    const { ADMIN_PORT, STATS_PORT, READINESS_PORT } = this.#settings;
+    const metrics = metricsRoute(this.#registry, this.#proxy.metrics);
+    const routes = adminRoutes({
+      proxy: this.#proxy,
+      settings: this.#settings,
+      log: this.#log,
+      subscription: this.#subscription,
+      quit: () => this.#quit.abort(new Error('asked to quit')),
+    });
+    this.#servers.push(
+      await startAdminServer({ host: '127.0.0.1', port: ADMIN_PORT }, routes),
+      await startAdminServer(
+        { port: STATS_PORT },
+        { '/metrics': metrics, '/stats/prometheus': metrics },
+      ),
+      await startAdminServer(
+        { port: READINESS_PORT },
+        { '/healthz/ready': readinessRoute(this.readiness) },
+      ),
+    );
+    this.#subscription.start();
+    this.#feed = this.#follow();
+  }
+
+  /** The ports in use, in the order admin, metrics, readiness. */
+  get ports(): readonly number[] {
+    return this.#servers.map((server) => server.port);
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#feedEnd;
+    const ended = new Promise<void>((resolve) => {
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    await Promise.race([this.#subscription.ready, ended]);
+    if (signal.aborted) return;
+    this.readiness.unblock(blockers.state);
+    this.#log.info({}, 'configuration received, asking the node agent for pods');
+    await followPodFeed(
+      {
+        path: this.#settings.INPOD_UDS,
+        pods: this.#proxy.pods,
+        onSynced: (synced) => {
+          this.#synced = synced;
+          this.#judgePods();
+        },
+        clock: this.#clock,
+        log: this.#log,
+      },
+      signal,
+    );
+  }
+
+  #judgePods(): void {
+    const ready = this.#synced && this.#proxy.pods.pending === 0;
+    if (ready) this.readiness.unblock(blockers.pods);
+    else this.readiness.block(blockers.pods);
+  }
+
+  /** Stops taking connections and pods; resolves when everything open has ended, at the latest soon
+   * after the deadline. */
+  async drain(deadline: AbortSignal): Promise<void> {
+    this.readiness.block('draining');
+    this.#feedEnd.abort(new Error('the proxy shuts down'));
+    await this.#feed;
+    await this.#proxy.drain(deadline);
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#feedEnd.abort(new Error('the proxy was closed'));
+    await this.#feed;
+    await this.#subscription[Symbol.asyncDispose]();
+    await this.#proxy[Symbol.asyncDispose]();
+    for (const server of this.#servers.splice(0)) await server[Symbol.asyncDispose]();
+  }
+}
+
+function accessTo(settings: ZtunnelSettings, address: string): ControllerAccess {
+  return {
+    address,
+    rootCertPath: settings.XDS_ROOT_CA,
+    tokenPath: settings.AUTH_TOKEN,
+    clusterId: settings.CLUSTER_ID,
+  };
+}
+
+/** Who asks (protocol section 4.2). */
+function nodeOf(settings: ZtunnelSettings): DiscoveryNode {
+  const { INSTANCE_IP, POD_NAME, POD_NAMESPACE, NODE_NAME, SERVICE_ACCOUNT } = settings;
+  const domain = `${POD_NAMESPACE}.svc.${settings.CLUSTER_DOMAIN}`;
+  return {
+    id: `ztunnel~${INSTANCE_IP}~${POD_NAME}.${POD_NAMESPACE}~${domain}`,
+    metadata: {
+      NAME: POD_NAME,
+      NAMESPACE: POD_NAMESPACE,
+      INSTANCE_IPS: INSTANCE_IP,
+      NODE_NAME,
+      SERVICE_ACCOUNT,
+      CLUSTER_ID: settings.CLUSTER_ID,
+    },
+  };
+}

@@ -1,0 +1,75 @@
+import * as assert from 'uvu/assert';
+import type { PeerAuthentication } from '../../../src/controller/kinds/security.ts';
+import type { Problem } from '../../../src/controller/translate/finding.ts';
+import { ValidVersions } from '../../../src/controller/translate/valid-versions.ts';
+import { suite } from '../../support/suite.ts';
+
+const test = suite('last valid versions');
+
+const object = (generation: number, mode: string, uid = 'u1'): PeerAuthentication => ({
+  apiVersion: 'security.istio.io/v1',
+  kind: 'PeerAuthentication',
+  metadata: { name: 'p', namespace: 'n', uid, generation },
+  spec: { mtls: { mode: mode as 'STRICT' } },
+});
+const validate = ({ spec }: PeerAuthentication): Problem[] =>
+  spec?.mtls?.mode === 'STRICT'
+    ? []
+    : [{ code: 'AMB1601', field: 'spec.mtls.mode', text: 'is wrong' }];
+const settle = (versions: ValidVersions, ...objects: PeerAuthentication[]) => {
+  const { objects: inForce, findings } = versions.settle('PeerAuthentication', objects, validate);
+  return {
+    inForce: inForce.map(({ metadata }) => metadata.generation),
+    messages: findings.map(({ message }) => message),
+    codes: findings.map(({ code }) => code),
+  };
+};
+
+test('an invalid edit leaves the older version in force', () => {
+  const versions = new ValidVersions();
+  assert.equal(settle(versions, object(1, 'STRICT')).inForce, [1]);
+  const edited = settle(versions, object(2, 'STRIKT'));
+  assert.equal(edited.inForce, [1]);
+  assert.equal(edited.codes, ['AMB1601']);
+  assert.match(
+    edited.messages[0]!,
+    /AMB1601 spec.mtls.mode: is wrong; the last valid version \(generation 1\) stays in force/,
+  );
+  assert.equal(settle(versions, object(3, 'STRICT')).inForce, [3]);
+});
+
+test('an object that was never valid is not in force, and says so', () => {
+  const { inForce, codes, messages } = settle(new ValidVersions(), object(1, 'STRIKT'));
+  assert.equal(inForce, []);
+  assert.equal(codes, ['AMB1613']);
+  assert.match(messages[0]!, /NOT in force/);
+});
+
+test('an object made anew under the old name inherits nothing', () => {
+  const versions = new ValidVersions();
+  settle(versions, object(1, 'STRICT'));
+  assert.equal(settle(versions, object(1, 'STRIKT', 'u2')).inForce, []);
+});
+
+test('a deleted object is forgotten', () => {
+  const versions = new ValidVersions();
+  settle(versions, object(1, 'STRICT'));
+  assert.equal(settle(versions).inForce, []);
+  assert.equal(settle(versions, object(2, 'STRIKT')).inForce, []);
+});
+
+test('a field of an unexpected type makes that object invalid, and no other', () => {
+  const versions = new ValidVersions();
+  const settled = versions.settle(
+    'PeerAuthentication',
+    [object(1, 'STRICT'), { ...object(1, 'STRICT'), metadata: { name: 'odd' } }],
+    (one) => {
+      if (one.metadata.name === 'odd') throw new TypeError('list is not iterable');
+      return [];
+    },
+  );
+  assert.is(settled.objects.length, 1);
+  assert.match(settled.findings[1]!.message, /unexpected type \(TypeError: list is not iterable\)/);
+});
+
+test.run();

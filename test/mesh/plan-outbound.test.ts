@@ -1,0 +1,247 @@
+import * as assert from 'uvu/assert';
+import type { MeshView } from '../../src/mesh/mesh-view.ts';
+import { type OutboundPlan, planOutbound } from '../../src/mesh/plan-outbound.ts';
+import { keyOfService, type Service } from '../../src/mesh/service.ts';
+import { type GatewayAddress, serviceKey, type Workload } from '../../src/mesh/workload.ts';
+import { stateOf } from '../support/mesh-state.ts';
+import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('plan an outbound connection');
+
+const source = aWorkload('client', { addresses: [ipAddress('10.0.0.1')] });
+const echo = aService('echo', { addresses: [{ network: '', address: ipAddress('10.96.0.1') }] });
+const behindEcho = { services: new Map([[keyOfService(echo), []]]) };
+const pod = aWorkload('echo-1', { addresses: [ipAddress('10.0.0.2')], ...behindEcho });
+const plainPod = aWorkload('legacy', {
+  addresses: [ipAddress('10.0.0.3')],
+  tunnelProtocol: 'none',
+});
+
+const waypointService = aService('waypoint', {
+  addresses: [{ network: '', address: ipAddress('10.96.0.50') }],
+  ports: [{ servicePort: 15_008, targetPort: 15_008, appProtocol: 'unknown' }],
+});
+const waypointPod = aWorkload('waypoint-1', {
+  addresses: [ipAddress('10.0.0.50')],
+  serviceAccount: 'waypoint',
+  services: new Map([[keyOfService(waypointService), []]]),
+});
+const byHostname: GatewayAddress = {
+  destination: { kind: 'hostname', namespace: 'default', hostname: waypointService.hostname },
+  hbonePort: 15_008,
+};
+const byAddress: GatewayAddress = {
+  destination: { kind: 'address', network: '', address: ipAddress('10.96.0.50') },
+  hbonePort: 15_008,
+};
+
+function plan(
+  view: MeshView,
+  address: string,
+  port: number,
+  from: Workload = source,
+  random = 0,
+): OutboundPlan {
+  return planOutbound(view, {
+    source: from,
+    destination: { address: ipAddress(address), port },
+    network: '',
+    random: () => random,
+  });
+}
+
+/** A plan in one line. */
+function told(result: OutboundPlan): string {
+  switch (result.kind) {
+    case 'deny':
+      return `deny ${result.code}`;
+    case 'plain':
+      return `plain ${result.peer.address}:${result.peer.port}`;
+    case 'tunnel':
+    case 'waypoint':
+      return `${result.kind} ${result.peer.address}:${result.peer.port} for ${result.authority}`;
+  }
+}
+
+const bound = (waypoint: GatewayAddress): Service => ({ ...echo, waypoint });
+const base = [source, pod, plainPod];
+const withWaypoint = [...base, waypointPod];
+
+const cases: readonly (readonly [string, MeshView, string, number, string])[] = [
+  [
+    'tunnels to a service endpoint by its target port',
+    stateOf(base, [echo]),
+    '10.96.0.1',
+    80,
+    'tunnel 10.0.0.2:15008 for 10.0.0.2:8080',
+  ],
+  [
+    'tunnels to a pod by the port dialled',
+    stateOf(base, [echo]),
+    '10.0.0.2',
+    1234,
+    'tunnel 10.0.0.2:15008 for 10.0.0.2:1234',
+  ],
+  ['goes plain to a pod outside the mesh', stateOf(base, []), '10.0.0.3', 80, 'plain 10.0.0.3:80'],
+  ['goes plain to the unknown', stateOf(base, []), '192.0.2.9', 443, 'plain 192.0.2.9:443'],
+  ['goes plain to unknown IPv6', stateOf(base, []), '2001:db8::9', 443, 'plain 2001:db8::9:443'],
+  ['refuses loopback on a mesh port', stateOf(base, []), '127.0.0.1', 15_001, 'deny AMB1408'],
+  ['passes loopback on other ports', stateOf(base, []), '127.0.0.1', 80, 'plain 127.0.0.1:80'],
+  ['refuses an unknown service port', stateOf(base, [echo]), '10.96.0.1', 81, 'deny AMB1406'],
+  [
+    'refuses a service without endpoints',
+    stateOf([source], [echo]),
+    '10.96.0.1',
+    80,
+    'deny AMB1405',
+  ],
+  [
+    'sends service traffic to the waypoint as it was dialled',
+    stateOf(withWaypoint, [bound(byHostname), waypointService]),
+    '10.96.0.1',
+    80,
+    'waypoint 10.0.0.50:15008 for 10.96.0.1:80',
+  ],
+  [
+    'finds a waypoint by its address',
+    stateOf(withWaypoint, [bound(byAddress), waypointService]),
+    '10.96.0.1',
+    80,
+    'waypoint 10.0.0.50:15008 for 10.96.0.1:80',
+  ],
+  [
+    'even for a port that the service does not declare, which the waypoint will judge',
+    stateOf(withWaypoint, [bound(byHostname), waypointService]),
+    '10.96.0.1',
+    81,
+    'waypoint 10.0.0.50:15008 for 10.96.0.1:81',
+  ],
+  [
+    'refuses when the waypoint is not known',
+    stateOf(base, [bound(byHostname)]),
+    '10.96.0.1',
+    80,
+    'deny AMB1407',
+  ],
+  [
+    'refuses when the waypoint has no endpoints',
+    stateOf(base, [bound(byHostname), waypointService]),
+    '10.96.0.1',
+    80,
+    'deny AMB1407',
+  ],
+  [
+    "uses a pod's own waypoint for traffic to the pod",
+    stateOf([source, { ...pod, waypoint: byHostname }, waypointPod], [echo, waypointService]),
+    '10.0.0.2',
+    8080,
+    'waypoint 10.0.0.50:15008 for 10.0.0.2:8080',
+  ],
+  [
+    "does not use a pod's waypoint for traffic to a service",
+    stateOf([source, { ...pod, waypoint: byHostname }, waypointPod], [echo, waypointService]),
+    '10.96.0.1',
+    80,
+    'tunnel 10.0.0.2:15008 for 10.0.0.2:8080',
+  ],
+  [
+    'refuses an endpoint on another network',
+    stateOf([source, { ...pod, network: 'n2' }], [echo]),
+    '10.96.0.1',
+    80,
+    'deny AMB1413',
+  ],
+  [
+    'refuses an endpoint that only has a name',
+    stateOf([source, { ...pod, addresses: [], hostname: 'x.example' }], [echo]),
+    '10.96.0.1',
+    80,
+    'deny AMB1417',
+  ],
+  [
+    'passes a passthrough service on as dialled',
+    stateOf(base, [
+      {
+        ...echo,
+        loadBalancing: { mode: 'passthrough', routingPreference: [], healthPolicy: 'allow-all' },
+      },
+    ]),
+    '10.96.0.1',
+    8443,
+    'plain 10.96.0.1:8443',
+  ],
+];
+
+for (const [what, view, address, port, expected] of cases) {
+  test(what, () => {
+    assert.is(told(plan(view, address, port)), expected);
+  });
+}
+
+test('does not send a waypoint its own traffic again', () => {
+  const view = stateOf(
+    [source, { ...pod, waypoint: byHostname }, waypointPod],
+    [echo, waypointService],
+  );
+  const own = told(plan(view, '10.0.0.2', 8080, waypointPod));
+  assert.is(own, 'tunnel 10.0.0.2:15008 for 10.0.0.2:8080');
+});
+
+test("expects the chosen workload's identity, and the service's further ones", () => {
+  const further = 'spiffe://cluster.local/ns/other/sa/x';
+  const named = { ...echo, subjectAltNames: [further, 'echo.example'] };
+  const result = plan(stateOf(base, [named]), '10.96.0.1', 80);
+  assert.equal(result.kind === 'tunnel' && result.expectedIdentities, [
+    further,
+    'spiffe://cluster.local/ns/default/sa/echo-1',
+  ]);
+  const towards = plan(
+    stateOf(withWaypoint, [bound(byHostname), waypointService]),
+    '10.96.0.1',
+    80,
+  );
+  assert.equal(towards.kind === 'waypoint' && towards.expectedIdentities, [
+    'spiffe://cluster.local/ns/default/sa/waypoint',
+  ]);
+});
+
+test('shares connections among weighted waypoints', () => {
+  const other = aService('canary', { ports: waypointService.ports });
+  const canary = aWorkload('canary-1', {
+    addresses: [ipAddress('10.0.0.51')],
+    services: new Map([[serviceKey('default', other.hostname), []]]),
+  });
+  const toCanary: GatewayAddress = {
+    destination: { kind: 'hostname', namespace: 'default', hostname: other.hostname },
+    hbonePort: 15_008,
+  };
+  const weighted = {
+    ...bound(byHostname),
+    weightedWaypoints: [
+      { waypoint: byHostname, weight: 80 },
+      { waypoint: toCanary, weight: 20 },
+    ],
+  };
+  const view = stateOf([...withWaypoint, canary], [weighted, waypointService, other]);
+  const peerAt = (random: number) =>
+    told(plan(view, '10.96.0.1', 80, source, random)).split(' ')[1];
+  assert.is(peerAt(0.79), '10.0.0.50:15008');
+  assert.is(peerAt(0.81), '10.0.0.51:15008');
+});
+
+test('hides services of other namespaces that are not public', () => {
+  const hidden = { ...echo, visibility: 'namespace' } as const;
+  const stranger = aWorkload('stranger', { namespace: 'other' });
+  const view = stateOf(base, [hidden]);
+  assert.is(told(plan(view, '10.96.0.1', 80, stranger)), 'plain 10.96.0.1:80');
+  assert.match(told(plan(view, '10.96.0.1', 80)), /^tunnel/);
+});
+
+test('gives every plan a reason', () => {
+  for (const [, view, address, port] of cases) {
+    assert.ok(plan(view, address, port).reason.length > 10);
+  }
+});
+
+test.run();
