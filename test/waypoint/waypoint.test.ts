@@ -159,6 +159,9 @@ test('answers what is no request with 400 and a record', async ({ stack }) => {
   const { waypoint, configure, open } = await start(stack);
   configure({});
   for (const bytes of [
+    'GET / HTTP/1.1\r\nconnection: close\r\n\r\n',
+    'GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n',
+    'GET /#x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
     'GET / HTTP/1.1\r\nbad header\r\n\r\n',
     'get / HTTP/1.1\r\nhost: a\r\n\r\n',
   ]) {

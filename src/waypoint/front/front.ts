@@ -1,6 +1,7 @@
 // Where clients' tunnels become connections: what each asks for and who asks, which protocol it
 // carries, and on to the request pipeline or the TCP relay.
 
+import { setMaxListeners } from 'node:events';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
@@ -37,6 +38,8 @@ export class Front implements AsyncDisposable {
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    // Every connection listens to it.
+    setMaxListeners(0, this.#ended.signal);
   }
 
   /** Serves one request of a tunnel server. */

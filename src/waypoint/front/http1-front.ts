@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { BodySink, Exchange, RequestHead, ResponseHead } from '../request/exchange.ts';
 import { headerIn, headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
@@ -39,6 +40,8 @@ export class Http1Front implements Disposable {
       headersTimeout: 0,
       keepAliveTimeout: 0,
       insecureHTTPParser: false,
+      // A request without one is refused by the pipeline, with a code.
+      requireHostHeader: false,
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
     this.#server.timeout = 0;
@@ -46,6 +49,8 @@ export class Http1Front implements Disposable {
       this.#serve(request, response, false);
     };
     this.#server.on('request', onRequest);
+    // No expectation but 100-continue is defined; RFC 9110 section 10.1.1 lets others be ignored.
+    this.#server.on('checkExpectation', onRequest);
     this.#server.on('checkContinue', (request, response) => {
       this.#serve(request, response, true);
     });
@@ -116,7 +121,7 @@ function headOf(request: IncomingMessage): RequestHead {
   return {
     method: request.method ?? '',
     target: absolute === null ? target : target.slice(absolute[0].length) || '/',
-    authority: absolute?.[1] ?? request.headers.host ?? '',
+    authority: absolute?.[1] ?? hostIn(raw),
     scheme: 'http',
     headers: withoutHopHeaders(raw).filter(([name]) => {
       const lower = name.toLowerCase();
@@ -125,6 +130,13 @@ function headOf(request: IncomingMessage): RequestHead {
     version: request.httpVersion === '1.0' ? '1.0' : '1.1',
     ...(upgrade === 'websocket' ? { upgrade } : {}),
   };
+}
+
+/** The one `Host`; empty when there is none or more than one, which deserves 400 (RFC 9112 section
+ * 3.2). */
+function hostIn(headers: HeaderList): string {
+  const hosts = headers.filter(([name]) => name.length === 4 && name.toLowerCase() === 'host');
+  return hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '';
 }
 
 function exchangeOf(

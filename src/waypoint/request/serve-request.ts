@@ -54,7 +54,7 @@ async function carryOut(
   }
   const path = checkedPath(exchange);
   if (path === undefined) {
-    const reason = 'the method or the request target is malformed';
+    const reason = 'the method, the host or the request target is malformed';
     return await answer(exchange, id, { status: 400, code: 'AMB1711', body: reason }, { reason });
   }
   const http = httpFacts(exchange, path);
@@ -89,7 +89,8 @@ async function carryOut(
 
 /** The normalised path; undefined when the request is malformed. */
 function checkedPath(exchange: Exchange): RequestPath | undefined {
-  const { method, target } = exchange.head;
+  const { method, target, authority } = exchange.head;
+  if (authority === '') return undefined;
   // Lower-case methods are refused as Istio does; nothing would match them.
   if (!/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/.test(method) || method === 'CONNECT') return undefined;
   const path = normalizePath(target);
