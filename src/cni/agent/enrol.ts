@@ -3,11 +3,12 @@
 // Joining: ztunnel first, so that its listeners stand before anything is redirected to them and no
 // connection is refused in between; then the probes' exemption, then the rules, and the annotation
 // last, because it makes peers open tunnels. Leaving begins with the annotation for the same
-// reason.
+// reason, and ends with ztunnel, which serves the tunnels of peers that have not heard of it yet.
 
 import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
@@ -25,7 +26,13 @@ export interface EnrolmentOptions {
   readonly probes: Pick<ProbeExemption, 'set' | 'remove'>;
   readonly status: PodStatus;
   readonly log: Logger;
+  readonly clock: Pick<Clock, 'wait'>;
+  /** How long ztunnel still serves a running pod that has left, milliseconds: as long as the other
+   * proxies may take to hear that it has. Default 1000. */
+  readonly lingerMs?: number;
 }
+
+const defaultLingerMs = 1_000;
 
 /** A pod that is about to join. */
 export interface Joining {
@@ -128,7 +135,10 @@ export class Enrolment {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
-    if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
+    if (how === 'running' && member?.netns !== undefined) {
+      await this.#release(member.netns);
+      await this.#options.clock.wait(this.#options.lingerMs ?? defaultLingerMs);
+    }
     await probes.remove(pod.uid);
     if (member !== undefined) {
       await feed.remove(pod.uid);
