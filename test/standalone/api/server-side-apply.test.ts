@@ -128,7 +128,7 @@ test('applies status apart from the rest', async ({ api }) => {
   assert.is(answer.code, 200, answer.text);
   const object = api.server.store.get('apps/deployments', 'default', 'state');
   assert.equal(object?.status, applied.status);
-  assert.is((object?.spec as { replicas: number }).replicas, 2);
+  assert.is((object?.spec as { replicas: number } | undefined)?.replicas, 2);
   const entry = object?.metadata.managedFields?.find(({ manager }) => manager === 'status-writer');
   assert.is(entry?.subresource, 'status');
   assert.equal(Object.keys(entry?.fieldsV1 ?? {}), ['f:status']);
