@@ -3,7 +3,7 @@
 // removed, then network and API server side by side, then what serves pods, then the mesh's own parts, then
 // the user's manifests. It ends in reverse.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { listenTcp } from '../linux/tcp.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -39,6 +39,8 @@ const meshReadyDeadlineMs = 60_000;
 const readyPollMs = 50;
 /** The mesh's own CNI plugin; its name in CNI_PATH. */
 const meshPluginType = 'ambit-cni';
+/** Where a node agent listens for the plugin, below the node's root. */
+const agentRunFolder = 'run/istio-cni';
 /** Pods of these namespaces are attached without asking the node agent: it may be one of them. */
 const systemNamespaces = ['kube-system', meshNamespace];
 
@@ -220,10 +222,22 @@ export class Supervisor implements AsyncDisposable {
       addresses: [node.addresses.ipv4, node.addresses.ipv6],
       podRanges: [node.podRanges.ipv4, node.podRanges.ipv6],
     };
-    const kubelet = new Kubelet({ mesh, node: facts, pluginFolders: [this.#paths.programs] });
+    const kubelet = new Kubelet({
+      mesh,
+      node: facts,
+      pluginFolders: [this.#paths.programs],
+      networkProblem: (namespace) => this.#networkProblem(node, namespace),
+    });
     this.#stack.use(kubelet);
     kubelet.start();
     return kubelet;
+  }
+
+  /** The mesh's plugin refuses pods while the node agent does not listen. */
+  #networkProblem(node: LocalNode, namespace: string): string | undefined {
+    if (!this.#options.settings.withMesh || systemNamespaces.includes(namespace)) return undefined;
+    const socket = path.join(node.root, agentRunFolder, 'pluginevent.sock');
+    return existsSync(socket) ? undefined : `the node agent of ${node.name} does not run yet`;
   }
 
   /** The plugin runs where the supervisor does, so its paths are the machine's. */
@@ -232,7 +246,7 @@ export class Supervisor implements AsyncDisposable {
     return [
       {
         type: meshPluginType,
-        cni_agent_run_dir: path.join(node.root, 'run/istio-cni'),
+        cni_agent_run_dir: path.join(node.root, agentRunFolder),
         ambient_enabled: true,
         exclude_namespaces: systemNamespaces,
       },
