@@ -13,14 +13,19 @@ import { type ApiServer, startApiServer } from './api/api-server.ts';
 import type { ObjectStore } from './api/store.ts';
 import { CommandServices } from './command-services.ts';
 import { startControllers } from './controllers/start-controllers.ts';
-import { builtInImages, type ImageEntry, type ImageTable } from './kubelet/image-table.ts';
+import { builtInImages, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
 import { prepareNodeFiles } from './kubelet/node-files.ts';
 import { asPod } from './kubelet/pod-types.ts';
 import { Scheduler } from './kubelet/scheduler.ts';
 import { AppliedFolder, type FolderOutcome } from './manifests/applied-folder.ts';
-import { parseImageFlag, readImagesFile } from './manifests/images-file.ts';
+import {
+  parseImageFlag,
+  readImagesFile,
+  rememberedImages,
+  rememberImages,
+} from './manifests/images-file.ts';
 import { applyMeshParts, meshNamespace, unreadyParts } from './mesh-parts.ts';
 import { clusterDomain, dnsAddress } from './network/address-plan.ts';
 import { LocalNetwork } from './network/local-network.ts';
@@ -130,16 +135,18 @@ export class Supervisor implements AsyncDisposable {
   /** Programs by image name. A folder's table that is not valid is reported, and counts as empty. */
   #images(): ImageTable {
     const { repository, folder, images, imagesFolder } = this.#options.settings;
-    const table = new Map<string, ImageEntry>(builtInImages(repository));
-    for (const text of images) table.set(...parseImageFlag(text, imagesFolder));
-    if (folder === undefined) return table;
+    const given = rememberedImages(this.#paths.images);
+    for (const text of images) given.set(...parseImageFlag(text, imagesFolder));
     try {
-      for (const [name, entry] of readImagesFile(folder)) table.set(name, entry);
+      if (folder !== undefined) {
+        for (const [name, entry] of readImagesFile(folder)) given.set(name, entry);
+      }
     } catch (error) {
       if (!(error instanceof AmbitError)) throw error;
       this.#problem(error);
     }
-    return table;
+    rememberImages(this.#paths.images, given);
+    return new Map([...builtInImages(repository), ...given]);
   }
 
   async #foundation(kubelets: readonly Kubelet[]): Promise<[LocalNetwork, ApiServer]> {
