@@ -135,7 +135,6 @@ export class Controller implements AsyncDisposable {
    * like; what was opened is closed by disposal. */
   async start(): Promise<void> {
     const { client, settings, clock, log } = this.#parts;
-    const host = settings.LISTEN_HOST;
     this.#watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [authority] = await Promise.all([
@@ -147,14 +146,18 @@ export class Controller implements AsyncDisposable {
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
     this.#translate();
-    const server = await GrpcServer.listen({
-      address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
-      certificate: this.#stack.use(
-        new ServingCertificate(authority, servingNames(settings), clock, log),
-      ),
-      xds: this.#xds,
-      signing: this.#signingServer(authority),
-    });
+    const certificate = this.#stack.use(
+      new ServingCertificate(authority, servingNames(settings), clock, log),
+    );
+    const signing = this.#signingServer(authority);
+    const server = await onHost(settings.LISTEN_HOST, (host) =>
+      GrpcServer.listen({
+        address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
+        certificate,
+        xds: this.#xds,
+        signing,
+      }),
+    );
     this.#stack.use(server);
     this.#ports = { ...this.#ports, grpc: server.port };
     this.#ready = true;
@@ -172,12 +175,10 @@ export class Controller implements AsyncDisposable {
   async #listenHttp(): Promise<void> {
     const { LISTEN_HOST, READINESS_PORT, MONITORING_PORT } = this.#parts.settings;
     const readiness: Pages = (path) => (path === '/ready' ? this.#readiness() : undefined);
-    const ready = this.#stack.use(
-      await HttpListener.listen(LISTEN_HOST, READINESS_PORT, readiness),
-    );
-    const monitoring = this.#stack.use(
-      await HttpListener.listen(LISTEN_HOST, MONITORING_PORT, (path) => this.#page(path)),
-    );
+    const open = async (port: number, pages: Pages): Promise<HttpListener> =>
+      this.#stack.use(await onHost(LISTEN_HOST, (host) => HttpListener.listen(host, port, pages)));
+    const ready = await open(READINESS_PORT, readiness);
+    const monitoring = await open(MONITORING_PORT, (path) => this.#page(path));
     this.#ports = { ...this.#ports, readiness: ready.port, monitoring: monitoring.port };
   }
 
@@ -300,6 +301,16 @@ export class Controller implements AsyncDisposable {
     } finally {
       this.#writeRetryWaits = false;
     }
+  }
+}
+
+/** Listens, on all IPv4 addresses where all of both families are wanted and there is no IPv6. */
+async function onHost<T>(host: string, listen: (host: string) => Promise<T>): Promise<T> {
+  try {
+    return await listen(host);
+  } catch (error) {
+    if (host !== '::' || !/EAFNOSUPPORT|EADDRNOTAVAIL/.test(causeChain(error))) throw error;
+    return await listen('0.0.0.0');
   }
 }
 
