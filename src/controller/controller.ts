@@ -26,7 +26,7 @@ import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
-import { publishable } from './publish/resources.ts';
+import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { rootCertificateChanges } from './root-certificates.ts';
@@ -37,6 +37,7 @@ import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
 import { ValidVersions } from './translate/valid-versions.ts';
+import { WorkloadMemory } from './translate/workload-memory.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 
 /** Changes are gathered this long before they are translated. */
@@ -81,6 +82,8 @@ export class Controller implements AsyncDisposable {
   readonly #metrics = controllerMetrics(this.#registry);
   readonly #readiness = new Readiness();
   readonly #versions = new ValidVersions();
+  readonly #workloads = new WorkloadMemory();
+  readonly #encoded: EncodingMemory = new WeakMap();
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
@@ -243,8 +246,8 @@ export class Controller implements AsyncDisposable {
   #translate(): void {
     const { log } = this.#parts;
     try {
-      this.#translation = translate(this.#tables, this.#versions, this.#mesh);
-      const { published, problems } = publishable(this.#translation.snapshot);
+      this.#translation = translate(this.#tables, this.#versions, this.#mesh, this.#workloads);
+      const { published, problems } = publishable(this.#translation.snapshot, this.#encoded);
       for (const { name, error } of problems) {
         log.error({ code: codeOf(error), resource: name }, `not published: ${causeChain(error)}`);
       }
