@@ -43,6 +43,11 @@ export class Cluster {
         cause: error,
       });
     }
+    const server = this.#config.getCurrentCluster()?.server;
+    if (server === undefined || !URL.canParse(server)) {
+      const problem = 'the current context leads to no cluster with a server address';
+      throw new AmbitError('AMB1803', problem, { object: path, field: 'current-context' });
+    }
   }
 
   /** All objects of a collection, such as `/api/v1/pods`. */

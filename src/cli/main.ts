@@ -1,6 +1,7 @@
 // The command line's entry: finds the command, prints what goes wrong with its code, sets the exit
 // code.
 
+import { catalogue } from '../mesh/catalogue.ts';
 import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
 import type { Command, CommandContext } from './command.ts';
 
@@ -61,6 +62,6 @@ try {
   const isUsage = typeof badArgument === 'string' && badArgument.startsWith('ERR_PARSE_ARGS');
   const code = isUsage ? 'AMB1801' : codeOf(error);
   context.stderr(known ? `${causeChain(error)}\n` : `${code} ${causeChain(error)}\n`);
-  if (known) context.stderr(`Remedy: ${error.remedy}\n`);
+  context.stderr(`Remedy: ${catalogue[code].remedy}\n`);
   process.exitCode = 1;
 }

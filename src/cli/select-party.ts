@@ -1,5 +1,7 @@
 // Which pods or services a word of the command line means. Pure.
 
+import { isIP } from 'node:net';
+import { AmbitError } from '../runtime/errors.ts';
 import type { ClusterObject } from './cluster.ts';
 
 /** The ways in which a decision record may name one side. */
@@ -14,7 +16,8 @@ export interface PartySelection {
 }
 
 /** Takes `[NAMESPACE/]NAME[:PORT]`, `NAME.NAMESPACE[:PORT]` or an address apart and finds what it
- * means: a service of that name, pods of that name, pods of that Deployment or `app` label. */
+ * means: a service of that name, pods of that name, pods of that Deployment or `app` label.
+ * @throws AmbitError AMB1806 when it means none of them */
 export function selectParty(
   word: string,
   objects: { readonly pods: readonly ClusterObject[]; readonly services: readonly ClusterObject[] },
@@ -24,6 +27,11 @@ export function selectParty(
     namespace === undefined || object.metadata.namespace === namespace;
   const pods = objects.pods.filter((pod) => here(pod) && isPodOf(pod, name));
   const services = objects.services.filter((one) => here(one) && one.metadata.name === name);
+  if (pods.length === 0 && services.length === 0 && isIP(name) === 0) {
+    throw new AmbitError('AMB1806', 'no pod, Deployment, app label or service has this name', {
+      object: word,
+    });
+  }
   return {
     pods: new Set(pods.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`)),
     addresses: new Set([

@@ -3,6 +3,7 @@
 import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { AmbitError } from '../runtime/errors.ts';
+import { checkNames } from './network/namespace-names.ts';
 
 export interface MeshPaths {
   /** All of it; `ambit down` removes this. */
@@ -23,8 +24,10 @@ export interface MeshPaths {
   readonly compiled: string;
 }
 
-/** The paths of a mesh below the folder of meshes. */
+/** The paths of a mesh below the folder of meshes. Names such as `..` would lead `ambit down` to folders that
+ * are not a mesh's. @throws AmbitError AMB1150 */
 export function meshPaths(parent: string, mesh: string): MeshPaths {
+  checkNames(mesh, []);
   const folder = path.join(parent, mesh);
   return {
     folder,

@@ -7,7 +7,11 @@ import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import { Cluster, type ClusterObject } from '../cluster.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { kubeconfigCandidates } from '../kubeconfig.ts';
+import { positiveInteger } from '../laptop.ts';
 import { type PartySelection, selectParty } from '../select-party.ts';
+
+/** Connections that one call tells of at most: as many as a proxy remembers. */
+const maxTold = 10_000;
 
 const usage = `ambit why SOURCE DESTINATION[:PORT]   the newest decisions between the two
 ambit why ID                          the decision with this id, or all hops of this trace
@@ -33,6 +37,7 @@ export const why: Command = {
         name: { type: 'string', default: 'ambit' },
       },
     });
+    const last = positiveInteger('--last', values.last, maxTold);
     const cluster = new Cluster(kubeconfigCandidates(context.env, values.name));
     const [first, second] = positionals;
     if (first === undefined || positionals.length > 2) {
@@ -42,7 +47,6 @@ export const why: Command = {
     const all = await collect(cluster, pods, context);
     const traces =
       second === undefined ? byId(all, first) : await between(cluster, pods, all, [first, second]);
-    const last = Math.max(1, Number(values.last) || 1);
     return print(traces.slice(0, last), values.json, context);
   },
 };

@@ -11,7 +11,12 @@ import type { IpAddress } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
+import {
+  applyRedirection,
+  endCapture,
+  removeRedirection,
+  verifyRedirection,
+} from '../redirect/apply.ts';
 import { connectionsBeyond } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -95,10 +100,13 @@ export class Enrolment {
     await this.#quietly(destroyTcpConnections(old, netns));
   }
 
-  /** Connections through the proxy cannot go on without the rules. Ended at once, they are known to
-   * be over before anybody sends a request on them. */
+  /** New connections go their own way at once; those that the proxy has, and those that peers still
+   * open to it, have until `lingerMs` to end. */
   async #release(netns: NetworkNamespace): Promise<void> {
+    const { clock, lingerMs = defaultLingerMs } = this.#options;
     const old = await this.#oldConnections(netns);
+    await endCapture(netns);
+    await clock.wait(lingerMs);
     await removeRedirection(netns);
     await this.#quietly(destroyTcpConnections(old, netns));
   }
@@ -135,10 +143,8 @@ export class Enrolment {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
-    if (how === 'running' && member?.netns !== undefined) {
-      await this.#release(member.netns);
-      await this.#options.clock.wait(this.#options.lingerMs ?? defaultLingerMs);
-    }
+    if (member !== undefined) members.set({ ...member, joined: false });
+    if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
     await probes.remove(pod.uid);
     if (member !== undefined) {
       await feed.remove(pod.uid);

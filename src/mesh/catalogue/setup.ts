@@ -55,4 +55,9 @@ export const setupCodes = {
     cause: 'No pod with the label app=ztunnel and no waypoint runs in this cluster.',
     remedy: 'ambit status, or kubectl get pods -n istio-system, shows what runs.',
   },
+  AMB1806: {
+    title: 'ambit why does not know a name',
+    cause: 'No pod, Deployment, app label or service of the cluster has the name that was given.',
+    remedy: 'kubectl get pods,services -A lists the names; write NAMESPACE/NAME or an address.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -89,6 +89,12 @@ export const standaloneCodes = {
     cause: 'It does not listen yet, or only on 127.0.0.1, which is private to its pod.',
     remedy: 'Let it listen on all addresses (0.0.0.0 or ::), or name the port with --port.',
   },
+  AMB1118: {
+    title: 'an object is given twice',
+    cause: 'Two documents of the folder have the same kind, namespace and name.',
+    remedy:
+      'Remove or rename one of the two that the message names; the first is in force meanwhile.',
+  },
   AMB1120: {
     title: 'a pod has no such container, log or port',
     cause: 'The pod does not run, has not run before, or has no container of that name.',

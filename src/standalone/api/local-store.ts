@@ -82,8 +82,12 @@ export class LocalStore implements ObjectStore {
     return this.#present(kind, changeObject(this.#core, write, objectName, { wanted }));
   }
 
-  apply(object: ApiObject, fieldManager: string): ApiObject {
-    const write = { ...this.#writeFor(object), fieldManager };
+  apply(
+    object: ApiObject,
+    fieldManager: string,
+    fieldValidation: 'Ignore' | 'Strict' = 'Ignore',
+  ): ApiObject {
+    const write = { ...this.#writeFor(object), fieldManager, fieldValidation };
     const { name } = object.metadata;
     const applied = applyObject(this.#core, write, name, copyJson(object), { force: true });
     return this.#present(write.kind, applied.object);

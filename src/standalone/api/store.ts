@@ -93,8 +93,9 @@ export interface ObjectStore {
     patch: object,
     subresource?: 'status',
   ): ApiObject;
-  /** Server-side apply, with conflicts forced; creates what is missing. */
-  apply(object: ApiObject, fieldManager: string): ApiObject;
+  /** Server-side apply, with conflicts forced; creates what is missing. Unknown fields are dropped, or with
+   * `Strict` refused as kubectl has it. */
+  apply(object: ApiObject, fieldManager: string, unknownFields?: 'Ignore' | 'Strict'): ApiObject;
   /** Missing objects throw NotFound. */
   delete(kind: KindName, namespace: string, name: string, options?: DeleteOptions): void;
   /** Starts with ADDED for what exists, then every change in order, never from within the call

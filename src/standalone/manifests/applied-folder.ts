@@ -10,7 +10,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { ApiObject, ObjectStore } from '../api/store.ts';
 import { applyObjects } from './apply-objects.ts';
 import { builtInNames, customNames } from './kind-names.ts';
-import { isManifestName, type ReadFile, readManifests } from './read-manifests.ts';
+import { isManifestName, type ReadFile, type ReadObject, readManifests } from './read-manifests.ts';
 
 /** On every object that came from a folder; its value stands for the folder. */
 export const originLabel = 'ambit.io/applied-from';
@@ -83,16 +83,18 @@ export class AppliedFolder implements Disposable {
     const read = readFolder(this.#options.folder);
     const { store, clock } = this.#options;
     const labels = { [originLabel]: this.#label };
-    const result = await applyObjects(read.objects, {
+    const { unique, repeated } = withoutRepeats(read.objects);
+    const result = await applyObjects(unique, {
       store,
       clock,
       labels,
       fieldManager: 'ambit-up',
+      unknownFields: 'Strict',
       unknownKinds: 'report',
     });
     // A file that cannot be read now may hold any object: nothing is removed until it can.
     const removed = read.problems.length === 0 ? this.#prune(read) : 0;
-    const problems = [...read.problems, ...result.problems];
+    const problems = [...read.problems, ...repeated, ...result.problems];
     return { applied: result.objects.length, removed, problems };
   }
 
@@ -113,6 +115,28 @@ export class AppliedFolder implements Disposable {
     }
     return removed;
   }
+}
+
+/** The first object of each identity, and what to say of the others. */
+function withoutRepeats(objects: readonly ReadObject[]): {
+  readonly unique: readonly ReadObject[];
+  readonly repeated: readonly AmbitError[];
+} {
+  const first = new Map<string, ReadObject>();
+  const repeated: AmbitError[] = [];
+  for (const read of objects) {
+    const key = identity(read.object);
+    const earlier = first.get(key);
+    if (earlier === undefined) first.set(key, read);
+    else {
+      const { kind, metadata } = read.object;
+      const problem = `${kind} ${metadata.name} is given in ${earlier.origin} already`;
+      repeated.push(
+        new AmbitError('AMB1118', problem, { object: read.origin, field: 'metadata.name' }),
+      );
+    }
+  }
+  return { unique: [...first.values()], repeated };
 }
 
 /** Kind, namespace and name; the version does not count. */

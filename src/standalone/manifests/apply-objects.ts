@@ -14,6 +14,8 @@ export interface ApplyOptions {
   readonly clock: Clock;
   /** Labels that every object gets. */
   readonly labels?: Readonly<Record<string, string>>;
+  /** What happens to fields that their kind does not have; dropped unless said. */
+  readonly unknownFields?: 'Ignore' | 'Strict';
   /** What happens to objects of kinds that the API server does not serve. */
   readonly unknownKinds: 'report' | 'skip';
 }
@@ -54,11 +56,11 @@ export async function applyObjects(
 }
 
 async function applyOne(read: ReadObject, options: ApplyOptions): Promise<ApiObject | Error> {
-  const { store, clock, fieldManager } = options;
+  const { store, clock, fieldManager, labels, unknownFields } = options;
   const custom = read.object.apiVersion.includes('.');
   for (let round = 1; ; round++) {
     try {
-      return store.apply(placed(store, read.object, options.labels), fieldManager);
+      return store.apply(placed(store, read.object, labels), fieldManager, unknownFields);
     } catch (error) {
       if (!(error instanceof Error)) throw error;
       const again = custom && isUnknownKind(error) && isDefined(store, read.object);
@@ -99,7 +101,7 @@ function refused({ object, origin }: ReadObject, error: Error): AmbitError {
   const what = `${object.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
   const causes = error instanceof StatusError ? error.status.details?.causes : undefined;
   const field = causes?.[0]?.field;
-  return new AmbitError('AMB1107', `${what}: ${causeChain(error)} `, {
+  return new AmbitError('AMB1107', `${what}: ${causeChain(error)}`, {
     object: origin,
     ...(field === undefined ? {} : { field }),
   });

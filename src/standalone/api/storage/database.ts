@@ -130,9 +130,8 @@ function unreadable(path: string, cause: unknown): AmbitError {
   const remedy = why.includes('locked')
     ? 'another process has it open: stop that one first'
     : 'move it away to start empty';
-  return new AmbitError(
-    'AMB1205',
-    `the state file cannot be read: ${why}; ${remedy}`,
-    { object: path, cause },
-  );
+  return new AmbitError('AMB1205', `the state file cannot be read: ${why}; ${remedy}`, {
+    object: path,
+    cause,
+  });
 }
