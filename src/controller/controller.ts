@@ -1,6 +1,7 @@
 // Builds the controller from its parts and keeps them working together: objects are watched,
 // translated, published; then authors are told and waypoints are made.
 
+import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { causeChain, codeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
@@ -24,9 +25,11 @@ import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
+import { refusalFindings } from './refusals.ts';
 import { rootCertificateChanges } from './root-certificates.ts';
 import type { ControllerSettings } from './settings.ts';
 import { statusWrites } from './status.ts';
+import { withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
@@ -37,7 +40,7 @@ import type { ProvisionOptions } from './waypoint-deployment.ts';
 const gathering = { quietMs: 5, maxMs: 100 } as const;
 /** Writes to the API are gathered longer, and tried again after a failure. */
 const writing = { quietMs: 20, maxMs: 200 } as const;
-const writeRetryMs = 1000;
+const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 
 const emptyTranslation: Translation = {
   snapshot: {
@@ -79,8 +82,10 @@ export class Controller implements AsyncDisposable {
   readonly #applier: ObjectApplier;
   readonly #translating: Debouncer;
   readonly #writing: Debouncer;
+  readonly #writeRetry: Backoff;
   #watcher: ObjectWatcher | undefined;
   #authority: CertificateAuthority | undefined;
+  #writeRetryWaits = false;
   #translation: Translation = emptyTranslation;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
   #synced = false;
@@ -104,18 +109,20 @@ export class Controller implements AsyncDisposable {
       this.#translate();
     });
     this.#writing = new Debouncer(writing, clock, () => this.#write());
+    this.#writeRetry = new Backoff(writeRetry, clock);
     this.#tables = new ObjectTables(() => {
       if (this.#synced) this.#translating.changed();
     });
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
-    this.#applier = new ObjectApplier(client, log);
+    this.#applier = new ObjectApplier(client, clock, log);
     this.#xds = new XdsServer({
       verifier: this.#verifier,
       clock,
       log,
       onPush: (typeUrl) => this.#metrics.count('pilot_xds_pushes', typeUrl),
       onRefusal: ({ typeUrl }) => this.#metrics.count('pilot_total_xds_rejects', typeUrl),
+      onStandingChange: () => this.#writing.changed(),
     });
   }
 
@@ -260,7 +267,11 @@ export class Controller implements AsyncDisposable {
     if (this.#authority === undefined) return;
     try {
       const gateways = reportGateways(this.#tables, this.#mesh, clock.now());
-      const findings = [...this.#translation.findings, ...gateways.findings];
+      const findings = withoutRepeats([
+        ...refusalFindings(this.#xds.standing()),
+        ...this.#translation.findings,
+        ...gateways.findings,
+      ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
@@ -270,7 +281,8 @@ export class Controller implements AsyncDisposable {
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
       ]);
-      if (!done.every(Boolean)) void this.#writeLater();
+      if (done.every(Boolean)) this.#writeRetry.reset();
+      else void this.#writeLater();
     } catch (error) {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
@@ -278,11 +290,15 @@ export class Controller implements AsyncDisposable {
   }
 
   async #writeLater(): Promise<void> {
+    if (this.#writeRetryWaits) return;
+    this.#writeRetryWaits = true;
     try {
-      await this.#parts.clock.wait(writeRetryMs, this.#end.signal);
+      await this.#writeRetry.wait(this.#end.signal);
       this.#writing.changed();
     } catch {
       // Disposed while waiting: nothing is written any more.
+    } finally {
+      this.#writeRetryWaits = false;
     }
   }
 }

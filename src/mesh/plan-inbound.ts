@@ -66,6 +66,10 @@ export function planInbound(view: InboundView, facts: InboundFacts): InboundPlan
     const reason = `${formatEndpoint(destination)} is a port of the mesh itself`;
     return { kind: 'refuse', status: 503, code: 'AMB1408', reason };
   }
+  if (workload.applicationTunnel?.protocol === 'proxy') {
+    const reason = `pod ${workload.namespace}/${workload.name} wants the PROXY protocol`;
+    return { kind: 'refuse', status: 503, code: 'AMB1421', reason };
+  }
   const service = named ?? guessService(view, workload, port, facts.claimedHost);
   return { kind: 'deliver', destination, ...(service && { service }) };
 }

@@ -7,7 +7,12 @@ import {
   type RequestVerdict,
 } from './authorize-request.ts';
 import { chooseBackend } from './choose-backend.ts';
-import { chooseRoute, type RouteTable } from './choose-route.ts';
+import {
+  chooseRoute,
+  explainRoutes,
+  type RouteExplanation,
+  type RouteTable,
+} from './choose-route.ts';
 import { type DrawnFault, drawFault } from './draw-fault.ts';
 import type { HttpRequestFacts, RequestFacts } from './request-facts.ts';
 import type { HttpRoute, RequestMatch, RouteBackend } from './route.ts';
@@ -52,6 +57,9 @@ export type RequestPlan =
       readonly fault: DrawnFault;
     };
 
+/** Routes whose failure to match is told when none matched. */
+const maxExplained = 5;
+
 /** Plans one request. */
 export function planRequest(
   rules: ServiceRules,
@@ -62,7 +70,10 @@ export function planRequest(
   const verdict = authorizeRequest(rules.policies, facts);
   if (!verdict.allowed) return { kind: 'deny', verdict };
   const choice = chooseRoute(rules.routes, facts, http);
-  if (choice.kind === 'none') return { kind: 'no-route', verdict, reason: choice.reason };
+  if (choice.kind === 'none') {
+    const why = explainRoutes(rules.routes, facts, http).slice(0, maxExplained).map(inWords);
+    return { kind: 'no-route', verdict, reason: [choice.reason, ...why].join('; ') };
+  }
   if (choice.kind === 'unrouted') {
     const backend: RouteBackend = { service: rules.service, weight: 1 };
     return {
@@ -97,4 +108,8 @@ export function planRequest(
     ...matched,
     fault,
   };
+}
+
+function inWords({ origin, reasons }: RouteExplanation): string {
+  return `${origin}: ${reasons.join(', or ')}`;
 }

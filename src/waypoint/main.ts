@@ -2,7 +2,6 @@
 
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
-import { tunnelPort } from '../dataplane/tunnel/tunnel.ts';
 import { type Identity, identityOf } from '../mesh/identity.ts';
 import { startAdminServer } from '../runtime/admin-server.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -16,9 +15,6 @@ import { adminRoutes, metricsRoutes, probeRoutes } from './admin.ts';
 import { drainDeadlineMs, settingsTable, type WaypointSettings } from './settings.ts';
 import { Waypoint } from './waypoint.ts';
 
-const adminPort = 15000;
-const metricsPort = 15020;
-const probePort = 15021;
 const certificatePollMs = 100;
 
 /** Makes the waypoint and its subscription, which are not started yet. */
@@ -67,20 +63,23 @@ async function run(settings: WaypointSettings, log: Logger): Promise<number> {
   readiness.block('configuration');
   readiness.block('certificate');
   const quit = new AbortController();
-  const sources = {
-    decisions: waypoint.decisions,
-    certificates: waypoint.certificates,
-    table: waypoint.table,
+  const parts = {
+    waypoint,
     readiness,
     registry,
     configVersion: () => subscription.configVersion,
+    log,
     quit: () => quit.abort(),
   };
-  const local = { host: '127.0.0.1', port: adminPort };
-  stack.use(await startAdminServer(local, adminRoutes(sources)));
-  stack.use(await startAdminServer({ port: metricsPort }, metricsRoutes(sources)));
-  stack.use(await startAdminServer({ port: probePort }, probeRoutes(sources)));
-  await waypoint.listen(tunnelPort);
+  const local = { host: '127.0.0.1', port: settings.ADMIN_PORT };
+  const admin = stack.use(await startAdminServer(local, adminRoutes(parts)));
+  const stats = stack.use(
+    await startAdminServer({ port: settings.STATS_PORT }, metricsRoutes(parts)),
+  );
+  const probes = stack.use(
+    await startAdminServer({ port: settings.READINESS_PORT }, probeRoutes(parts)),
+  );
+  const tunnel = await waypoint.listen(settings.HBONE_PORT);
   subscription.start();
   void subscription.ready.then(() => readiness.unblock('configuration'));
   const ended = new AbortController();
@@ -88,7 +87,8 @@ async function run(settings: WaypointSettings, log: Logger): Promise<number> {
   void waitForCertificate(waypoint, identity, ended.signal).then(() =>
     readiness.unblock('certificate'),
   );
-  log.info({ identity, gateway: settings.GATEWAY_NAME }, 'waypoint started');
+  const ports = [tunnel, admin.port, stats.port, probes.port];
+  log.info({ identity, gateway: settings.GATEWAY_NAME, ports }, 'started');
   const deadlineMs = drainDeadlineMs(settings.TERMINATION_GRACE_PERIOD_SECONDS);
   const drain = (deadline: AbortSignal): Promise<void> => waypoint.drain(deadline);
   return await untilShutdown({ drain, deadlineMs, clock, log }, quit.signal);
@@ -125,12 +125,14 @@ function fail(error: unknown): void {
   const log = createLogger('waypoint', 'error');
   const remedy = error instanceof AmbitError ? error.remedy : undefined;
   log.error({ code: codeOf(error), error: causeChain(error), remedy }, 'the waypoint cannot run');
-  process.exitCode = 1;
+  process.exit(1);
 }
 
 try {
   const settings = readSettings(settingsTable, process.env);
-  process.exitCode = await run(settings, createLogger('waypoint', settings.LOG_LEVEL));
+  const status = await run(settings, createLogger('waypoint', settings.LOG_LEVEL));
+  // Whatever still holds the process is not worth waiting for.
+  process.exit(status);
 } catch (error) {
   fail(error);
 }

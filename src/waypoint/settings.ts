@@ -3,6 +3,8 @@
 import { logLevels } from '../runtime/log.ts';
 import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
 
+const port = { min: 0, max: 65_535 };
+
 /** Every setting. */
 export const settingsTable = {
   XDS_ADDRESS: text('where configuration comes from', 'istiod.istio-system.svc:15012'),
@@ -20,6 +22,10 @@ export const settingsTable = {
   TRUST_DOMAIN: text('the trust domain of this pod', 'cluster.local'),
 
   NETWORK: text('the network of this pod; empty in a mesh of one network', ''),
+  HBONE_PORT: integer('the port of the tunnel', '15008', port),
+  ADMIN_PORT: integer('the admin port, on loopback', '15000', port),
+  STATS_PORT: integer('the metrics port', '15020', port),
+  READINESS_PORT: integer('the readiness port', '15021', port),
   TERMINATION_GRACE_PERIOD_SECONDS: integer('time to drain', '30', { min: 1, max: 86_400 }),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 } as const;

@@ -132,6 +132,7 @@ export class Waypoint implements AsyncDisposable {
   /** Takes no new connections and lets open ones finish until the deadline. */
   async drain(deadline: AbortSignal): Promise<void> {
     this.#listener?.close();
+    this.#front.drain();
     const late = new Promise<void>((resolve) => {
       deadline.addEventListener('abort', () => resolve(), { once: true });
     });

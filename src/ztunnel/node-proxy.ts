@@ -44,7 +44,7 @@ export class NodeProxy implements AsyncDisposable {
 
   constructor(options: NodeProxyOptions) {
     const { certificateSource: source, clock, log } = options;
-    this.decisions = new DecisionLog(log.child({ scope: 'access' }));
+    this.decisions = new DecisionLog(log.child({ target: 'access' }));
     const certificates = new CertificateStore({ source, clock, log });
     this.certificates = certificates;
     this.metrics = new TrafficMetrics(options.registry);

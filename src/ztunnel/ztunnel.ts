@@ -48,6 +48,9 @@ export class Ztunnel implements AsyncDisposable {
     this.#log = log;
     this.quit = this.#quit.signal;
     for (const name of Object.values(blockers)) this.readiness.block(name);
+    this.#registry
+      .gauge({ name: 'istio_build', help: 'What is running.', labels: ['component', 'tag'] })
+      .set({ component: 'ztunnel', tag: 'ambit' }, 1);
     const countPods = workloadManagerMetrics(this.#registry);
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,

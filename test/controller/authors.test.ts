@@ -15,6 +15,7 @@ const test = suite<{ running: RunningController }>('what authors are told', {
 });
 
 const virtualServices = 'networking.istio.io/virtualservices';
+const authorizationPolicies = 'security.istio.io/authorizationpolicies';
 const gateways = 'gateway.networking.k8s.io/gateways';
 
 const gateway = `
@@ -186,28 +187,42 @@ test('refuses a proxy that says it is of another namespace', async ({ running, s
   assert.match(message, /PERMISSION_DENIED.*AMB1632/);
 });
 
-test('records what a proxy refuses, and goes on', async ({ running, stack }) => {
+test('tells the author what a proxy refuses, and goes on', async ({ running, stack }) => {
+  running.apply(shop);
   const rootPem = await rootOf(running);
   const token = await running.token('istio-system', 'ztunnel');
   const stream = new ProxyStream(stack, running.address, rootPem, token, ztunnelNode());
   stream.subscribe(typeUrls.authorization);
-  stream.refuse(await stream.next(), 'default/x: no idea');
+  running.apply(policyNamed('odd'));
+  const sent = await stream.until(({ resources }) =>
+    resources.some(({ name }) => name === 'shop/odd'),
+  );
+  assert.ok(sent.nonce);
+  running.apply(policyNamed('odd', 'DENY'));
+  stream.refuse(await stream.next(), 'shop/odd: no idea');
+  const told = await condition(running, authorizationPolicies, 'odd', 'ZtunnelAccepted', 'False');
+  assert.match(told.message, /AMB1641 ztunnel istio-system\/ztunnel-x refuses it: no idea/);
   await running.eventually('a refusal', async () => {
     const url = `http://127.0.0.1:${running.controller.ports.monitoring}/debug/proxies`;
     const { refusals } = (await (await fetch(url)).json()) as { refusals: { reason: string }[] };
-    return refusals.find(({ reason }) => reason === 'default/x: no idea');
+    return refusals.find(({ reason }) => reason === 'shop/odd: no idea');
   });
-  running.apply(`
-apiVersion: security.istio.io/v1
-kind: AuthorizationPolicy
-metadata: {name: fine, namespace: default}
-spec: {}
-`);
+  running.apply(policyNamed('odd'));
   const next = await stream.until(({ resources }) => resources.length > 0);
-  assert.is(next.resources.at(-1)?.name, 'default/fine');
+  assert.is(next.resources.at(-1)?.name, 'shop/odd');
+  await condition(running, authorizationPolicies, 'odd', 'ZtunnelAccepted', 'True');
 });
 
 test.run();
+
+function policyNamed(name: string, action = 'ALLOW'): string {
+  return `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: ${name}, namespace: shop}
+spec: {action: ${action}, rules: [{}]}
+`;
+}
 
 async function waypointStream(
   running: RunningController,

@@ -31,12 +31,24 @@ export interface RunningController {
 
 /** Starts an API server with the mesh's kinds. */
 export async function startApi(stack: AsyncDisposableStack): Promise<ApiServer> {
+  const api = await openApi(temporaryFolder(stack), 0);
+  stack.use(api);
+  return api;
+}
+
+/** A folder that is gone after the test. */
+export function temporaryFolder(stack: AsyncDisposableStack): string {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ambit-controller-'));
   stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** Starts an API server whose state is in a folder; the caller closes it. */
+export async function openApi(folder: string, port: number): Promise<ApiServer> {
   const api = await startApiServer({
-    databasePath: ':memory:',
+    databasePath: path.join(folder, 'state.db'),
     pkiFolder: path.join(folder, 'pki'),
-    listeners: [{ host: '127.0.0.1', port: 0 }],
+    listeners: [{ host: '127.0.0.1', port }],
     clock: systemClock,
     log: silentLogger,
     podAccess: {
@@ -46,20 +58,20 @@ export async function startApi(stack: AsyncDisposableStack): Promise<ApiServer> 
       connect: () => Promise.reject(new Error('no pods here')),
     },
   });
-  stack.use(api);
   const crds = path.join(import.meta.dirname, '../../deploy/crds');
   for (const file of readdirSync(crds)) applyYaml(api, readFileSync(path.join(crds, file), 'utf8'));
   applyYaml(api, 'apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n');
   return api;
 }
 
-/** Starts a controller on an API server. */
+/** Starts a controller on an API server, which it reaches through another port if one is given. */
 export async function startController(
   stack: AsyncDisposableStack,
   api: ApiServer,
+  port = api.port,
 ): Promise<RunningController> {
   const config = new KubeConfig();
-  config.loadFromString(api.kubeconfig());
+  config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
   const client = stack.use(new ApiClient(config));
   const settings = readSettings(controllerSettings, {
     LISTEN_HOST: '127.0.0.1',

@@ -1,11 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { socketStream } from '../../src/dataplane/duplex-stream.ts';
 import { splice } from '../../src/dataplane/splice.ts';
 import type { TunnelRequest } from '../../src/dataplane/tunnel/tunnel.ts';
 import { parseIp } from '../../src/mesh/address.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { suite } from '../support/suite.ts';
@@ -240,6 +241,58 @@ test('shows a lost connection as a reset and not as an end', async ({ stack }) =
     outcome = 'reset';
   });
   assert.is(outcome, 'reset');
+  await result.stream.closed;
+});
+
+test('stays up while pings are answered, past every time limit of its making', async ({
+  stack,
+}) => {
+  const authority = new TestAuthority();
+  const pinged: number[] = [];
+  // A second passes in ten milliseconds.
+  const clock: Clock = {
+    ...systemClock,
+    wait: (ms, signal) => {
+      pinged.push(ms);
+      return systemClock.wait(ms / 100, signal);
+    },
+  };
+  const started = await startTunnelServer(stack, { authority, identity: server, onRequest: echo });
+  const pool = startPool(stack, authority, clock);
+  const result = await pool.open(targetAt(started.endpoint, [server]));
+  if (result.kind !== 'open') throw new Error('refused');
+  while (pinged.filter((ms) => ms === 20_000).length < 4) await new Promise(setImmediate);
+  await result.stream.write(Buffer.from('still here'));
+  assert.is(Buffer.from((await result.stream.read())!).toString(), 'still here');
+});
+
+test('gives up a connection whose peer does not answer pings', async ({ stack }) => {
+  const authority = new TestAuthority();
+  const started = await startTunnelServer(stack, { authority, identity: server, onRequest: echo });
+  // A relay that falls silent, as a node does whose power is gone.
+  const relayed: Socket[] = [];
+  const relay = createServer((socket) => {
+    const onward = connect(started.endpoint.port, '127.0.0.1');
+    relayed.push(socket, onward);
+    socket.on('data', (chunk) => onward.write(chunk));
+    onward.on('data', (chunk) => socket.write(chunk));
+  });
+  relay.listen(0, '127.0.0.1');
+  await once(relay, 'listening');
+  stack.defer(() => {
+    for (const socket of relayed) socket.destroy();
+    relay.close();
+  });
+  const { port } = relay.address() as AddressInfo;
+  const clock: Clock = {
+    ...systemClock,
+    wait: (ms, signal) => systemClock.wait(ms / 100, signal),
+  };
+  const pool = startPool(stack, authority, clock);
+  const result = await pool.open(targetAt({ ...started.endpoint, port }, [server]));
+  if (result.kind !== 'open') throw new Error('refused');
+  for (const socket of relayed) socket.removeAllListeners('data').resume();
+  assert.is(await codeOf(result.stream.read()), 'AMB1506');
   await result.stream.closed;
 });
 

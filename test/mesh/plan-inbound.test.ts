@@ -81,6 +81,11 @@ test('delivers to a waypoint what is bound to it, at the pod itself', () => {
   assert.is(told('10.96.0.3:80', waypoint), '10.0.0.9:80 -');
 });
 
+test('refuses what it could only deliver without the form that the pod wants', () => {
+  const applicationTunnel = { protocol: 'proxy', port: 15_088 } as const;
+  assert.is(told('10.0.0.2:80', { ...pod, applicationTunnel }), '503 AMB1421');
+});
+
 test("believes the client's host only if the pod belongs to it", () => {
   assert.is(told('10.0.0.2:7', pod, echo.hostname), '10.0.0.2:7 echo');
   assert.is(told('10.0.0.2:7', pod, guarded.hostname), '10.0.0.2:7 -');

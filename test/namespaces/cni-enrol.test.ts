@@ -74,7 +74,15 @@ async function scene(stack: AsyncDisposableStack): Promise<Scene> {
       log: silentLogger,
     }),
   );
-  const enrolment = new Enrolment({ members, feed, probes, status, log: silentLogger });
+  const enrolment = new Enrolment({
+    members,
+    feed,
+    probes,
+    status,
+    log: silentLogger,
+    clock: systemClock,
+    lingerMs: 0,
+  });
   return { network, members, status, probes, feedPath, enrolment, connected: () => connected };
 }
 

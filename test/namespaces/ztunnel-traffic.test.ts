@@ -1,10 +1,12 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import { PacketCapture } from '../../src/linux/capture.ts';
 import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { connectTcp } from '../../src/linux/tcp.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
 import { addresses, dial, families, serve } from '../cni/pod-network.ts';
 import { aPolicy, aWorkload, ipAddress, strictPolicy } from '../support/mesh-values.ts';
 import { suite } from '../support/suite.ts';
@@ -130,6 +132,37 @@ test('passes 50 MB through two proxies and a half-close without a changed byte',
   await once(socket, 'end');
   assert.is(total, 50 << 20);
   assert.is(received.digest('hex'), sent.digest('hex'));
+});
+
+test('serves many short connections and keeps nothing of them', async ({ stack, signal }) => {
+  const { network, proxies } = await startTwoPods(stack);
+  await serve(stack, 'beta', { host: '::', port: 8080, namespace: network.beta });
+  const target = { host: addresses.beta.ipv4, port: 8080, namespace: network.alpha };
+  const roundTrip = async (): Promise<void> => {
+    const socket = await connectTcp(target);
+    socket.end('question');
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    assert.match(answer, /question$/);
+  };
+  await roundTrip();
+  const total = 640;
+  let left = total - 1;
+  const descriptors = readdirSync('/proc/self/fd').length;
+  const workers = Array.from({ length: 64 }, async () => {
+    while (left-- > 0) await roundTrip();
+  });
+  await Promise.all(workers);
+  for (const proxy of Object.values(proxies)) {
+    const served = () => proxy.decisions.find({ limit: 10_000 });
+    while (served().length < total) await systemClock.wait(10, signal);
+    assert.ok(served().every(({ verdict }) => verdict.outcome === 'forwarded'));
+    assert.is(served()[0]?.bytesSent, 8);
+    while (proxy.pods.list().some(({ connections }) => connections > 0)) {
+      await systemClock.wait(10, signal);
+    }
+  }
+  while (readdirSync('/proc/self/fd').length > descriptors) await systemClock.wait(10, signal);
 });
 
 test('passes connections to unknown destinations on as they are', async ({ stack, signal }) => {
@@ -281,6 +314,27 @@ test('does not let a client reach ports of the mesh itself', async ({ stack, sig
   assert.is(await outcomeOf(addresses.beta.ipv4, 15_006, network.alpha), 'ECONNRESET');
   await nextRecord(proxies.beta, ({ verdict }) => verdict.code === 'AMB1408', signal);
   await nextRecord(proxies.alpha, ({ verdict }) => verdict.code === 'AMB1408', signal);
+});
+
+test('drains: open connections go on until the deadline, then end with its code', async ({
+  stack,
+  signal,
+}) => {
+  const { network, proxies } = await startTwoPods(stack);
+  await serve(stack, 'beta', { host: '::', port: 8080, namespace: network.beta });
+  const host = addresses.beta.ipv4;
+  const { socket } = await dial(stack, { host, port: 8080, namespace: network.alpha });
+  const deadline = new AbortController();
+  const drained = proxies.beta.drain(deadline.signal);
+  assert.is(await outcomeOf(host, 8080, network.alpha), 'ECONNRESET');
+  socket.write('still here');
+  assert.is(String((await once(socket, 'data'))[0]), 'still here');
+  const end = endOf(socket);
+  deadline.abort(new Error('the time is up'));
+  assert.is(await end, 'ECONNRESET');
+  await drained;
+  const record = await nextRecord(proxies.beta, () => true, signal);
+  assert.is(record.verdict.code, 'AMB1412');
 });
 
 test('a pod that leaves takes its listeners and connections with it', async ({ stack }) => {

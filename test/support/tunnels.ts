@@ -7,7 +7,7 @@ import { TunnelPool } from '../../src/dataplane/tunnel/tunnel-client.ts';
 import { TunnelServer } from '../../src/dataplane/tunnel/tunnel-server.ts';
 import { type Endpoint, parseIp } from '../../src/mesh/address.ts';
 import { type Identity, parseIdentity } from '../../src/mesh/identity.ts';
-import { systemClock } from '../../src/runtime/clock.ts';
+import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import type { AmbitError } from '../../src/runtime/errors.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import type { TestAuthority } from './certificates.ts';
@@ -50,11 +50,15 @@ export async function startTunnelServer(
 }
 
 /** A pool whose certificates come from an authority. */
-export function startPool(stack: AsyncDisposableStack, authority: TestAuthority): TunnelPool {
+export function startPool(
+  stack: AsyncDisposableStack,
+  authority: TestAuthority,
+  clock: Clock = systemClock,
+): TunnelPool {
   return stack.use(
     new TunnelPool({
       certificate: (wanted) => authority.issue(wanted),
-      clock: systemClock,
+      clock,
       log: silentLogger,
     }),
   );

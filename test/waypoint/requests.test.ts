@@ -179,6 +179,7 @@ test('a fault aborts with its status and does not reach the service', async ({ s
 
 test('a path is rewritten, headers change both ways, and the path is normalized', async ({
   stack,
+  signal,
 }) => {
   const waypoint = await startReviews(stack);
   waypoint.configure({
@@ -199,6 +200,11 @@ test('a path is rewritten, headers change both ways, and the path is normalized'
   const missed = await ask(await waypoint.open(), { path: '/else' });
   assert.is(missed.status, 404);
   assert.match(missed.headers['ambit-decision'] as string, 'AMB1701');
+  await waypoint.nextRecord(signal);
+  assert.match(
+    (await waypoint.nextRecord(signal)).verdict.reason,
+    'http[0]: path starts with "/api/", but it was "/else"',
+  );
 });
 
 test('redirects and direct responses are answered on the spot', async ({ stack }) => {

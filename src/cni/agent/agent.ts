@@ -75,7 +75,7 @@ export async function startAgent(
       log,
     }),
   );
-  const enrolment = new Enrolment({ members, feed, probes, status, log });
+  const enrolment = new Enrolment({ members, feed, probes, status, log, clock });
   const excluded = settings.EXCLUDE_NAMESPACES;
   const shared = { members, enrolment, objects, status, where, nodeSettings, excluded };
   const keeper = stack.use(new Membership({ ...shared, metrics, clock, log }));

@@ -3,14 +3,20 @@
 // Joining: ztunnel first, so that its listeners stand before anything is redirected to them and no
 // connection is refused in between; then the probes' exemption, then the rules, and the annotation
 // last, because it makes peers open tunnels. Leaving begins with the annotation for the same
-// reason.
+// reason, and ends with ztunnel, which serves the tunnels of peers that have not heard of it yet.
 
 import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { applyRedirection, removeRedirection, verifyRedirection } from '../redirect/apply.ts';
+import {
+  applyRedirection,
+  endCapture,
+  removeRedirection,
+  verifyRedirection,
+} from '../redirect/apply.ts';
 import { connectionsBeyond } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
@@ -25,7 +31,13 @@ export interface EnrolmentOptions {
   readonly probes: Pick<ProbeExemption, 'set' | 'remove'>;
   readonly status: PodStatus;
   readonly log: Logger;
+  readonly clock: Pick<Clock, 'wait'>;
+  /** How long ztunnel still serves a running pod that has left, milliseconds: as long as the other
+   * proxies may take to hear that it has. Default 1000. */
+  readonly lingerMs?: number;
 }
+
+const defaultLingerMs = 1_000;
 
 /** A pod that is about to join. */
 export interface Joining {
@@ -88,10 +100,13 @@ export class Enrolment {
     await this.#quietly(destroyTcpConnections(old, netns));
   }
 
-  /** Connections through the proxy cannot go on without the rules. Ended at once, they are known to
-   * be over before anybody sends a request on them. */
+  /** New connections go their own way at once; those that the proxy has, and those that peers still
+   * open to it, have until `lingerMs` to end. */
   async #release(netns: NetworkNamespace): Promise<void> {
+    const { clock, lingerMs = defaultLingerMs } = this.#options;
     const old = await this.#oldConnections(netns);
+    await endCapture(netns);
+    await clock.wait(lingerMs);
     await removeRedirection(netns);
     await this.#quietly(destroyTcpConnections(old, netns));
   }
@@ -128,6 +143,7 @@ export class Enrolment {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
+    if (member !== undefined) members.set({ ...member, joined: false });
     if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
     await probes.remove(pod.uid);
     if (member !== undefined) {

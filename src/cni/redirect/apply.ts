@@ -7,8 +7,8 @@ import { getSysctl } from '../../linux/sysctl.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { differences } from './compare.ts';
 import { addPolicyRouting, removePolicyRouting } from './policy-routing.ts';
-import { podRules, podTables, type RedirectSettings } from './rules.ts';
-import { removeScript, replaceScript } from './table.ts';
+import { captureTable, podRules, podTables, type RedirectSettings } from './rules.ts';
+import { flushScript, removeScript, replaceScript } from './table.ts';
 
 /** Redirects a pod's traffic. Idempotent: rules that are there already are replaced in one
  * transaction, without an instant between. Routing comes first, because rules without it would lose
@@ -24,6 +24,17 @@ export async function applyRedirection(
     await nft(replaceScript(podTables, podRules(effective)), namespace);
   } catch (cause) {
     throw new AmbitError('AMB1304', 'the rules of the pod could not be installed', { cause });
+  }
+}
+
+/** Takes no new connection of a pod any more; those that the proxy has go on. The chains stay, because
+ * the kernel translates no packet of an old connection once the last of them is gone.
+ * @throws AmbitError AMB1304 */
+export async function endCapture(namespace: NetworkNamespace): Promise<void> {
+  try {
+    await nft(flushScript(captureTable), namespace);
+  } catch (cause) {
+    throw new AmbitError('AMB1304', 'the rules of the pod could not be emptied', { cause });
   }
 }
 

@@ -44,6 +44,9 @@ const tableNames = {
 /** Every table that a pod may hold; removal names all of them. */
 export const podTables: readonly string[] = Object.values(tableNames);
 
+/** The table whose rules take new connections; the others only serve those that were taken. */
+export const captureTable = tableNames.nat;
+
 /** The tables of a pod. */
 export function podRules(settings: RedirectSettings): readonly Table[] {
   const tables = [natTable(settings), mangleTable()];

@@ -37,6 +37,11 @@ export function removeScript(names: readonly string[]): string {
   return names.map((name) => `add table inet ${name}\ndelete table inet ${name}\n`).join('');
 }
 
+/** Empties all chains of a table, which stay; a missing table is no error. */
+export function flushScript(name: string): string {
+  return `add table inet ${name}\nflush table inet ${name}\n`;
+}
+
 function tableText(table: Table): string {
   const sets = table.sets.map((set) => `  set ${set.name} { type ${set.type}; }\n`);
   const chains = table.chains.map(chainText);

@@ -1,28 +1,46 @@
 // Makes the cluster have the objects that the controller wants: server-side apply, and removal.
 
+import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Changes } from '../desired.ts';
+import type { Changes, DesiredObject } from '../desired.ts';
 import { describeObject } from '../kinds/object.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
+
+/** How long the watch may take to show what was applied, before it is applied again. */
+const settlingMs = 500;
 
 /** Applies changes one after another. */
 export class ObjectApplier {
   readonly #client: ApiClient;
+  readonly #clock: Clock;
   readonly #log: Logger;
+  /** What was applied just now: body by path, with its time. */
+  readonly #recent = new Map<string, { readonly body: string; readonly atMs: number }>();
 
-  constructor(client: ApiClient, log: Logger) {
+  constructor(client: ApiClient, clock: Clock, log: Logger) {
     this.#client = client;
+    this.#clock = clock;
     this.#log = log;
   }
 
   /** Answers whether everything is done; what failed comes up again at the next translation. */
   async apply(changes: Changes): Promise<boolean> {
     let done = true;
-    for (const { path, body } of changes.apply) {
+    this.#forgetOld();
+    for (const wanted of changes.apply) {
+      if (this.#isSettling(wanted)) {
+        done = false;
+        continue;
+      }
+      const { path, body } = wanted;
       const object = describeObject(body);
       try {
         await this.#client.patch(path, 'apply', body);
+        this.#recent.set(path, {
+          body: JSON.stringify(body),
+          atMs: this.#clock.monotonic(),
+        });
         this.#log.info({ object }, 'applied');
       } catch (error) {
         // A namespace that is going away takes nothing new, and one that has gone has nothing.
@@ -41,6 +59,17 @@ export class ObjectApplier {
       }
     }
     return done;
+  }
+
+  #isSettling({ path, body }: DesiredObject): boolean {
+    return this.#recent.get(path)?.body === JSON.stringify(body);
+  }
+
+  #forgetOld(): void {
+    const now = this.#clock.monotonic();
+    for (const [path, { atMs }] of this.#recent) {
+      if (now - atMs > settlingMs) this.#recent.delete(path);
+    }
   }
 }
 

@@ -16,7 +16,7 @@ import type { KubernetesObject } from '../kinds/object.ts';
 import type { ObjectTables } from '../objects.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 
-const backoffShape = { firstMs: 100, maxMs: 10_000, jitter: 0.2 } as const;
+const backoffShape = { firstMs: 100, maxMs: 2000, jitter: 0.2 } as const;
 /** How often a kind without a definition is looked for again. */
 const missingKindMs = 2000;
 

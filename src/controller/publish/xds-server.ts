@@ -36,6 +36,8 @@ export interface XdsServerParts {
   /** Told of every push, for metrics. */
   readonly onPush?: (typeUrl: string, resources: number) => void;
   readonly onRefusal?: (refusal: Refusal) => void;
+  /** Told when `standing` answers something else. */
+  readonly onStandingChange?: () => void;
 }
 
 /** Requests kept while a caller's token is being checked. */
@@ -51,6 +53,8 @@ interface Connection {
   readonly session: ProxySession;
   readonly peer: string;
   refusals: number;
+  /** The answer to the last response of each type, where it was a refusal. */
+  readonly refused: Map<string, Refusal>;
 }
 
 /** Serves DeltaAggregatedResources. */
@@ -88,6 +92,11 @@ export class XdsServer {
       peer,
       refusals,
     }));
+  }
+
+  /** What connected proxies refuse of what they were sent last. */
+  standing(): readonly Refusal[] {
+    return [...this.#connections].flatMap(({ refused }) => [...refused.values()]);
   }
 
   /** The last refusals, oldest first. */
@@ -146,9 +155,11 @@ export class XdsServer {
       session: new ProxySession(proxy),
       peer,
       refusals: 0,
+      refused: new Map(),
     };
     const leave = (): void => {
       if (!this.#connections.delete(connection)) return;
+      if (connection.refused.size > 0) this.#parts.onStandingChange?.();
       log.info({ proxy: describe(proxy), peer }, 'proxy disconnected');
     };
     stream.on('end', () => {
@@ -184,9 +195,14 @@ export class XdsServer {
       const { reason } = outcome;
       const refusal: Refusal = { proxy, typeUrl, reason, timeMs: clock.now() };
       this.#refusals.push(refusal);
+      connection.refused.set(typeUrl, refusal);
       if (this.#refusals.length > maxRefusals) this.#refusals.shift();
       log.error({ code: 'AMB1641', proxy, typeUrl }, `configuration refused: ${reason}`);
       onRefusal?.(refusal);
+      this.#parts.onStandingChange?.();
+    }
+    if (outcome.kind === 'acknowledged' && connection.refused.delete(typeUrl)) {
+      this.#parts.onStandingChange?.();
     }
     // A first subscription waits for its neighbours; everything later is answered at once.
     if (outcome.kind === 'subscribed' && request.responseNonce === '') {

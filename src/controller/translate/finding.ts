@@ -47,3 +47,14 @@ export function sameCondition(left: Condition, right: Condition): boolean {
     left.observedGeneration === right.observedGeneration
   );
 }
+
+/** One condition of a type per object: the first. */
+export function withoutRepeats(findings: readonly Finding[]): Finding[] {
+  const seen = new Set<string>();
+  return findings.filter(({ object, type }) => {
+    const key = `${object.kind} ${object.namespace ?? ''}/${object.name} ${type}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

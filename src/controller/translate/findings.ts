@@ -36,7 +36,11 @@ export function waypointFindings(
     if (binding.kind === 'refused') {
       const { reason } = binding;
       const message = `AMB1615 ${binding.message}`;
-      return [{ ...shared, status: 'False', reason, message, code: 'AMB1615' }];
+      // A waypoint that is starting needs nobody to act, so it is not announced.
+      const starting = reason === 'WaypointIsNotReady';
+      return [
+        { ...shared, status: 'False', reason, message, ...(!starting && { code: 'AMB1615' }) },
+      ];
     }
     const { waypoint } = binding;
     const bound = `bound to ${waypoint.namespace}/${waypoint.name}`;

@@ -60,6 +60,10 @@ function programmed(object: VirtualService, configs: ServiceConfigs): Finding {
       'AMB1615 no service that spec.hosts names is served by a waypoint, so the routes have no effect';
     return { ...shared, status: 'False', reason: 'NoWaypoint', message, code: 'AMB1615' };
   }
+  if (use.inForce.length === 0 && use.shadowedBy.length === 0) {
+    const message = `AMB1618 ${use.outside.join('; ')}`;
+    return { ...shared, status: 'False', reason: 'OutOfReach', message, code: 'AMB1618' };
+  }
   const shadowed = [...use.shadowedBy, ...unreachableRoutes(object)];
   const places = use.inForce.sort().join(', ');
   if (shadowed.length > 0) {

@@ -29,6 +29,8 @@ export interface VirtualServiceUse {
   readonly inForce: string[];
   /** Services that another VirtualService has, with its name. */
   readonly shadowedBy: string[];
+  /** Services whose waypoint does not look at this VirtualService, and why. */
+  readonly outside: string[];
 }
 
 export interface ServiceConfigs {
@@ -105,8 +107,13 @@ function routesOf(
   mesh: MeshOptions,
 ): HttpRoute[] {
   const matching = candidates
-    .map((object) => ({ object, closeness: closenessTo(object, service, waypoint, mesh) }))
-    .filter(({ closeness }) => closeness > 0)
+    .map((object) => ({ object, closeness: closenessTo(object, service, mesh) }))
+    .filter(({ object, closeness }) => {
+      if (closeness === 0) return false;
+      const outside = outsideReason(object, service, waypoint);
+      if (outside !== undefined) useOf(uses, object).outside.push(outside);
+      return outside === undefined;
+    })
     .sort((left, right) => right.closeness - left.closeness);
   const [winner, ...losers] = matching;
   if (winner === undefined) return [];
@@ -122,16 +129,9 @@ function routesOf(
   return translateVirtualService(winner.object, (host) => hosts.keyFor(host, namespace));
 }
 
-/** 0 when a VirtualService does not concern a service at a waypoint. */
-function closenessTo(
-  object: VirtualService,
-  service: Service,
-  waypoint: Waypoint,
-  mesh: MeshOptions,
-): number {
+/** How closely a VirtualService names a service; 0 when it does not. */
+function closenessTo(object: VirtualService, service: Service, mesh: MeshOptions): number {
   const namespace = object.metadata.namespace ?? '';
-  if (namespace !== waypoint.namespace && namespace !== service.namespace) return 0;
-  if (!exportsTo(object.spec?.exportTo, namespace, waypoint.namespace)) return 0;
   return Math.max(
     0,
     ...(object.spec?.hosts ?? [])
@@ -141,11 +141,27 @@ function closenessTo(
   );
 }
 
+/** Why a waypoint does not look at a VirtualService that names its service (features section
+ * 1.1.2); undefined when it does. */
+function outsideReason(
+  object: VirtualService,
+  service: Service,
+  waypoint: Waypoint,
+): string | undefined {
+  const namespace = object.metadata.namespace ?? '';
+  if (namespace !== waypoint.namespace && namespace !== service.namespace) {
+    const places = [...new Set([service.namespace, waypoint.namespace])].join(' or ');
+    return `${service.hostname} takes routes from namespace ${places}, not from ${namespace}`;
+  }
+  if (exportsTo(object.spec?.exportTo, namespace, waypoint.namespace)) return undefined;
+  return `spec.exportTo does not include ${waypoint.namespace}, the namespace of the waypoint of ${service.hostname}`;
+}
+
 function useOf(uses: Map<string, VirtualServiceUse>, object: VirtualService): VirtualServiceUse {
   const key = keyOf(object);
   let use = uses.get(key);
   if (use === undefined) {
-    use = { inForce: [], shadowedBy: [] };
+    use = { inForce: [], shadowedBy: [], outside: [] };
     uses.set(key, use);
   }
   return use;

@@ -5,19 +5,23 @@ import type { Authorization } from '../../mesh/authorization.ts';
 import type { Service } from '../../mesh/service.ts';
 import { type ServiceKey, serviceKey, type Workload } from '../../mesh/workload.ts';
 import type { Pod, ServiceObject } from '../kinds/core.ts';
+import type { KindName, KindTypes } from '../kinds/kinds.ts';
 import { keyOf } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
-import type { Finding } from './finding.ts';
+import { DestinationRuleIndex } from './destination-rules.ts';
+import { type Problem, withoutRepeats } from './finding.ts';
 import {
   findingsOnInvalidPolicies,
   findingsOnKinds,
   findingsOnRootSelectors,
   waypointFindings,
 } from './findings.ts';
+import { resolveHost } from './hostnames.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { convertPeerAuthentications } from './peer-authentications.ts';
 import { resolveTargets } from './policy-targets.ts';
+import { translateRequestPolicy } from './request-policies.ts';
 import { findingsOnDestinationRule, findingsOnVirtualService } from './route-findings.ts';
 import { buildServiceConfigs } from './service-configs.ts';
 import { isMeshService, translateService } from './services.ts';
@@ -26,6 +30,7 @@ import type { ValidVersions } from './valid-versions.ts';
 import { validateDestinationRule } from './validate-destination-rules.ts';
 import { validateAuthorizationPolicy, validatePeerAuthentication } from './validate-policies.ts';
 import { validateVirtualService } from './validate-routes.ts';
+import { translateVirtualService } from './virtual-services.ts';
 import { type Binding, bindWaypoint, collectWaypoints, type Waypoint } from './waypoints.ts';
 import { isGatewayPod, isWorkload, podUid, translatePod, translateSlice } from './workloads.ts';
 
@@ -36,7 +41,7 @@ export function translate(
   mesh: MeshOptions,
 ): Translation {
   const waypoints = collectWaypoints(objects);
-  const valid = settleAll(objects, versions);
+  const valid = settleAll(objects, versions, mesh);
   const services = translateServices(objects, waypoints, mesh);
   const policies = valid.authorizationPolicies.objects;
   const connectionPolicies = policies.filter((policy) => !hasTargets(policy));
@@ -85,28 +90,34 @@ export function translate(
   return { snapshot, findings: withoutRepeats(findings) };
 }
 
-function settleAll(objects: ObjectSource, versions: ValidVersions) {
+/** Each object is also translated once by itself, so that one that trips the translation is found out
+ * here, where it costs only itself. */
+function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOptions) {
+  const settle = <Kind extends KindName>(
+    kind: Kind,
+    validate: (object: KindTypes[Kind]) => readonly Problem[],
+    attempt: (object: KindTypes[Kind]) => unknown,
+  ) =>
+    versions.settle(kind, objects.list(kind), (object) => {
+      const problems = validate(object);
+      if (problems.length === 0) attempt(object);
+      return problems;
+    });
   return {
-    authorizationPolicies: versions.settle(
-      'AuthorizationPolicy',
-      objects.list('AuthorizationPolicy'),
-      validateAuthorizationPolicy,
+    authorizationPolicies: settle('AuthorizationPolicy', validateAuthorizationPolicy, (policy) =>
+      hasTargets(policy) ? translateRequestPolicy(policy) : translateAuthorization(policy, mesh),
     ),
-    peerAuthentications: versions.settle(
-      'PeerAuthentication',
-      objects.list('PeerAuthentication'),
-      validatePeerAuthentication,
+    peerAuthentications: settle('PeerAuthentication', validatePeerAuthentication, (object) =>
+      convertPeerAuthentications([object], mesh),
     ),
-    virtualServices: versions.settle(
-      'VirtualService',
-      objects.list('VirtualService'),
-      validateVirtualService,
+    virtualServices: settle('VirtualService', validateVirtualService, (object) =>
+      translateVirtualService(object, (host) => serviceKey('', host)),
     ),
-    destinationRules: versions.settle(
-      'DestinationRule',
-      objects.list('DestinationRule'),
-      validateDestinationRule,
-    ),
+    destinationRules: settle('DestinationRule', validateDestinationRule, (object) => {
+      const namespace = object.metadata.namespace ?? '';
+      const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
+      return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
+    }),
   };
 }
 
@@ -192,15 +203,4 @@ function labelsOf(
 
 function nameOf(authorization: Authorization): string {
   return `${authorization.namespace}/${authorization.name}`;
-}
-
-/** One condition of a type per object: the first, as findings come in order of weight. */
-function withoutRepeats(findings: readonly Finding[]): Finding[] {
-  const seen = new Set<string>();
-  return findings.filter(({ object, type }) => {
-    const key = `${object.kind} ${object.namespace ?? ''}/${object.name} ${type}`;
-    if (seen.has(key)) return false;
-    seen.add(key);
-    return true;
-  });
 }

@@ -50,7 +50,8 @@ export async function keepAlive(session: Http2Session, clock: Clock): Promise<vo
       const signal = AbortSignal.any([ended.signal, answered.signal]);
       session.ping((error) => (error === null ? answered.abort() : undefined));
       await clock.wait(pingTimeoutMs, signal).then(
-        () => session.destroy(new Error(`no answer to a ping in ${pingTimeoutMs} ms`)),
+        () =>
+          session.destroy(new AmbitError('AMB1506', `no answer to a ping in ${pingTimeoutMs} ms`)),
         () => undefined,
       );
     }

@@ -87,17 +87,24 @@ async function secure(
     // The identity is checked below, against SPIFFE names instead of host names.
     checkServerIdentity: () => undefined,
   });
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(handshakeTimeoutMs)]);
+  const settled = new AbortController();
+  const patience = AbortSignal.any([options.signal, settled.signal]);
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: unknown): void => {
-      tls.destroy();
-      reject(new AmbitError('AMB1503', `the TLS handshake with ${where} failed`, { cause: error }));
+    const fail = (cause: unknown): void => {
+      reject(new AmbitError('AMB1503', `the TLS handshake with ${where} failed`, { cause }));
     };
     tls.once('secureConnect', resolve);
     tls.on('error', fail);
     tls.once('close', () => fail(new Error('the peer closed the connection')));
-    signal.addEventListener('abort', () => fail(signal.reason), { once: true });
+    options.clock
+      .wait(handshakeTimeoutMs, patience)
+      .then(() => new Error(`no answer in ${handshakeTimeoutMs} ms`))
+      .then(fail, fail);
+  }).catch((error: unknown) => {
+    tls.destroy();
+    throw error;
   });
+  settled.abort();
   if (tls.alpnProtocol !== 'h2') {
     tls.destroy();
     throw new AmbitError('AMB1506', `${where} does not speak h2`);

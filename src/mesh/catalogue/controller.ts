@@ -95,6 +95,12 @@ export const controllerCodes = {
     cause: 'A waypoint has exactly one tunnel: a listener of port 15008 and protocol HBONE.',
     remedy: 'Set spec.listeners to one entry: name mesh, port 15008, protocol HBONE.',
   },
+  AMB1618: {
+    title: 'a waypoint does not look at a route',
+    cause:
+      'Waypoints take VirtualServices from the namespace of the service and from their own, as far as exportTo lets them.',
+    remedy: 'Move the VirtualService there, or correct spec.exportTo.',
+  },
   AMB1621: {
     title: 'watching the Kubernetes API failed',
     cause: 'The API server is unreachable, or refuses the list or watch.',

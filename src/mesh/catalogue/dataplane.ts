@@ -111,6 +111,12 @@ export const dataplaneCodes = {
     cause: 'Nothing listens on the socket of the node agent.',
     remedy: 'Check the node-agent container and that both mount the folder of the socket.',
   },
+  AMB1421: {
+    title: 'the pod wants connections in a form that is not supported',
+    cause:
+      'The workload is published with an application tunnel (PROXY protocol), as waypoints behind the node proxy are.',
+    remedy: 'Remove the annotation ambient.istio.io/waypoint-inbound-binding from its Gateway.',
+  },
   AMB1501: {
     title: 'no answer from port 15008',
     cause:

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type KubeconfigContent, kubeconfigText } from './access/kubeconfig.ts';
+import { type KubeconfigContent, kubeconfigText, writeKubeconfig } from './access/kubeconfig.ts';
 import { openPki } from './access/pki.ts';
 import { Tokens } from './access/tokens.ts';
 import { StatusError } from './api-error.ts';
@@ -31,6 +31,9 @@ export interface ApiServerOptions {
   readonly hosts?: readonly string[];
 }
 
+/** What of the kubeconfig can be chosen. */
+export type KubeconfigWishes = Partial<Pick<KubeconfigContent, 'name' | 'server' | 'namespace'>>;
+
 /** A running API server. */
 export interface ApiServer extends AsyncDisposable {
   /** For the parts in this process. */
@@ -44,7 +47,9 @@ export interface ApiServer extends AsyncDisposable {
   readonly caCertificate: string;
   readonly adminToken: string;
   /** The kubeconfig of the admin; by default for 127.0.0.1 and the first port. */
-  kubeconfig(options?: Partial<Pick<KubeconfigContent, 'name' | 'server' | 'namespace'>>): string;
+  kubeconfig(wanted?: KubeconfigWishes): string;
+  /** Writes it to a file that only its owner can read, all at once. */
+  writeKubeconfig(file: string, wanted?: KubeconfigWishes): void;
   /** Opens one more listener, as when a node namespace comes up. */
   listen(listener: Listener): Promise<Listening>;
   close(): Promise<void>;
@@ -89,6 +94,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     if (port === 0) port = opened.port;
   }
 
+  const kubeconfigContent = (wanted: KubeconfigWishes = {}): KubeconfigContent => ({
+    name: 'ambit',
+    server: `https://127.0.0.1:${port}`,
+    caCertificate: pki.caCertificate,
+    token: pki.adminToken,
+    ...wanted,
+  });
   const owned = building.move();
   const close = (): Promise<void> => owned.disposeAsync();
   return {
@@ -98,14 +110,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     tokens,
     caCertificate: pki.caCertificate,
     adminToken: pki.adminToken,
-    kubeconfig: (wanted = {}) =>
-      kubeconfigText({
-        name: 'ambit',
-        server: `https://127.0.0.1:${port}`,
-        caCertificate: pki.caCertificate,
-        token: pki.adminToken,
-        ...wanted,
-      }),
+    kubeconfig: (wanted) => kubeconfigText(kubeconfigContent(wanted)),
+    writeKubeconfig: (file, wanted) => writeKubeconfig(file, kubeconfigContent(wanted)),
     listen: openListener,
     close,
     [Symbol.asyncDispose]: close,

@@ -1,6 +1,7 @@
 // Where clients' tunnels become connections: what each asks for and who asks, which protocol it
 // carries, and on to the request pipeline or the TCP relay.
 
+import { setMaxListeners } from 'node:events';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
@@ -12,12 +13,13 @@ import { identityOfWorkload, type ServiceKey, type Workload } from '../../mesh/w
 import { causeChain } from '../../runtime/errors.ts';
 import type { Exchange } from '../request/exchange.ts';
 import type { ClientConnection, PipelineParts, Target } from '../request/parts.ts';
+import { type Ending, recordRequest } from '../request/record-request.ts';
 import { serveRequest } from '../request/serve-request.ts';
-import { openTcp, recordTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
+import { openTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
 import { detect, type Judged, judge, type Silent } from './detect.ts';
 import { Http1Front } from './http1-front.ts';
-import { attachHttp2 } from './http2-front.ts';
+import { Http2Front } from './http2-front.ts';
 import { prefixedStream } from './prefixed-stream.ts';
 import { findTarget, type TargetResult } from './target.ts';
 
@@ -30,11 +32,14 @@ export interface FrontOptions extends PipelineParts {
 export class Front implements AsyncDisposable {
   readonly #options: FrontOptions;
   readonly #http1 = new Http1Front();
+  readonly #http2 = new Http2Front();
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    // Every connection listens to it.
+    setMaxListeners(0, this.#ended.signal);
   }
 
   /** Serves one request of a tunnel server. */
@@ -145,8 +150,11 @@ export class Front implements AsyncDisposable {
       void served.finally(() => pending.delete(served));
     };
     const duplex = toDuplex(stream);
-    if (kind === 'http2') attachHttp2(duplex, serve);
-    else this.#http1.attach(duplex, serve);
+    if (kind === 'http2') this.#http2.attach(duplex, serve);
+    else {
+      const malformed = (error: Error): string => this.#recordMalformed(error, connection);
+      this.#http1.attach(duplex, { serve, malformed });
+    }
     await stream.closed;
     await Promise.all(pending);
     this.#ended.signal.removeEventListener('abort', onAbort);
@@ -161,7 +169,7 @@ export class Front implements AsyncDisposable {
     if (way.kind === 'refused') {
       const { code } = way.ending;
       request.refuse(way.status, { 'ambit-decision': code === undefined ? id : `${id} ${code}` });
-      recordTcp(id, connection, this.#options, way.ending, clock.monotonic() - startMs);
+      this.#recordTcp(id, connection, way.ending, startMs);
       return;
     }
     await this.#relay(request.accept(), way, connection, { id, startMs });
@@ -177,8 +185,12 @@ export class Front implements AsyncDisposable {
     if (way.kind === 'refused') client.destroy(new Error(way.ending.reason));
     const ending =
       way.kind === 'refused' ? way.ending : await relayTcp(client, way, this.#ended.signal);
+    this.#recordTcp(id, connection, ending, startMs);
+  }
+
+  #recordTcp(id: string, connection: ClientConnection, ending: Ending, startMs: number): void {
     const durationMs = this.#options.clock.monotonic() - startMs;
-    recordTcp(id, connection, this.#options, ending, durationMs);
+    recordRequest({ id, connection, parts: this.#options, ending, durationMs });
   }
 
   async #serveUnknown(stream: ByteStream, connection: ClientConnection): Promise<void> {
@@ -232,8 +244,23 @@ export class Front implements AsyncDisposable {
     }
   }
 
+  #recordMalformed(error: Error, connection: ClientConnection): string {
+    const id = this.#options.hex(16);
+    const code = 'AMB1711';
+    const reason = `not a readable request: ${error.message}`;
+    const ending = { outcome: 'failed', reason, code, status: 0, flag: '-' } as const;
+    recordRequest({ id, connection, parts: this.#options, ending, durationMs: 0 });
+    return `${id} ${code}`;
+  }
+
   #started(): { readonly id: string; readonly startMs: number } {
     return { id: this.#options.hex(16), startMs: this.#options.clock.monotonic() };
+  }
+
+  /** Lets requests finish and asks clients to connect anew. */
+  drain(): void {
+    this.#http1.drain();
+    this.#http2.drain();
   }
 
   /** Ends all connections. */

@@ -2,6 +2,7 @@
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { BodySink, Exchange, RequestHead, ResponseHead } from '../request/exchange.ts';
 import { headerIn, headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
@@ -15,10 +16,21 @@ interface InformingResponse {
   writeInformation?: (status: number, headers: Record<string, string | string[]>) => void;
 }
 
-/** Serves the requests of connections; `serve` must answer or abort each exchange. */
+/** What becomes of one connection's requests. */
+export interface Http1Connection {
+  /** Must answer or abort each exchange. */
+  readonly serve: (exchange: Exchange) => void;
+  /** Takes note of bytes that are no request; answers the value of `ambit-decision`. */
+  readonly malformed: (error: Error) => string;
+}
+
+/** Serves the requests of connections. */
 export class Http1Front implements Disposable {
   readonly #server: Server;
-  readonly #serve = new WeakMap<object, (exchange: Exchange) => void>();
+  readonly #connections = new Map<Duplex, Http1Connection>();
+  /** Requests under way by connection; node:http keeps count only of connections it accepted. */
+  readonly #busy = new Map<Duplex, number>();
+  #isDraining = false;
 
   constructor() {
     this.#server = createServer({
@@ -28,33 +40,71 @@ export class Http1Front implements Disposable {
       headersTimeout: 0,
       keepAliveTimeout: 0,
       insecureHTTPParser: false,
+      // A request without one is refused by the pipeline, with a code.
+      requireHostHeader: false,
       shouldUpgradeCallback: (request) => request.headers.upgrade?.toLowerCase() === 'websocket',
     });
     this.#server.timeout = 0;
     const onRequest = (request: IncomingMessage, response: ServerResponse): void => {
-      this.#serve.get(request.socket)?.(exchangeOf(request, response, false));
+      this.#serve(request, response, false);
     };
     this.#server.on('request', onRequest);
+    // No expectation but 100-continue is defined; RFC 9110 section 10.1.1 lets others be ignored.
+    this.#server.on('checkExpectation', onRequest);
     this.#server.on('checkContinue', (request, response) => {
-      this.#serve.get(request.socket)?.(exchangeOf(request, response, true));
+      this.#serve(request, response, true);
     });
     this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-      this.#serve.get(socket)?.(upgradeExchange(headOf(request), socket, head));
+      this.#connections.get(socket)?.serve(upgradeExchange(headOf(request), socket, head));
     });
-    this.#server.on('clientError', (_error, socket) => {
-      if (socket.writable) {
-        socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-      } else {
-        socket.destroy();
-      }
-    });
+    this.#server.on('clientError', (error, socket) => this.#refuse(error, socket));
   }
 
   /** Takes over a connection. */
-  attach(duplex: Duplex, serve: (exchange: Exchange) => void): void {
-    this.#serve.set(duplex, serve);
+  attach(duplex: Duplex, connection: Http1Connection): void {
+    this.#connections.set(duplex, connection);
+    duplex.on('close', () => this.#connections.delete(duplex));
     duplex.on('error', () => duplex.destroy());
     this.#server.emit('connection', duplex);
+  }
+
+  /** Closes idle connections now, and the others after their responses. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const duplex of this.#connections.keys()) {
+      if (!this.#busy.has(duplex)) duplex.end();
+    }
+  }
+
+  #serve(request: IncomingMessage, response: ServerResponse, expectsContinue: boolean): void {
+    // It is the duplex that was attached, whatever the type says.
+    const duplex: Duplex = request.socket;
+    this.#busy.set(duplex, (this.#busy.get(duplex) ?? 0) + 1);
+    if (this.#isDraining) response.shouldKeepAlive = false;
+    response.on('close', () => {
+      const left = (this.#busy.get(duplex) ?? 0) - 1;
+      if (left > 0) this.#busy.set(duplex, left);
+      else this.#busy.delete(duplex);
+      if (left <= 0 && this.#isDraining) duplex.end();
+    });
+    this.#connections.get(duplex)?.serve(exchangeOf(request, response, expectsContinue));
+  }
+
+  /** Answers what node:http could not read; a broken connection is only closed. */
+  #refuse(error: NodeJS.ErrnoException, socket: Duplex): void {
+    const connection = this.#connections.get(socket);
+    if (!socket.writable || connection === undefined || error.code?.startsWith('HPE_') !== true) {
+      socket.destroy();
+      return;
+    }
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+    const decision = `ambit-decision: ${connection.malformed(error)}`;
+    socket.end(
+      `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n${decision}\r\n\r\n`,
+    );
   }
 
   /** Stops what the server does by the clock; connections belong to their owners. */
@@ -71,7 +121,7 @@ function headOf(request: IncomingMessage): RequestHead {
   return {
     method: request.method ?? '',
     target: absolute === null ? target : target.slice(absolute[0].length) || '/',
-    authority: absolute?.[1] ?? request.headers.host ?? '',
+    authority: absolute?.[1] ?? hostIn(raw),
     scheme: 'http',
     headers: withoutHopHeaders(raw).filter(([name]) => {
       const lower = name.toLowerCase();
@@ -80,6 +130,13 @@ function headOf(request: IncomingMessage): RequestHead {
     version: request.httpVersion === '1.0' ? '1.0' : '1.1',
     ...(upgrade === 'websocket' ? { upgrade } : {}),
   };
+}
+
+/** The one `Host`; empty when there is none or more than one, which deserves 400 (RFC 9112 section
+ * 3.2). */
+function hostIn(headers: HeaderList): string {
+  const hosts = headers.filter(([name]) => name.length === 4 && name.toLowerCase() === 'host');
+  return hosts.length === 1 ? (hosts[0]?.[1] ?? '') : '';
 }
 
 function exchangeOf(

@@ -4,6 +4,7 @@ import {
   constants,
   type IncomingHttpHeaders,
   performServerHandshake,
+  type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Duplex } from 'node:stream';
@@ -22,8 +23,27 @@ const settings = {
 /** Of the whole session, bytes. */
 const connectionWindow = 4 * 1024 * 1024;
 
-/** Serves the requests of a connection; `serve` must answer or abort each exchange. */
-export function attachHttp2(duplex: Duplex, serve: (exchange: Exchange) => void): void {
+/** Serves the requests of connections. */
+export class Http2Front {
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #isDraining = false;
+
+  /** Takes over a connection; `serve` must answer or abort each exchange. */
+  attach(duplex: Duplex, serve: (exchange: Exchange) => void): void {
+    const session = startSession(duplex, serve);
+    this.#sessions.add(session);
+    session.on('close', () => this.#sessions.delete(session));
+    if (this.#isDraining) session.close();
+  }
+
+  /** Tells every client to send its next requests elsewhere; connections close when idle. */
+  drain(): void {
+    this.#isDraining = true;
+    for (const session of this.#sessions) session.close();
+  }
+}
+
+function startSession(duplex: Duplex, serve: (exchange: Exchange) => void): ServerHttp2Session {
   const session = performServerHandshake(duplex, { settings });
   session.on('error', () => duplex.destroy());
   duplex.on('close', () => session.destroy());
@@ -36,6 +56,7 @@ export function attachHttp2(duplex: Duplex, serve: (exchange: Exchange) => void)
       serve(exchangeOf(stream, pairsOf(raw), hasBody));
     },
   );
+  return session;
 }
 
 function headOf(fields: HeaderList): RequestHead {

@@ -22,7 +22,7 @@ export type Forwarded =
       readonly bytesSent: number;
     };
 
-/** Forwards; rejects only when the client is gone. */
+/** Forwards. Rejects only when an upgrade's client is gone. */
 export async function forward(options: Omit<Sending, 'body' | 'signal'>): Promise<Forwarded> {
   const { exchange, way, parts } = options;
   const timeoutMs = way.route?.timeoutMs ?? 0;
@@ -34,7 +34,7 @@ export async function forward(options: Omit<Sending, 'body' | 'signal'>): Promis
   const signal = AbortSignal.any([exchange.signal, late.signal]);
   try {
     const delivery = await deliver({ ...options, body, signal });
-    exchange.signal.throwIfAborted();
+    if (exchange.signal.aborted) return clientGone(delivery, exchange, body);
     if (late.signal.aborted) return timedOut(delivery, timeoutMs, body);
     if (delivery.kind === 'failed') {
       return { kind: 'unanswered', failure: delivery, bytesSent: body.bytes };
@@ -68,6 +68,23 @@ async function limit(
   } catch {
     // The response was complete first.
   }
+}
+
+function clientGone(delivery: Delivery, exchange: Exchange, body: ReplayBody): Forwarded {
+  if (delivery.kind === 'answered') delivery.load[Symbol.dispose]();
+  const { endpoint } = delivery;
+  const ending = {
+    ...goneEnding(exchange),
+    status: 0,
+    bytesSent: body.bytes,
+    ...(endpoint === undefined ? {} : { endpoint }),
+  };
+  return { kind: 'done', ending };
+}
+
+function goneEnding(exchange: Exchange) {
+  const reason = `the client gave up: ${causeChain(exchange.signal.reason)}`;
+  return { outcome: 'failed', code: 'AMB1713', reason, flag: 'DC' } as const;
 }
 
 function timedOut(delivery: Delivery, timeoutMs: number, body: ReplayBody): Forwarded {
@@ -121,7 +138,7 @@ async function passResponse(
       ...(grpcStatus === undefined ? {} : { grpcStatus }),
     };
   } catch (error) {
-    exchange.signal.throwIfAborted();
+    if (exchange.signal.aborted) return { ...base, ...goneEnding(exchange), bytesReceived };
     exchange.abort(error instanceof Error ? error : new Error(String(error)));
     const [code, flag] = late.aborted ? (['AMB1708', 'UT'] as const) : (['AMB1712', 'UC'] as const);
     const reason = `the response broke off after ${bytesReceived} bytes: ${causeChain(error)}`;

@@ -54,7 +54,7 @@ async function carryOut(
   }
   const path = checkedPath(exchange);
   if (path === undefined) {
-    const reason = 'the method or the request target is malformed';
+    const reason = 'the method, the host or the request target is malformed';
     return await answer(exchange, id, { status: 400, code: 'AMB1711', body: reason }, { reason });
   }
   const http = httpFacts(exchange, path);
@@ -89,7 +89,8 @@ async function carryOut(
 
 /** The normalised path; undefined when the request is malformed. */
 function checkedPath(exchange: Exchange): RequestPath | undefined {
-  const { method, target } = exchange.head;
+  const { method, target, authority } = exchange.head;
+  if (authority === '') return undefined;
   // Lower-case methods are refused as Istio does; nothing would match them.
   if (!/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/.test(method) || method === 'CONNECT') return undefined;
   const path = normalizePath(target);
@@ -159,7 +160,14 @@ async function faultAndForward(
   };
   let reason = plan.reason;
   if (fault.delayMs !== undefined) {
-    await parts.clock.wait(fault.delayMs, exchange.signal);
+    const waited = await parts.clock.wait(fault.delayMs, exchange.signal).then(
+      () => true,
+      () => false,
+    );
+    if (!waited) {
+      reason += '; the client gave up during an injected delay';
+      return { ...named, reason, outcome: 'failed', code: 'AMB1713', status: 0, flag: 'DC' };
+    }
     reason += `; delayed ${fault.delayMs} ms by fault injection`;
   }
   if (fault.abort !== undefined) {
@@ -185,7 +193,9 @@ async function faultAndForward(
   });
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
-    return { ...named, reason, flag: '-', ...delayFlag, ...forwarded.ending };
+    const { ending } = forwarded;
+    const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
+    return { ...named, flag: '-', ...delayFlag, ...ending, reason: whole };
   }
   const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(

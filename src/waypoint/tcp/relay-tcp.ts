@@ -7,7 +7,7 @@ import { authorizeRequest } from '../../mesh/authorize-request.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
 import type { ClientConnection, PipelineParts } from '../request/parts.ts';
-import { type Ending, recordRequest } from '../request/record-request.ts';
+import type { Ending } from '../request/record-request.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 
 /** A way to an endpoint, or why there is none. */
@@ -78,17 +78,6 @@ export async function relayTcp(
   }
   const broken = `${reason}; the connection broke: ${causeChain(error)}`;
   return { outcome: 'forwarded', reason: broken, endpoint, status: 0, flag: 'UC', ...bytes };
-}
-
-/** Records one connection without HTTP. */
-export function recordTcp(
-  id: string,
-  connection: ClientConnection,
-  parts: PipelineParts,
-  ending: Ending,
-  durationMs: number,
-): void {
-  recordRequest({ id, connection, parts, ending, durationMs });
 }
 
 function refused(status: 401 | 503, ending: Ending): TcpWay {

@@ -27,16 +27,22 @@ export interface PodFeedOptions {
 export async function followPodFeed(options: PodFeedOptions, signal: AbortSignal): Promise<void> {
   const { clock, log, onSynced, path } = options;
   const backoff = new Backoff(reconnectShape, clock);
+  let complained = '';
   while (!signal.aborted) {
     try {
       using socket = await SeqpacketSocket.connect(path).catch((error: unknown) => {
         throw new AmbitError('AMB1420', path, { cause: error });
       });
+      complained = '';
       await converse(options, socket, signal, () => backoff.reset());
       log.info({ path }, 'the node agent closed the connection');
     } catch (error) {
       if (signal.aborted) break;
-      log.warn({ code: codeOf(error), error: causeChain(error) }, 'no node agent, trying again');
+      const fields = { code: codeOf(error), error: causeChain(error) };
+      // The same again says nothing new.
+      if (fields.error === complained) log.debug(fields, 'still no node agent');
+      else log.warn(fields, 'no node agent, trying again');
+      complained = fields.error;
     }
     onSynced(false);
     await backoff.wait(signal).catch(() => undefined);

@@ -1,6 +1,7 @@
 // Who may call: certificates, the admin's token, ServiceAccount tokens and their review.
 
 import { X509Certificate } from 'node:crypto';
+import { stat } from 'node:fs/promises';
 import { connect } from 'node:tls';
 
 import * as assert from 'uvu/assert';
@@ -72,6 +73,14 @@ test('serves a certificate of its own authority for all of its names', async ({ 
   assert.is(certificate.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1');
 });
 
+test('writes a kubeconfig for its owner alone', async ({ api }) => {
+  assert.is((await stat(api.kubeconfig)).mode & 0o777, 0o600);
+  const config = api.server.kubeconfig({ name: 'mesh', namespace: 'shop' });
+  assert.match(config, '"current-context": "mesh"');
+  assert.match(config, '"namespace": "shop"');
+  assert.match(config, `https://127.0.0.1:${api.server.port}`);
+});
+
 test('answers 401 to anybody else, except for health and version', async ({ api }) => {
   for (const token of [null, 'wrong', `${api.server.adminToken}x`, 'a.b.c']) {
     const answer = await ask(api.server, { path: '/api/v1/pods', token });
@@ -89,16 +98,15 @@ test('lets ServiceAccount tokens of the default audience in, and no others', asy
   assert.is((await ask(api.server, { path: '/api/v1/pods', token: own })).code, 200);
   const mesh = await requestToken(api, { audiences: ['istio-ca'] });
   assert.is((await ask(api.server, { path: '/api/v1/pods', token: mesh })).code, 401);
-  const who = await api.succeed([
-    '--token',
-    own,
-    'auth',
-    'whoami',
-    '-o',
-    'jsonpath={.status.userInfo.username}',
-  ]);
-  assert.is(who, 'system:serviceaccount:default:default');
-  assert.match(await api.succeed('create token default'), /^ey/);
+  const who = await ask(api.server, {
+    method: 'POST',
+    path: '/apis/authentication.k8s.io/v1/selfsubjectreviews',
+    token: own,
+    body: '{}',
+  });
+  assert.match(who.text, '"username":"system:serviceaccount:default:default"');
+  const pods = await api.succeed(['--token', own, 'get', 'ns', 'default', '-o', 'name']);
+  assert.is(pods.trim(), 'namespace/default');
 });
 
 test('reviews tokens with the pod that they are bound to', async ({ api }) => {

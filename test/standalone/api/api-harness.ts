@@ -1,7 +1,7 @@
 // An API server in a temporary folder, and the stock kubectl on it.
 
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -35,6 +35,8 @@ export interface Harness {
   succeed(words: string | readonly string[], input?: string): Promise<string>;
   /** Starts kubectl without waiting for its end; it is stopped with the test. */
   start(words: string): ChildProcess;
+  /** The minor version of kubectl: Debian's is 1.20, and newer ones can do more. */
+  readonly kubectlMinor: number;
   /** Stops the server and starts it again on the same state. */
   restart(): Promise<ApiServer>;
 }
@@ -68,7 +70,7 @@ export async function startHarness(
   let server = await start(0);
   stack.defer(() => server.close());
   const kubeconfig = path.join(folder, 'kubeconfig');
-  await writeFile(kubeconfig, server.kubeconfig(), { mode: 0o600 });
+  server.writeKubeconfig(kubeconfig);
   const env = { PATH: process.env['PATH'], HOME: folder, KUBECONFIG: kubeconfig, EDITOR: 'false' };
   const wordsOf = (words: string | readonly string[]): string[] =>
     typeof words === 'string' ? words.split(' ') : [...words];
@@ -86,7 +88,10 @@ export async function startHarness(
       );
       child.stdin?.end(input ?? '');
     });
+  const { stdout } = await kubectl('version --client -o json');
+  const kubectlMinor = Number(/"minor": "(\d+)/.exec(stdout)?.[1] ?? 0);
   return {
+    kubectlMinor,
     folder,
     get server() {
       return server;

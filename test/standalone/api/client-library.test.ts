@@ -27,6 +27,10 @@ function map(name: string, labels?: Record<string, string>): ApiObject {
   return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { n: '1' } };
 }
 
+function withData(object: V1ConfigMap, a: string): V1ConfigMap {
+  return Object.assign(structuredClone(object), { data: { a } });
+}
+
 interface Seen {
   readonly type: string;
   readonly object: {
@@ -89,13 +93,13 @@ test('creates, replaces with a stale version, patches and deletes', async ({ con
   await core.replaceNamespacedConfigMap({
     namespace: 'default',
     name,
-    body: { ...created, data: { a: '2' } },
+    body: withData(created, '2'),
   });
   const stale = await core
     .replaceNamespacedConfigMap({
       namespace: 'default',
       name,
-      body: { ...created, data: { a: '3' } },
+      body: withData(created, '3'),
     })
     .catch((error: { code?: number }) => error);
   assert.is((stale as { code?: number }).code, 409);

@@ -94,7 +94,7 @@ test('follows a log until the reader goes', async ({ api, kubelets, signal }) =>
 test('relays requests to a port of the pod', async ({ api }) => {
   const base = '/api/v1/namespaces/default/pods';
   const got = await ask(api.server, { path: `${base}/one:15000/proxy/config/dump?x=1&y=%20` });
-  assert.is(got.text, 'GET /config/dump?x=1&y=+');
+  assert.is(got.text, 'GET /config/dump?x=1&y=%20');
   assert.is(got.headers['x-seen'], 'none', 'the token of the caller stays here');
   assert.is((await ask(api.server, { path: `${base}/one:15000/proxy/missing` })).code, 404);
   const posted = await ask(api.server, {

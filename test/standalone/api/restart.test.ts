@@ -80,8 +80,12 @@ test('resumes watches at the last version of their kind and refuses older ones',
 }) => {
   const api = await startHarness(stack);
   const old = api.server.store.create(map('one')).metadata.resourceVersion ?? '';
-  const last = api.server.store.create(map('two')).metadata.resourceVersion ?? '';
+  api.server.store.create(map('two'));
+  // Namespaces are filled meanwhile; a list tells where it stands.
   await api.succeed('create sa other');
+  const list = await api.succeed('get --raw /api/v1/configmaps');
+  const last = (JSON.parse(list) as { metadata: { resourceVersion: string } }).metadata
+    .resourceVersion;
   await api.restart();
   assert.is((await firstOfWatch(api, 'configmaps', last)).type, 'BOOKMARK');
   assert.is((await firstOfWatch(api, 'configmaps', old)).type, 'ERROR');

@@ -1,6 +1,6 @@
 // The kubeconfig that stock clients use, with everything inline.
 
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
 export interface KubeconfigContent {
@@ -39,7 +39,8 @@ export function kubeconfigText(content: KubeconfigContent): string {
 /** Writes it so that only its owner can read it, all at once. */
 export function writeKubeconfig(file: string, content: KubeconfigContent): void {
   mkdirSync(path.dirname(file), { recursive: true });
+  // A leftover would keep its own mode.
+  rmSync(`${file}.new`, { force: true });
   writeFileSync(`${file}.new`, kubeconfigText(content), { mode: 0o600 });
-  chmodSync(`${file}.new`, 0o600);
   renameSync(`${file}.new`, file);
 }

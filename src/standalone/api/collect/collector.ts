@@ -1,7 +1,7 @@
 // The garbage collector: dependents follow their owners, and contents follow their namespace or their
 // definition. It works off a queue after the write that gave rise to the work.
 
-import { causeChain } from '../../../runtime/errors.ts';
+import { causeChain, codeOf } from '../../../runtime/errors.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import { definitionsKind, nameOf } from '../kinds/custom-kinds.ts';
 import { cleanupFinalizer } from '../rules/custom-resource-definitions.ts';
@@ -11,6 +11,9 @@ import { changeObject } from '../writes/change-object.ts';
 import type { Core, Write } from '../writes/core.ts';
 import { deleteObject, foregroundFinalizer, orphanFinalizer } from '../writes/delete-object.ts';
 
+/** Between attempts at work that failed. */
+const retryMs = 1_000;
+
 /** Follows every change and finishes deletions. */
 export class Collector implements Disposable {
   readonly #core: Core;
@@ -18,6 +21,7 @@ export class Collector implements Disposable {
   readonly #following: Disposable;
   #queue: (() => void)[] = [];
   #scheduled: NodeJS.Immediate | undefined;
+  readonly #ending = new AbortController();
 
   /** Takes up what an earlier process left unfinished. */
   constructor(core: Core, log: Logger) {
@@ -34,6 +38,7 @@ export class Collector implements Disposable {
   [Symbol.dispose](): void {
     this.#following[Symbol.dispose]();
     clearImmediate(this.#scheduled);
+    this.#ending.abort();
     this.#queue = [];
   }
 
@@ -69,10 +74,23 @@ export class Collector implements Disposable {
       try {
         one();
       } catch (error) {
-        // The next change or start takes it up again.
-        this.#log.warn({ error: causeChain(error) }, 'an object could not be collected');
+        this.#log.warn(
+          { code: codeOf(error), error: causeChain(error) },
+          'an object could not be collected yet',
+        );
+        this.#again(one);
       }
     }
+  }
+
+  /** Tries once more a little later: the disk may have been full. */
+  #again(work: () => void): void {
+    this.#core.clock.wait(retryMs, this.#ending.signal).then(
+      () => this.#later(work),
+      () => {
+        // The collector was closed meanwhile.
+      },
+    );
   }
 
   #afterRemoval(removed: ApiObject): void {

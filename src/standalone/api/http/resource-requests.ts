@@ -58,7 +58,8 @@ async function answerCollection(request: ResourceRequest): Promise<void> {
         .list(kind.storedAs, path.namespace)
         .filter((object) => isSelected(selection, object));
       for (const { metadata } of items) {
-        const one = { ...write, namespace: metadata.namespace ?? '' };
+        const dryRun = write.dryRun || options.dryRun;
+        const one = { ...write, dryRun, namespace: metadata.namespace ?? '' };
         deleteObject(core, one, metadata.name, options);
       }
       const page = {

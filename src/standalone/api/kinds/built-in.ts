@@ -61,7 +61,6 @@ const entries: readonly Entry[] = [
     version: 'v1',
     kind: 'Event',
     plural: 'events',
-    short: ['ev'],
     storedAs: 'events',
   },
   { group: 'coordination.k8s.io', version: 'v1', kind: 'Lease', plural: 'leases' },

@@ -60,6 +60,9 @@ function failed(why: string): StatusError {
     http: 422,
     reason: 'Invalid',
     message: `the server rejected our request due to an error in our request: ${why}`,
+    details: {
+      causes: [{ reason: 'FieldValueInvalid', message: `${why} [AMB1203]`, field: 'patch' }],
+    },
   });
 }
 

@@ -11,7 +11,8 @@ import { immutable, type KindRules, missing, refused } from './rules.ts';
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
 export const customResourceDefinitionRules: KindRules = {
-  prepare(core, object, previous) {
+  prepare(core, object, previous, write) {
+    for (const warning of warningsOf(object)) write.warn(warning);
     const names = recordAt(object.spec, 'names');
     if (names === undefined) return;
     const kind = textAt(names, 'kind') ?? '';
@@ -49,6 +50,21 @@ export const customResourceDefinitionRules: KindRules = {
     return problems;
   },
 };
+
+/** What definitions may ask for and is not done here. */
+function warningsOf(object: ApiObject): string[] {
+  const warnings: string[] = [];
+  if (textAt(object.spec, 'conversion', 'strategy') === 'Webhook') {
+    warnings.push('spec.conversion: webhooks are not called; versions differ in their name only');
+  }
+  listAt(object.spec, 'versions').forEach((version, index) => {
+    if (!JSON.stringify(version).includes('"x-kubernetes-validations"')) return;
+    warnings.push(
+      `spec.versions[${index}].schema: x-kubernetes-validations are not evaluated; objects that they refuse are taken`,
+    );
+  });
+  return warnings;
+}
 
 function versionProblems(object: ApiObject): FieldProblem[] {
   const versions = listAt(object.spec, 'versions');

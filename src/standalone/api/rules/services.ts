@@ -8,9 +8,14 @@ import { immutable, type KindRules, missing, refused } from './rules.ts';
 import { chooseAddress, type Family, familyOf, inRange, ranges } from './service-addresses.ts';
 
 export const serviceRules: KindRules = {
-  prepare(core, object, previous) {
+  prepare(core, object, previous, write) {
     if (!isRecord(object.spec)) return;
     const spec = object.spec;
+    if (previous === undefined && unopened.has(String(spec['type']))) {
+      write.warn(
+        `Service ${object.metadata.name}: laptop mode opens no ports for type ${String(spec['type'])}; the Service works as type ClusterIP does`,
+      );
+    }
     for (const port of listAt(spec, 'ports')) {
       if (isRecord(port)) port['targetPort'] ??= port['port'];
     }
@@ -38,6 +43,9 @@ export const serviceRules: KindRules = {
   },
 };
 
+/** Types that ask for ports or addresses outside of the mesh. */
+const unopened: ReadonlySet<string> = new Set(['NodePort', 'LoadBalancer']);
+
 /** Writers that leave the addresses out mean those that are there. */
 function keepAddresses(spec: JsonRecord, before: JsonRecord | undefined): void {
   if (before === undefined || before['clusterIP'] === undefined) return;
@@ -64,20 +72,25 @@ function completeAddresses(core: Core, object: ApiObject, spec: JsonRecord): voi
   const taken = takenAddresses(core, object);
   const addresses = families.map((family) => {
     const wanted = given.find((address) => familyOf(address) === family);
-    if (wanted === undefined) return chooseAddress(family, taken) ?? refuse(family, 'all taken');
-    if (!inRange(family, wanted)) return refuse(family, `${wanted} is not in the range`);
-    if (taken.has(wanted)) return refuse(family, `${wanted} is already allocated`);
+    if (wanted === undefined)
+      return chooseAddress(family, taken) ?? refuse(object, family, 'all taken');
+    if (!inRange(family, wanted)) return refuse(object, family, `${wanted} is not in the range`);
+    if (taken.has(wanted)) return refuse(object, family, `${wanted} is already allocated`);
     return wanted;
   });
   spec['clusterIP'] = addresses[0];
   spec['clusterIPs'] = addresses;
 }
 
-function refuse(family: Family, why: string): never {
+function refuse(object: ApiObject, family: Family, why: string): never {
+  const { name } = object.metadata;
+  const message = `failed to allocate IP: ${why} (the range is ${ranges[family].text})`;
+  const cause = { reason: 'FieldValueInvalid', message: `${message} [AMB1212]` };
   throw new StatusError('AMB1212', {
     http: 422,
     reason: 'Invalid',
-    message: `failed to allocate spec.clusterIP: ${why} (the range is ${ranges[family].text})`,
+    message: `Service "${name}" is invalid: spec.clusterIPs: ${message}`,
+    details: { name, kind: 'Service', causes: [{ ...cause, field: 'spec.clusterIPs' }] },
   });
 }
 

@@ -69,14 +69,6 @@ export class WatchHistory {
     return { [Symbol.dispose]: () => void this.#everywhere.delete(listener) };
   }
 
-  /** Forgets the changes up to `version`, as after a compaction. */
-  compact(version: number): void {
-    for (const track of this.#tracks.values()) {
-      track.changes = track.changes.filter((change) => change.version > version);
-      track.floor = Math.max(track.floor, version);
-    }
-  }
-
   #track(kind: KindName): Track {
     let track = this.#tracks.get(kind);
     if (track === undefined) {

@@ -53,9 +53,3 @@ export function apiVersionOfWrite(write: Write): string {
 export function timestamp(clock: Clock): string {
   return new Date(clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
 }
-
-/** `Pod default/web`, for log lines and errors. */
-export function describe(kind: Kind, object: ApiObject): string {
-  const { namespace, name } = object.metadata;
-  return `${kind.kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
-}

@@ -1,0 +1,121 @@
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import * as assert from 'uvu/assert';
+import { suite } from '../support/suite.ts';
+import {
+  openApi,
+  type RunningController,
+  startController,
+  temporaryFolder,
+} from './running-controller.ts';
+
+const test = suite('restarts around the controller');
+
+const pod = (name: string, ip: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}, namespace: default}
+spec: {nodeName: node1, containers: [{name: w, image: w}]}
+status: {phase: Running, podIP: ${ip}}
+`;
+
+test('a new controller goes on with the same root', async ({ stack }) => {
+  const api = await openApi(temporaryFolder(stack), 0);
+  stack.use(api);
+  const roots: string[] = [];
+  for (let count = 0; count < 2; count++) {
+    await using own = new AsyncDisposableStack();
+    const running = await startController(own, api);
+    const root = await running.eventually('root certificate', () =>
+      api.store.get('configmaps', 'default', 'istio-ca-root-cert'),
+    );
+    roots.push((root['data'] as Record<string, string>)['root-cert.pem']!);
+    assert.is(root.metadata['generation'] ?? 1, 1);
+  }
+  assert.is(roots[0], roots[1]);
+});
+
+test('an API server that comes back is watched again, and what went meanwhile is gone', async ({
+  stack,
+}) => {
+  const api = await openApi(temporaryFolder(stack), 0);
+  stack.use(api);
+  const line = stack.use(await Line.open(api.port));
+  const running = await startController(stack, api, line.port);
+  running.apply(pod('stays', '10.244.1.2'));
+  running.apply(pod('goes', '10.244.1.3'));
+  await running.eventually('both pods', async () => {
+    const names = await workloads(running);
+    return names.includes('stays') && names.includes('goes') ? true : undefined;
+  });
+  line.cut();
+  api.store.delete('pods', 'default', 'goes', { gracePeriodSeconds: 0 });
+  running.apply(pod('comes', '10.244.1.4'));
+  assert.equal(await workloads(running), ['goes', 'stays']);
+  line.mend();
+  await running.eventually('the pods of now', async () => {
+    const names = await workloads(running);
+    return names.join() === 'comes,stays' ? true : undefined;
+  });
+});
+
+test.run();
+
+async function workloads(running: RunningController): Promise<string[]> {
+  const url = `http://127.0.0.1:${running.controller.ports.monitoring}/debug/config_dump`;
+  const dump = (await (await fetch(url)).json()) as { workloads: Record<string, { name: string }> };
+  return Object.values(dump.workloads)
+    .map(({ name }) => name)
+    .filter((name) => name !== 'kubernetes')
+    .sort();
+}
+
+/** A line to a port of this machine that can be cut. */
+class Line implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  #whole = true;
+
+  private constructor(target: number) {
+    this.#server = createServer((near) => {
+      const far = connect(target, '127.0.0.1');
+      for (const [from, to] of [[near, far] as const, [far, near] as const]) {
+        this.#sockets.add(from);
+        from.on('error', () => to.destroy());
+        from.on('close', () => {
+          this.#sockets.delete(from);
+          to.destroy();
+        });
+        from.pipe(to);
+      }
+      if (!this.#whole) near.destroy();
+    });
+  }
+
+  static async open(target: number): Promise<Line> {
+    const line = new Line(target);
+    await new Promise<void>((resolve) => {
+      line.#server.listen(0, '127.0.0.1', resolve);
+    });
+    return line;
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  cut(): void {
+    this.#whole = false;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.#whole = true;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.cut();
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+    });
+  }
+}

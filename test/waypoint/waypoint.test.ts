@@ -1,0 +1,206 @@
+import { once } from 'node:events';
+import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import * as assert from 'uvu/assert';
+import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
+import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
+import type { IpAddress } from '../../src/mesh/address.ts';
+import type { ServiceConfig } from '../../src/mesh/route.ts';
+import { keyOfService } from '../../src/mesh/service.ts';
+import { systemClock } from '../../src/runtime/clock.ts';
+import { silentLogger } from '../../src/runtime/log.ts';
+import { createRegistry } from '../../src/runtime/metrics.ts';
+import { Waypoint } from '../../src/waypoint/waypoint.ts';
+import { encodeAddress, type MeshAddress, nameOfAddress } from '../../src/wire/address.ts';
+import { encodeServiceConfig, encodeWorkloadLabels } from '../../src/wire/waypoint-config.ts';
+import { typeUrls } from '../../src/wire/xds.ts';
+import { TestAuthority } from '../support/certificates.ts';
+import { suite } from '../support/suite.ts';
+import { identity, readAll, startPool, targetAt } from '../support/tunnels.ts';
+import {
+  ask,
+  readAnswer,
+  serviceOf,
+  servicePort,
+  startApp,
+  virtualAddress,
+  workloadAt,
+} from './fixture.ts';
+
+const test = suite('a waypoint');
+
+const reviews = serviceOf('reviews');
+const service = keyOfService(reviews);
+
+/** A whole waypoint that is told of one service with one endpoint, by the bytes a controller sends. */
+async function start(stack: AsyncDisposableStack) {
+  const authority = new TestAuthority();
+  const registry = createRegistry();
+  const own = identity('waypoint');
+  const waypoint = new Waypoint({
+    namespace: 'default',
+    gateway: 'waypoint',
+    clusterDomain: 'cluster.local',
+    identity: own,
+    network: '',
+    certificateSource: (wanted) => authority.issue(wanted),
+    configVersion: () => 'c0ffee',
+    registry,
+    clock: systemClock,
+    log: silentLogger,
+  });
+  stack.use(waypoint);
+  const port = await waypoint.listen(0);
+  const app = await startApp(stack, (_request, response) => response.end('hello'));
+  const pod = workloadAt('reviews-v1', {
+    tunnelProtocol: 'none',
+    addresses: ['127.0.0.1' as IpAddress],
+    services: new Map([[service, [{ servicePort, targetPort: app.port }]]]),
+  });
+  const kinds = new Map(waypoint.kinds().map((kind) => [kind.typeUrl, kind]));
+  const receive = (typeUrl: string, resources: readonly [string, Uint8Array][]): void => {
+    const rejected = kinds.get(typeUrl)?.receive({
+      typeUrl,
+      nonce: '1',
+      systemVersion: 'c0ffee',
+      removed: [],
+      resources: resources.map(([name, bytes]) => ({
+        name,
+        aliases: [],
+        version: '1',
+        typeUrl,
+        bytes,
+      })),
+    });
+    assert.equal(rejected, []);
+  };
+  const addresses: MeshAddress[] = [
+    { kind: 'service', service: reviews },
+    { kind: 'workload', workload: pod },
+  ];
+  receive(
+    typeUrls.address,
+    addresses.map((one) => [nameOfAddress(one), encodeAddress(one)]),
+  );
+  const labels = { uid: pod.uid, labels: { version: 'v1' } };
+  receive(typeUrls.workloadLabels, [[pod.uid, encodeWorkloadLabels(labels)]]);
+  const configure = (changes: Partial<ServiceConfig>): void => {
+    const config: ServiceConfig = { service, routes: [], policies: [], ...changes };
+    receive(typeUrls.serviceConfig, [[service, encodeServiceConfig(config)]]);
+  };
+  const pool = startPool(stack, authority);
+  const open = async (): Promise<ByteStream> => {
+    const result = await pool.open(
+      targetAt({ address: '127.0.0.1' as IpAddress, port }, [own], {
+        authority: `${virtualAddress}:${servicePort}`,
+      }),
+    );
+    if (result.kind === 'refused') throw new Error(result.headers.get('ambit-decision'));
+    stack.defer(() => result.stream.destroy());
+    return result.stream;
+  };
+  return { waypoint, registry, configure, open };
+}
+
+test('serves what it is told of, and nothing before', async ({ stack }) => {
+  const { waypoint, configure, open } = await start(stack);
+  await open().then(
+    () => assert.unreachable('no configuration has come'),
+    (error: Error) => assert.match(error.message, 'AMB1710'),
+  );
+  configure({});
+  const answer = await ask(await open());
+  assert.is(answer.body.toString(), 'hello');
+  const [record] = waypoint.decisions.find({ destination: 'reviews' });
+  assert.is(record?.transport, 'plain');
+  assert.is(record?.configVersion, 'c0ffee');
+});
+
+test('subsets are found by the labels it is told', async ({ stack }) => {
+  const { configure, open } = await start(stack);
+  const subsets = [
+    { name: 'v1', labels: { version: 'v1' } },
+    { name: 'v2', labels: { version: 'v2' } },
+  ];
+  const destination = { origin: 'DestinationRule default/reviews', subsets };
+  const to = (subset: string) => [
+    { origin: 'r', matches: [], backends: [{ service, subset, weight: 1 }] },
+  ];
+  configure({ destination, routes: to('v1') });
+  assert.is((await ask(await open())).status, 200);
+  configure({ destination, routes: to('v2') });
+  assert.is((await ask(await open())).status, 503);
+});
+
+test('counts requests with the labels of Istio', async ({ stack }) => {
+  const { registry, configure, open } = await start(stack);
+  configure({});
+  await ask(await open());
+  const text = await registry.text();
+  const line = text.split('\n').find((one) => one.startsWith('istio_requests_total{')) ?? '';
+  assert.match(line, / 1$/);
+  for (const label of [
+    'reporter="waypoint"',
+    'source_principal="spiffe://cluster.local/ns/default/sa/client"',
+    'source_workload_namespace="default"',
+    'destination_workload="reviews-v1"',
+    'destination_service="reviews.default.svc.cluster.local"',
+    'destination_service_name="reviews"',
+    'request_protocol="http"',
+    'response_code="200"',
+    'response_flags="-"',
+    'connection_security_policy="mutual_tls"',
+  ]) {
+    assert.ok(line.includes(label), `${label} in ${line}`);
+  }
+  assert.match(text, 'istio_request_duration_milliseconds_bucket{');
+});
+
+test('answers what is no request with 400 and a record', async ({ stack }) => {
+  const { waypoint, configure, open } = await start(stack);
+  configure({});
+  for (const bytes of [
+    'GET / HTTP/1.1\r\nconnection: close\r\n\r\n',
+    'GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n',
+    'GET /#x HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n',
+    'GET / HTTP/1.1\r\nbad header\r\n\r\n',
+    'get / HTTP/1.1\r\nhost: a\r\n\r\n',
+  ]) {
+    const stream = await open();
+    await stream.write(Buffer.from(bytes));
+    const answer = (await readAll(stream)).toString();
+    const [record] = waypoint.decisions.find({});
+    assert.match(answer, /^HTTP\/1\.1 400 /);
+    assert.match(answer, `ambit-decision: ${record?.id} AMB1711`);
+  }
+});
+
+test('drains: requests under way finish, idle connections close, new ones are not taken', async ({
+  stack,
+  signal,
+}) => {
+  const { waypoint, configure, open } = await start(stack);
+  configure({ routes: [{ origin: 'r', matches: [], directResponse: { status: 200 } }] });
+  const stream = await open();
+  const duplex = toDuplex(stream);
+  const agent = new Agent({ keepAlive: true });
+  const nothing = (): void => undefined;
+  Object.assign(duplex, {
+    setKeepAlive: nothing,
+    setTimeout: nothing,
+    ref: nothing,
+    unref: nothing,
+  });
+  Object.assign(agent, { createConnection: () => duplex });
+  const request = httpRequest({ agent });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  assert.is((await readAnswer(response)).status, 200);
+  duplex.on('end', () => duplex.end());
+  await waypoint.drain(signal);
+  await open().then(
+    () => assert.unreachable('it listens no more'),
+    () => undefined,
+  );
+});
+
+test.run();
