@@ -13,7 +13,7 @@ import { builtInNames, customNames } from './kind-names.ts';
 import { isManifestName, type ReadFile, type ReadObject, readManifests } from './read-manifests.ts';
 
 /** On every object that came from a folder; its value stands for the folder. */
-export const originLabel = 'ambit.io/applied-from';
+const originLabel = 'ambit.io/applied-from';
 /** Editors write in several steps; the folder is read when they have been quiet for this long. */
 const quietMs = 150;
 
