@@ -109,9 +109,16 @@ function loopbackListener(port: number, flag: string): { fd: number; port: numbe
 }
 
 function openLog({ supervisorLog }: MeshPaths): number {
-  const size = statSync(supervisorLog, { throwIfNoEntry: false })?.size ?? 0;
-  if (size > maxLogBytes) renameSync(supervisorLog, `${supervisorLog}.1`);
-  return openSync(supervisorLog, 'a', 0o600);
+  try {
+    const size = statSync(supervisorLog, { throwIfNoEntry: false })?.size ?? 0;
+    if (size > maxLogBytes) renameSync(supervisorLog, `${supervisorLog}.1`);
+    return openSync(supervisorLog, 'a', 0o600);
+  } catch (error) {
+    throw new AmbitError('AMB1104', 'its log cannot be written', {
+      object: supervisorLog,
+      cause: error,
+    });
+  }
 }
 
 function follow(child: ChildProcess, paths: MeshPaths, report: Report): Launched {

@@ -108,8 +108,8 @@ test('a pod runs in its own namespace with its own view, and leaves nothing', as
   await gone(nodes, 'view', nodes.signal);
   assert.equal(namespacesOf(nodes), []);
   assert.not.ok(existsSync(`/proc/${pidOf(pod)}`));
-  const reasons = nodes.events('view').map((event) => event.split(':')[0]);
-  assert.equal(reasons.toSorted(), ['Killing', 'Scheduled', 'Started']);
+  const reasons = nodes.events('view').map((event) => event.split(':')[0] ?? '');
+  assert.equal(reasons.toSorted(), ['Created', 'Killing', 'Pulled', 'Scheduled', 'Started']);
 });
 
 test('a killed process comes back in the same sandbox, with the log of the run before', async (nodes) => {

@@ -12,7 +12,7 @@
 import { rmSync } from 'node:fs';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { ChangeSignal } from './change-signal.ts';
-import { planLaunch } from './container-launch.ts';
+import { type Launch, planLaunch } from './container-launch.ts';
 import { ContainerLog } from './container-log.ts';
 import { runProbes } from './container-probes.ts';
 import { ContainerProcess, type Exit } from './container-process.ts';
@@ -118,31 +118,44 @@ export class ContainerRunner {
       this.#blocked(plan.reason, plan.error);
       return undefined;
     }
-    const file = containerLogFile(
-      context.mesh,
-      pod,
-      this.#container.name,
-      this.#facts.restartCount,
-    );
-    const log = new ContainerLog(file, context.mesh.clock);
+    const { name: containerName, image = '' } = this.#container;
+    const shown = plan.launch.words.join(' ').slice(0, 200);
+    this.#event('Normal', 'Pulled', `Image "${image}" stands for a program here: ${shown}`);
     try {
-      const name = `${podName(pod)}/${this.#container.name}`;
-      const namespace = sandbox.namespace;
-      const process = await ContainerProcess.start({ ...plan.launch, name, namespace, log });
-      void process.exited.then(() => process.output).then(() => log[Symbol.dispose]());
+      const process = await this.#launch(plan.launch, sandbox);
       this.#process = process;
       if (this.#stop.signal.aborted) process.signal('SIGKILL'); // stopped while it was being made
       const startedMs = context.mesh.clock.now();
       const { pid } = process;
       this.#setState({ kind: 'running', pid, startedMs, started: false, ready: false });
-      this.#event('Normal', 'Started', `Started container ${this.#container.name}`);
+      this.#event('Normal', 'Created', `Created container ${containerName} as process ${pid}`);
+      this.#event('Normal', 'Started', `Started container ${containerName}`);
       this.#probe(process, plan.launch.env, sandbox);
       return process;
     } catch (error) {
-      log[Symbol.dispose]();
-      if (!(error instanceof AmbitError)) throw error;
-      this.#blocked('RunContainerError', error);
+      const object = `Pod ${podName(pod)}/${containerName}`;
+      const known = error instanceof AmbitError;
+      const coded = known ? error : new AmbitError('AMB1115', causeChain(error), { object });
+      this.#blocked('RunContainerError', coded);
       return undefined;
+    }
+  }
+
+  async #launch(launch: Launch, sandbox: PodSandbox): Promise<ContainerProcess> {
+    const { mesh } = this.#around.context;
+    const pod = this.#around.pod();
+    const { name: container } = this.#container;
+    const file = containerLogFile(mesh, pod, container, this.#facts.restartCount);
+    const log = new ContainerLog(file, mesh.clock);
+    try {
+      const name = `${podName(pod)}/${container}`;
+      const { namespace } = sandbox;
+      const process = await ContainerProcess.start({ ...launch, name, namespace, log });
+      void process.exited.then(() => process.output).then(() => log[Symbol.dispose]());
+      return process;
+    } catch (error) {
+      log[Symbol.dispose]();
+      throw error;
     }
   }
 

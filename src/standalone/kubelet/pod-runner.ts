@@ -21,6 +21,7 @@ import { PodVolumes } from './pod-volumes.ts';
 const volumeRetryMs = 10_000;
 const sandboxBackoff = { firstMs: 500, maxMs: 10_000, jitter: 0.2 };
 const networkPollMs = 50;
+const anewMs = 5_000;
 const defaultGraceSeconds = 30;
 
 /** Runs one pod. */
@@ -54,7 +55,7 @@ export class PodRunner {
     this.#containers = containers.map((one) =>
       this.#runner(one, restartPolicy, pod.status?.containerStatuses),
     );
-    this.#life = this.#live().catch((error: unknown) => this.#died(error));
+    this.#life = this.#persist();
   }
 
   #runner(
@@ -119,6 +120,25 @@ export class PodRunner {
   async #stopContainers(graceMs: number): Promise<void> {
     await Promise.all(this.#containers.map((runner) => runner.stop(graceMs)));
     await Promise.all(this.#init.map((runner) => runner.stop(graceMs)));
+  }
+
+  /** Lives, and begins anew after what only the machine is to blame for, such as a full disk. */
+  async #persist(): Promise<void> {
+    const { log, clock } = this.#context.mesh;
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await this.#live();
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const object = `Pod ${podName(this.#pod)}`;
+        log.error({ object, code: codeOf(error), error: causeChain(error) }, 'a pod begins anew');
+        this.#event('Warning', 'FailedSync', this.#explained(error));
+        await this.#dropSandbox();
+        await clock.wait(anewMs, signal).catch(() => undefined); // ended by the loop's test
+      }
+    }
   }
 
   async #live(): Promise<void> {
@@ -211,14 +231,6 @@ export class PodRunner {
     const hosts = hostsFile(this.#pod, sandbox.addresses, dns.clusterDomain);
     writeFileSync(path.join(folder, 'hosts'), hosts);
     writeFileSync(path.join(folder, 'resolv.conf'), resolvConf(this.#pod, dns));
-  }
-
-  #died(error: unknown): void {
-    if (this.#stop.signal.aborted) return;
-    const { log } = this.#context.mesh;
-    const object = `Pod ${podName(this.#pod)}`;
-    log.error({ object, code: codeOf(error), error: causeChain(error) }, 'a pod cannot go on');
-    this.#event('Warning', 'FailedSync', this.#explained(error));
   }
 
   async #tearDown(graceMs: number, object: 'remove' | 'keep' | 'gone'): Promise<void> {
