@@ -94,6 +94,8 @@ export interface WaypointUnderTest {
   readonly pool: TunnelPool;
   /** Tunnel requests that the endpoint's side got. */
   readonly arrived: TunnelRequest[];
+  /** How each of them ended; no error when both sides finished. */
+  readonly ends: Promise<Error | undefined>[];
   /** Opens a client connection through the waypoint. */
   open(options?: { readonly authority?: string; readonly account?: string }): Promise<ByteStream>;
   /** Opens the tunnel request only. */
@@ -146,12 +148,13 @@ export async function startWaypoint(
   const authority = new TestAuthority();
   const own = identity('waypoint');
   const arrived: TunnelRequest[] = [];
+  const ends: Promise<Error | undefined>[] = [];
   const behind = await startTunnelServer(stack, {
     authority,
     identity: identity('reviews'),
     onRequest: (request) => {
       arrived.push(request);
-      void carry(request);
+      ends.push(carry(request));
     },
   });
   const mesh = new FakeMesh();
@@ -212,6 +215,7 @@ export async function startWaypoint(
     endpoint,
     pool,
     arrived,
+    ends,
     connect: connectTo,
     async open({ authority: name = `${virtualAddress}:${servicePort}`, account = 'client' } = {}) {
       const result = await openTo(name, account);
@@ -241,13 +245,14 @@ export async function startWaypoint(
 }
 
 /** What a node proxy does: connects to the authority and copies. */
-async function carry(request: TunnelRequest): Promise<void> {
+async function carry(request: TunnelRequest): Promise<Error | undefined> {
   const split = splitHostPort(request.authority)!;
   try {
     const socket = await dial({ address: split.host as IpAddress, port: split.port });
-    await splice(request.accept(), socketStream(socket));
-  } catch {
+    return (await splice(request.accept(), socketStream(socket))).error;
+  } catch (error) {
     request.refuse(503, { 'ambit-decision': 'feedfeedfeedfeed AMB1409' });
+    return error as Error;
   }
 }
 

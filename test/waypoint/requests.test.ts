@@ -80,6 +80,14 @@ test('the way on shows the own certificate and carries the trace of the client',
   assert.match(arrived?.headers.get('traceparent') ?? '', traceId);
 });
 
+test('the endpoint sees a proper end when the client has gone', async ({ stack }) => {
+  const waypoint = await startReviews(stack);
+  const stream = await waypoint.open();
+  await ask(stream);
+  stream.destroy();
+  assert.is(await waypoint.ends[0], undefined);
+});
+
 test('a header decides the route, and the record names it', async ({ stack, signal }) => {
   const waypoint = await startReviews(stack);
   waypoint.configure({

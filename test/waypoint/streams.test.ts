@@ -13,6 +13,7 @@ import * as assert from 'uvu/assert';
 import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import { keyOfService } from '../../src/mesh/service.ts';
 import { suite } from '../support/suite.ts';
+import { readAll } from '../support/tunnels.ts';
 import { serve, startOne } from './application.ts';
 import { ask, readAnswer, serviceOf, startApp, startWaypoint } from './fixture.ts';
 
@@ -134,6 +135,48 @@ test('gRPC passes: HTTP/2 on both sides, many streams, trailers kept', async ({
   assert.is(waypoint.arrived.length, 1, 'one upstream connection carries them all');
   assert.is(waypoint.decided[0]?.protocol, 'grpc');
   assert.is(waypoint.decided[0]?.grpcStatus, '7');
+});
+
+test('an HTTP/2 client reaches an HTTP/1.1 application', async ({ stack }) => {
+  const waypoint = await startOne(stack, (request, response) => {
+    void (async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      response.setHeader('trailer', 'x-sum');
+      response.write(`${request.httpVersion} ${request.headers.cookie} ${Buffer.concat(chunks)}`);
+      response.addTrailers({ 'x-sum': '42' });
+      response.end();
+    })();
+  });
+  const duplex = toDuplex(await waypoint.open());
+  const session = http2.connect('http://reviews:9080', { createConnection: () => duplex });
+  session.on('error', () => undefined);
+  stack.defer(() => session.destroy());
+  const stream = session.request({ ':method': 'POST', cookie: ['a=1', 'b=2'] as never });
+  const trailers = once(stream, 'trailers');
+  stream.end('body');
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  assert.is(Buffer.concat(chunks).toString(), '1.1 a=1; b=2 body');
+  const [fields] = (await trailers) as [http2.IncomingHttpHeaders];
+  assert.is(fields['x-sum'], '42');
+});
+
+test('pipelined requests are answered in their order', async ({ stack }) => {
+  const waypoint = await startOne(stack, (request, response) => {
+    const delayed = request.url === '/0';
+    const answer = (): void => void response.end(request.url);
+    if (delayed) setImmediate(() => setImmediate(answer));
+    else answer();
+  });
+  const stream = await waypoint.open();
+  const asked = [0, 1, 2].map(
+    (index) =>
+      `GET /${index} HTTP/1.1\r\nhost: a\r\n${index === 2 ? 'connection: close\r\n' : ''}\r\n`,
+  );
+  await stream.write(Buffer.from(asked.join('')));
+  const text = (await readAll(stream)).toString();
+  assert.equal(text.match(/\/[0-9]$|\/[0-9](?=\r?\n|HTTP)/gm), ['/0', '/1', '/2']);
 });
 
 test('a denied gRPC call gets a status it understands', async ({ stack }) => {

@@ -96,7 +96,9 @@ const exchangeUdp: Exchange = async (server, query, isAnswer, signal) => {
   socket.on('message', (bytes) => {
     if (isAnswer(bytes)) resolve(bytes);
   });
-  socket.connect(server.port, server.address, () => socket.send(query));
+  // Not as the callback of connect(), which is also called when connecting fails.
+  socket.once('connect', () => socket.send(query));
+  socket.connect(server.port, server.address);
   try {
     signal.throwIfAborted();
     return await promise;

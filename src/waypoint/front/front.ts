@@ -87,7 +87,7 @@ export class Front implements AsyncDisposable {
   }
 
   #connectionOf(request: TunnelRequest, target: Target): ClientConnection {
-    const { mesh, network, open, hex } = this.#options;
+    const { mesh, network, open, hex, clock } = this.#options;
     const { peer, peerIdentity: identity } = request;
     const owner = mesh.workloadByAddress(network, peer.address);
     // An address proves nothing; its labels count only for whoever proved to be that workload.
@@ -100,8 +100,9 @@ export class Front implements AsyncDisposable {
       source: this.#sourceFacts(request, sourceWorkload),
       target,
       traceId,
-      upstreams: new UpstreamPool((endpoint, signal) =>
-        open(endpoint, { traceId, spanId: hex(16), client: peer }, signal),
+      upstreams: new UpstreamPool(
+        (endpoint, signal) => open(endpoint, { traceId, spanId: hex(16), client: peer }, signal),
+        clock,
       ),
       ...(sourceWorkload === undefined ? {} : { sourceWorkload }),
     };

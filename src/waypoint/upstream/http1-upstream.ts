@@ -5,6 +5,7 @@ import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import {
   type Body,
   type RequestHead,
@@ -14,6 +15,7 @@ import {
   UpstreamFailure,
 } from '../request/exchange.ts';
 import { pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
+import { endGently } from './end-gently.ts';
 import { ReceivedBody } from './received-body.ts';
 
 /** Largest head of a response, bytes. */
@@ -26,12 +28,14 @@ type Controller = Dispatcher.DispatchController;
 /** A connection to an endpoint that speaks HTTP/1.1; it carries one request at a time. */
 export class Http1Upstream implements UpstreamConnection {
   readonly #client: Client;
+  readonly #stream: ByteStream;
   #busy = false;
   #usable = true;
 
   /** Takes over the stream. `onIdle` is called when the connection can take another request, or is
    * closed. */
   constructor(stream: ByteStream, onIdle: () => void) {
+    this.#stream = stream;
     const duplex = toDuplex(stream);
     let isTaken = false;
     this.#client = new Client('http://upstream.invalid', {
@@ -105,6 +109,16 @@ export class Http1Upstream implements UpstreamConnection {
         reject(new UpstreamFailure('connect', error));
       }
     });
+  }
+
+  /** Closes the connection: gently when it is idle. */
+  close(clock: Clock): void {
+    if (!this.isFree) {
+      this.destroy();
+      return;
+    }
+    this.#usable = false;
+    void endGently(this.#stream, clock);
   }
 
   /** Closes the connection, whatever it carries. */

@@ -11,6 +11,7 @@ import {
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import {
   type Body,
   noBody,
@@ -23,6 +24,7 @@ import {
 import { headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
 import { writeTo } from '../request/write-to.ts';
+import { endGently } from './end-gently.ts';
 
 const settings = { enablePush: false, initialWindowSize: 1024 * 1024 };
 /** Of the whole session, bytes. */
@@ -36,9 +38,11 @@ interface SendOptions {
 /** A connection to an endpoint that speaks HTTP/2. */
 export class Http2Upstream implements UpstreamConnection {
   readonly #session: ClientHttp2Session;
+  readonly #stream: ByteStream;
 
   /** Takes over the stream. `onClose` is called when no more requests can be sent on it. */
   constructor(stream: ByteStream, onClose: () => void) {
+    this.#stream = stream;
     const duplex = toDuplex(stream);
     this.#session = connect('http://upstream.invalid', {
       createConnection: () => duplex,
@@ -74,9 +78,10 @@ export class Http2Upstream implements UpstreamConnection {
     return answer;
   }
 
-  /** Closes the connection, whatever it carries. */
-  destroy(): void {
-    this.#session.destroy();
+  /** Closes the connection once its requests have ended, or the limit has passed. */
+  close(clock: Clock): void {
+    this.#session.close();
+    void endGently(this.#stream, clock);
   }
 }
 

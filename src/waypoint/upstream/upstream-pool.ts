@@ -3,6 +3,7 @@
 // bytes follow another's; what is dear, the mutual TLS below, is shared in the tunnel pool.
 
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import type { Clock } from '../../runtime/clock.ts';
 import { type UpstreamConnection, UpstreamFailure } from '../request/exchange.ts';
 import { keyOfEndpoint, type UpstreamEndpoint } from './endpoints.ts';
 import { Http1Upstream } from './http1-upstream.ts';
@@ -15,12 +16,17 @@ const maxIdle = 8;
 
 export class UpstreamPool implements Disposable {
   readonly #open: (endpoint: UpstreamEndpoint, signal: AbortSignal) => Promise<ByteStream>;
+  readonly #clock: Clock;
   readonly #http1 = new Map<string, Set<Http1Upstream>>();
   readonly #http2 = new Map<string, Promise<Http2Upstream>>();
   readonly #ended = new AbortController();
 
-  constructor(open: (endpoint: UpstreamEndpoint, signal: AbortSignal) => Promise<ByteStream>) {
+  constructor(
+    open: (endpoint: UpstreamEndpoint, signal: AbortSignal) => Promise<ByteStream>,
+    clock: Clock,
+  ) {
     this.#open = open;
+    this.#clock = clock;
   }
 
   /** A connection reserved for one request, which must be sent. Rejects with `UpstreamFailure` of stage `connect`. */
@@ -50,7 +56,7 @@ export class UpstreamPool implements Disposable {
       const idle = [...known].filter((one) => one.isFree).length;
       if (connection.isUsable && idle <= maxIdle) return;
       known.delete(connection);
-      connection.destroy();
+      connection.close(this.#clock);
     });
     known.add(connection);
     connection.reserve();
@@ -86,11 +92,11 @@ export class UpstreamPool implements Disposable {
   [Symbol.dispose](): void {
     this.#ended.abort(new Error('the client connection ended'));
     for (const connections of this.#http1.values()) {
-      for (const connection of connections) connection.destroy();
+      for (const connection of connections) connection.close(this.#clock);
     }
     for (const opening of this.#http2.values()) {
       opening.then(
-        (connection) => connection.destroy(),
+        (connection) => connection.close(this.#clock),
         // It never opened.
         () => undefined,
       );
