@@ -41,9 +41,10 @@ export async function denySome(story: Story): Promise<void> {
     check('reviews still reads ratings', `${stars.reviews[0]?.rating?.stars} stars`, true);
     const trace = await until('the record of the denial', async () => {
       const found = await newestTrace(story, 'productpage', 'ratings');
-      return found?.some((hop) => hop.verdict.outcome === 'denied') ? found : undefined;
+      const named = found?.some(({ verdict }) => verdict.code === 'AMB1401' && verdict.policy);
+      return named ? found : undefined;
     });
-    const decided = trace.find((hop) => hop.verdict.outcome === 'denied');
+    const decided = trace.find((hop) => hop.verdict.policy !== undefined);
     const { policy, code } = decided?.verdict ?? {};
     check(
       'ambit why names the policy',
