@@ -1,10 +1,14 @@
 // Builds the controller from its parts and keeps them working together: objects are watched,
 // translated, published; then authors are told and waypoints are made.
 
+import { startAdminServer } from '../runtime/admin-server.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { causeChain, codeOf } from '../runtime/errors.ts';
+import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
+import { createRegistry } from '../runtime/metrics.ts';
+import { Readiness } from '../runtime/readiness.ts';
+import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
 import type { CertificateAuthority } from './ca/authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
 import type { PodDirectory } from './ca/may-have-identity.ts';
@@ -12,18 +16,17 @@ import { ServingCertificate } from './ca/serving-certificate.ts';
 import { SigningServer } from './ca/signing-server.ts';
 import { Debouncer } from './debouncer.ts';
 import { reportGateways } from './gateway-status.ts';
-import { HttpListener, jsonPage, type Pages, textPage } from './http-listener.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
 import { TokenReviewer } from './kubernetes/verify-token.ts';
 import { ObjectWatcher } from './kubernetes/watch-objects.ts';
 import { StatusWriter } from './kubernetes/write-status.ts';
-import { ControllerMetrics } from './metrics.ts';
+import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
-import { publishable } from './publish/resources.ts';
+import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { rootCertificateChanges } from './root-certificates.ts';
@@ -34,12 +37,14 @@ import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
 import { ValidVersions } from './translate/valid-versions.ts';
+import { WorkloadMemory } from './translate/workload-memory.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 
 /** Changes are gathered this long before they are translated. */
 const gathering = { quietMs: 5, maxMs: 100 } as const;
 /** Writes to the API are gathered longer, and tried again after a failure. */
 const writing = { quietMs: 20, maxMs: 200 } as const;
+const startRetry = { firstMs: 50, maxMs: 2000, jitter: 0.2 } as const;
 const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 
 const emptyTranslation: Translation = {
@@ -73,8 +78,12 @@ export class Controller implements AsyncDisposable {
   readonly #provision: ProvisionOptions;
   readonly #stack = new AsyncDisposableStack();
   readonly #end = new AbortController();
-  readonly #metrics = new ControllerMetrics();
+  readonly #registry = createRegistry();
+  readonly #metrics = controllerMetrics(this.#registry);
+  readonly #readiness = new Readiness();
   readonly #versions = new ValidVersions();
+  readonly #workloads = new WorkloadMemory();
+  readonly #encoded: EncodingMemory = new WeakMap();
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
@@ -83,13 +92,11 @@ export class Controller implements AsyncDisposable {
   readonly #translating: Debouncer;
   readonly #writing: Debouncer;
   readonly #writeRetry: Backoff;
-  #watcher: ObjectWatcher | undefined;
   #authority: CertificateAuthority | undefined;
   #writeRetryWaits = false;
   #translation: Translation = emptyTranslation;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
   #synced = false;
-  #ready = false;
 
   constructor(parts: ControllerParts) {
     const { client, settings, clock, log } = parts;
@@ -120,8 +127,8 @@ export class Controller implements AsyncDisposable {
       verifier: this.#verifier,
       clock,
       log,
-      onPush: (typeUrl) => this.#metrics.count('pilot_xds_pushes', typeUrl),
-      onRefusal: ({ typeUrl }) => this.#metrics.count('pilot_total_xds_rejects', typeUrl),
+      onPush: (typeUrl) => this.#metrics.pushed(typeUrl),
+      onRefusal: ({ typeUrl }) => this.#metrics.refused(typeUrl),
       onStandingChange: () => this.#writing.changed(),
     });
   }
@@ -135,85 +142,79 @@ export class Controller implements AsyncDisposable {
    * like; what was opened is closed by disposal. */
   async start(): Promise<void> {
     const { client, settings, clock, log } = this.#parts;
-    const host = settings.LISTEN_HOST;
-    this.#watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
+    for (const name of ['certificate authority', 'objects', 'listener'])
+      this.#readiness.block(name);
+    const watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [authority] = await Promise.all([
-      loadAuthority(secrets, settings.TRUST_DOMAIN, clock.now(), log),
-      this.#watcher.start(),
+      this.#loadAuthority(secrets),
+      watcher.start().then(() => this.#readiness.unblock('objects')),
       this.#listenHttp(),
     ]);
     this.#authority = authority;
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
     this.#translate();
-    const server = await GrpcServer.listen({
-      address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
-      certificate: this.#stack.use(
-        new ServingCertificate(authority, servingNames(settings), clock, log),
-      ),
-      xds: this.#xds,
-      signing: this.#signingServer(authority),
-    });
+    const certificate = this.#stack.use(
+      new ServingCertificate(authority, servingNames(settings), clock, log),
+    );
+    const signing = this.#signingServer(authority);
+    const server = await onHost(settings.LISTEN_HOST, settings.GRPC_PORT, (host) =>
+      GrpcServer.listen({
+        address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
+        certificate,
+        xds: this.#xds,
+        signing,
+      }),
+    );
     this.#stack.use(server);
     this.#ports = { ...this.#ports, grpc: server.port };
-    this.#ready = true;
+    this.#readiness.unblock('listener');
     log.info({ port: server.port, version: this.#xds.snapshot.hash }, 'serving proxies');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#ready = false;
+    this.#readiness.block('end of the process');
     this.#end.abort();
     await this.#translating[Symbol.asyncDispose]();
     await this.#writing[Symbol.asyncDispose]();
     await this.#stack.disposeAsync();
   }
 
+  /** Loads the authority, however long the API server is away. */
+  async #loadAuthority(secrets: ApiSecrets): Promise<CertificateAuthority> {
+    const { settings, clock, log } = this.#parts;
+    const backoff = new Backoff(startRetry, clock);
+    for (;;) {
+      try {
+        const authority = await loadAuthority(secrets, settings.TRUST_DOMAIN, clock.now(), log);
+        this.#readiness.unblock('certificate authority');
+        return authority;
+      } catch (error) {
+        const code = codeOf(error);
+        if (code !== 'AMB1622') throw error;
+        log.warn({ code }, `the authority cannot be loaded yet: ${causeChain(error)}`);
+        await backoff.wait(this.#end.signal);
+      }
+    }
+  }
+
   async #listenHttp(): Promise<void> {
     const { LISTEN_HOST, READINESS_PORT, MONITORING_PORT } = this.#parts.settings;
-    const readiness: Pages = (path) => (path === '/ready' ? this.#readiness() : undefined);
-    const ready = this.#stack.use(
-      await HttpListener.listen(LISTEN_HOST, READINESS_PORT, readiness),
-    );
-    const monitoring = this.#stack.use(
-      await HttpListener.listen(LISTEN_HOST, MONITORING_PORT, (path) => this.#page(path)),
-    );
-    this.#ports = { ...this.#ports, readiness: ready.port, monitoring: monitoring.port };
-  }
-
-  #readiness() {
-    if (this.#ready) return textPage('ready\n');
-    const blockers = [
-      ...(this.#watcher?.unsynced ?? []),
-      ...(this.#authority === undefined ? ['certificate authority'] : []),
-    ];
-    return textPage(`not ready: waiting for ${blockers.join(', ') || 'the listener'}\n`, 503);
-  }
-
-  #page(path: string) {
-    const { snapshot } = this.#translation;
-    switch (path) {
-      case '/metrics':
-        return textPage(
-          this.#metrics.text({
-            pilot_xds: this.#xds.connected().length,
-            ambit_controller_workloads: snapshot.workloads.size,
-            ambit_controller_services: snapshot.services.size,
-          }),
-        );
-      case '/debug/config_dump':
-        return jsonPage({
-          version: this.#xds.snapshot.hash,
-          ...snapshot,
-          findings: this.#translation.findings,
-        });
-      case '/debug/proxies':
-        return jsonPage({ connected: this.#xds.connected(), refusals: this.#xds.refusals });
-      case '/ready':
-        return this.#readiness();
-      default:
-        return undefined;
-    }
+    const parts: AdminParts = {
+      readiness: this.#readiness,
+      registry: this.#registry,
+      metrics: this.#metrics,
+      xds: this.#xds,
+      translation: () => this.#translation,
+    };
+    const open = async (port: number, routes: ReturnType<typeof probeRoutes>) =>
+      this.#stack.use(
+        await onHost(LISTEN_HOST, port, (host) => startAdminServer({ host, port }, routes)),
+      );
+    const readiness = await open(READINESS_PORT, probeRoutes(parts));
+    const monitoring = await open(MONITORING_PORT, monitoringRoutes(parts));
+    this.#ports = { ...this.#ports, readiness: readiness.port, monitoring: monitoring.port };
   }
 
   #signingServer(authority: CertificateAuthority): SigningServer {
@@ -238,19 +239,20 @@ export class Controller implements AsyncDisposable {
       },
       clock,
       log,
-      onIssued: () => this.#metrics.count('citadel_server_success_cert_issuance_count'),
+      onIssued: () => this.#metrics.issued(),
     });
   }
 
   #translate(): void {
     const { log } = this.#parts;
     try {
-      this.#translation = translate(this.#tables, this.#versions, this.#mesh);
-      const { published, problems } = publishable(this.#translation.snapshot);
+      this.#translation = translate(this.#tables, this.#versions, this.#mesh, this.#workloads);
+      const { published, problems } = publishable(this.#translation.snapshot, this.#encoded);
       for (const { name, error } of problems) {
         log.error({ code: codeOf(error), resource: name }, `not published: ${causeChain(error)}`);
       }
-      this.#metrics.count('ambit_controller_translations_total');
+      const { workloads, services } = this.#translation.snapshot;
+      this.#metrics.translated(workloads.size, services.size);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
@@ -275,7 +277,7 @@ export class Controller implements AsyncDisposable {
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
-      for (const _ of writes) this.#metrics.count('ambit_controller_status_writes_total');
+      this.#metrics.wroteStatus(writes.length);
       const done = await Promise.all([
         this.#applier.apply(roots),
         this.#applier.apply(waypoints),
@@ -300,6 +302,23 @@ export class Controller implements AsyncDisposable {
     } finally {
       this.#writeRetryWaits = false;
     }
+  }
+}
+
+/** Listens, on all IPv4 addresses where all of both families are wanted and there is no IPv6.
+ * Rejects with AMB1651 when the address cannot be had. */
+async function onHost<T>(
+  host: string,
+  port: number,
+  listen: (host: string) => Promise<T>,
+): Promise<T> {
+  try {
+    return await listen(host);
+  } catch (cause) {
+    if (host === '::' && /EAFNOSUPPORT|EADDRNOTAVAIL/.test(causeChain(cause))) {
+      return await onHost('0.0.0.0', port, listen);
+    }
+    throw new AmbitError('AMB1651', `cannot listen on ${host} port ${port}`, { cause });
   }
 }
 

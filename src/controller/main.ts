@@ -1,36 +1,31 @@
 // The controller's process: settings, signals, start, stop.
 
-import { systemClock } from '../runtime/clock.ts';
+import { systemClock as clock } from '../runtime/clock.ts';
 import { causeChain, codeOf } from '../runtime/errors.ts';
-import { createLogger } from '../runtime/log.ts';
+import { createLogger, type Logger } from '../runtime/log.ts';
 import { readSettings } from '../runtime/settings.ts';
+import { untilShutdown } from '../runtime/shutdown.ts';
 import { Controller } from './controller.ts';
 import { ApiClient } from './kubernetes/api-client.ts';
-import { controllerSettings } from './settings.ts';
+import { type ControllerSettings, controllerSettings } from './settings.ts';
 
 /** Longer than the gRPC server takes to drain. */
-const shutdownMs = 8000;
+const drainDeadlineMs = 8000;
+
+async function run(settings: ControllerSettings, log: Logger): Promise<number> {
+  using client = ApiClient.inCluster();
+  await using controller = new Controller({ client, settings, clock, log });
+  await controller.start();
+  const drain = async (): Promise<void> => {
+    await controller[Symbol.asyncDispose]();
+  };
+  return await untilShutdown({ drain, deadlineMs: drainDeadlineMs, clock, log });
+}
 
 const settings = readSettings(controllerSettings, process.env);
 const log = createLogger('controller', settings.LOG_LEVEL);
-
 try {
-  const client = ApiClient.inCluster();
-  const controller = new Controller({ client, settings, clock: systemClock, log });
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) return;
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    setTimeout(() => process.exit(1), shutdownMs).unref();
-    void controller[Symbol.asyncDispose]().finally(() => {
-      client[Symbol.dispose]();
-      process.exit(0);
-    });
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-  await controller.start();
+  process.exit(await run(settings, log));
 } catch (error) {
   log.error({ code: codeOf(error) }, `the controller cannot run: ${causeChain(error)}`);
   process.exit(1);

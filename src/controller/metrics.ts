@@ -1,53 +1,66 @@
-// The controller's counters, under Istio's names where Istio has one, in Prometheus' text format.
+// What the controller counts, under Istio's names where Istio has one.
 
-/** What is counted. */
-export const counterMeanings = {
-  pilot_xds_pushes: 'Responses sent to proxies, by type.',
-  pilot_total_xds_rejects: 'Responses that proxies refused in whole or in part, by type.',
-  ambit_controller_translations_total: 'Translations of all objects.',
-  ambit_controller_status_writes_total: 'Statuses written.',
-  citadel_server_success_cert_issuance_count: 'Certificates issued.',
-} as const;
+import type { MetricsRegistry } from '../runtime/metrics.ts';
 
-export type CounterName = keyof typeof counterMeanings;
+/** The controller's metrics by event. */
+export interface ControllerMetrics {
+  connected(proxies: number): void;
+  pushed(typeUrl: string): void;
+  refused(typeUrl: string): void;
+  translated(workloads: number, services: number): void;
+  wroteStatus(objects: number): void;
+  issued(): void;
+}
 
-/** What is read when metrics are asked for. */
-export const gaugeMeanings = {
-  pilot_xds: 'Proxies connected now.',
-  ambit_controller_workloads: 'Workloads in the snapshot.',
-  ambit_controller_services: 'Services in the snapshot.',
-} as const;
+/** Registers the metrics. */
+export function controllerMetrics(registry: MetricsRegistry): ControllerMetrics {
+  const connected = registry.gauge({ name: 'pilot_xds', help: 'proxies connected now' });
+  const pushes = registry.counter<'type'>({
+    name: 'pilot_xds_pushes',
+    help: 'responses sent to proxies, by type',
+    labels: ['type'],
+  });
+  const refusals = registry.counter<'type'>({
+    name: 'pilot_total_xds_rejects',
+    help: 'responses that proxies refused in whole or in part, by type',
+    labels: ['type'],
+  });
+  const translations = registry.counter({
+    name: 'ambit_controller_translations_total',
+    help: 'translations of all objects',
+  });
+  const workloads = registry.gauge({
+    name: 'ambit_controller_workloads',
+    help: 'workloads in the snapshot',
+  });
+  const services = registry.gauge({
+    name: 'ambit_controller_services',
+    help: 'services in the snapshot',
+  });
+  const statuses = registry.counter({
+    name: 'ambit_controller_status_writes_total',
+    help: 'statuses written',
+  });
+  const issued = registry.counter({
+    name: 'citadel_server_success_cert_issuance_count',
+    help: 'certificates issued',
+  });
+  connected.set({}, 0);
+  return {
+    connected: (proxies) => connected.set({}, proxies),
+    pushed: (typeUrl) => pushes.add({ type: shortType(typeUrl) }),
+    refused: (typeUrl) => refusals.add({ type: shortType(typeUrl) }),
+    translated(someWorkloads, someServices) {
+      translations.add({});
+      workloads.set({}, someWorkloads);
+      services.set({}, someServices);
+    },
+    wroteStatus: (objects) => statuses.add({}, objects),
+    issued: () => issued.add({}),
+  };
+}
 
-export type GaugeName = keyof typeof gaugeMeanings;
-
-/** Counters by name and type label. Types are few and known, so this does not grow. */
-export class ControllerMetrics {
-  readonly #counters = new Map<CounterName, Map<string, number>>();
-
-  /** Adds one; `type` is the last part of a type URL, if it has one. */
-  count(name: CounterName, typeUrl = ''): void {
-    const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
-    let series = this.#counters.get(name);
-    if (series === undefined) {
-      series = new Map();
-      this.#counters.set(name, series);
-    }
-    series.set(type, (series.get(type) ?? 0) + 1);
-  }
-
-  /** The exposition. */
-  text(gauges: Readonly<Record<GaugeName, number>>): string {
-    const lines: string[] = [];
-    for (const [name, meaning] of Object.entries(counterMeanings)) {
-      lines.push(`# HELP ${name} ${meaning}`, `# TYPE ${name} counter`);
-      for (const [type, value] of this.#counters.get(name as CounterName) ?? [['', 0]]) {
-        lines.push(`${name}${type === '' ? '' : `{type="${type}"}`} ${value}`);
-      }
-    }
-    for (const [name, meaning] of Object.entries(gaugeMeanings)) {
-      lines.push(`# HELP ${name} ${meaning}`, `# TYPE ${name} gauge`);
-      lines.push(`${name} ${gauges[name as GaugeName]}`);
-    }
-    return `${lines.join('\n')}\n`;
-  }
+/** The last part of a type URL; types are few and known. */
+function shortType(typeUrl: string): string {
+  return typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
 }

@@ -18,6 +18,8 @@ export interface MeshPaths {
   readonly logs: string;
   readonly supervisorLog: string;
   readonly nodes: string;
+  /** Programs by image name, as earlier starts were told. */
+  readonly images: string;
   /** CNI plugins. */
   readonly programs: string;
   /** What Node made of the mesh's own sources, so that its processes start fast. */
@@ -39,6 +41,7 @@ export function meshPaths(parent: string, mesh: string): MeshPaths {
     logs: path.join(folder, 'logs'),
     supervisorLog: path.join(folder, 'logs', 'supervisor.log'),
     nodes: path.join(folder, 'nodes'),
+    images: path.join(folder, 'images.json'),
     programs: path.join(folder, 'programs'),
     compiled: path.join(folder, 'compiled'),
   };

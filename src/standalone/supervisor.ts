@@ -3,7 +3,7 @@
 // removed, then network and API server side by side, then what serves pods, then the mesh's own parts, then
 // the user's manifests. It ends in reverse.
 
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { listenTcp } from '../linux/tcp.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -13,14 +13,19 @@ import { type ApiServer, startApiServer } from './api/api-server.ts';
 import type { ObjectStore } from './api/store.ts';
 import { CommandServices } from './command-services.ts';
 import { startControllers } from './controllers/start-controllers.ts';
-import { builtInImages, type ImageEntry, type ImageTable } from './kubelet/image-table.ts';
+import { builtInImages, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
 import { prepareNodeFiles } from './kubelet/node-files.ts';
 import { asPod } from './kubelet/pod-types.ts';
 import { Scheduler } from './kubelet/scheduler.ts';
 import { AppliedFolder, type FolderOutcome } from './manifests/applied-folder.ts';
-import { parseImageFlag, readImagesFile } from './manifests/images-file.ts';
+import {
+  parseImageFlag,
+  readImagesFile,
+  rememberedImages,
+  rememberImages,
+} from './manifests/images-file.ts';
 import { applyMeshParts, meshNamespace, unreadyParts } from './mesh-parts.ts';
 import { clusterDomain, dnsAddress } from './network/address-plan.ts';
 import { LocalNetwork } from './network/local-network.ts';
@@ -39,6 +44,8 @@ const meshReadyDeadlineMs = 60_000;
 const readyPollMs = 50;
 /** The mesh's own CNI plugin; its name in CNI_PATH. */
 const meshPluginType = 'ambit-cni';
+/** Where a node agent listens for the plugin, below the node's root. */
+const agentRunFolder = 'run/istio-cni';
 /** Pods of these namespaces are attached without asking the node agent: it may be one of them. */
 const systemNamespaces = ['kube-system', meshNamespace];
 
@@ -128,16 +135,18 @@ export class Supervisor implements AsyncDisposable {
   /** Programs by image name. A folder's table that is not valid is reported, and counts as empty. */
   #images(): ImageTable {
     const { repository, folder, images, imagesFolder } = this.#options.settings;
-    const table = new Map<string, ImageEntry>(builtInImages(repository));
-    for (const text of images) table.set(...parseImageFlag(text, imagesFolder));
-    if (folder === undefined) return table;
+    const given = rememberedImages(this.#paths.images);
+    for (const text of images) given.set(...parseImageFlag(text, imagesFolder));
     try {
-      for (const [name, entry] of readImagesFile(folder)) table.set(name, entry);
+      if (folder !== undefined) {
+        for (const [name, entry] of readImagesFile(folder)) given.set(name, entry);
+      }
     } catch (error) {
       if (!(error instanceof AmbitError)) throw error;
       this.#problem(error);
     }
-    return table;
+    rememberImages(this.#paths.images, given);
+    return new Map([...builtInImages(repository), ...given]);
   }
 
   async #foundation(kubelets: readonly Kubelet[]): Promise<[LocalNetwork, ApiServer]> {
@@ -220,10 +229,22 @@ export class Supervisor implements AsyncDisposable {
       addresses: [node.addresses.ipv4, node.addresses.ipv6],
       podRanges: [node.podRanges.ipv4, node.podRanges.ipv6],
     };
-    const kubelet = new Kubelet({ mesh, node: facts, pluginFolders: [this.#paths.programs] });
+    const kubelet = new Kubelet({
+      mesh,
+      node: facts,
+      pluginFolders: [this.#paths.programs],
+      networkProblem: (namespace) => this.#networkProblem(node, namespace),
+    });
     this.#stack.use(kubelet);
     kubelet.start();
     return kubelet;
+  }
+
+  /** The mesh's plugin refuses pods while the node agent does not listen. */
+  #networkProblem(node: LocalNode, namespace: string): string | undefined {
+    if (!this.#options.settings.withMesh || systemNamespaces.includes(namespace)) return undefined;
+    const socket = path.join(node.root, agentRunFolder, 'pluginevent.sock');
+    return existsSync(socket) ? undefined : `the node agent of ${node.name} does not run yet`;
   }
 
   /** The plugin runs where the supervisor does, so its paths are the machine's. */
@@ -232,7 +253,7 @@ export class Supervisor implements AsyncDisposable {
     return [
       {
         type: meshPluginType,
-        cni_agent_run_dir: path.join(node.root, 'run/istio-cni'),
+        cni_agent_run_dir: path.join(node.root, agentRunFolder),
         ambient_enabled: true,
         exclude_namespaces: systemNamespaces,
       },

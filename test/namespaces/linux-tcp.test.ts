@@ -8,7 +8,6 @@ import { ip } from '../../src/linux/ip.ts';
 import { nft, nftJson } from '../../src/linux/nft.ts';
 import { setSysctl } from '../../src/linux/sysctl.ts';
 import { connectTcp, listenTcp, originalDestination, resetTcp } from '../../src/linux/tcp.ts';
-import { tcpInfo } from '../../src/linux/tcp-info.ts';
 import { addresses, makeNamespace, makePair, serve, until } from '../linux/fixture.ts';
 import { suite } from '../support/suite.ts';
 
@@ -234,26 +233,6 @@ test('can end a connection so that the peer sees a failure', async ({ stack }) =
   socket.write('half a request');
   resetTcp(socket);
   assert.is(await failure.promise, 'ECONNRESET');
-});
-
-test('tells what the kernel knows of a connection', async ({ stack }) => {
-  const { client, server } = await makePair(stack);
-  const got = Promise.withResolvers<Socket>();
-  await serve(stack, { host: '::', port: 80, namespace: server }, (peer) => got.resolve(peer));
-  const socket = await connectTcp({ host: addresses.server.ipv4, port: 80, namespace: client });
-  stack.defer(() => void socket.destroy());
-  const peer = await got.promise;
-  socket.end(Buffer.alloc(5_000));
-  // The peer does not read, but its kernel takes the bytes and acknowledges them, the SYN and the FIN.
-  await until(() => tcpInfo(socket)?.bytesAcked === 5_002, 'the acknowledgement');
-  assert.is(tcpInfo(socket)?.state, 'FIN-WAIT-2');
-  assert.is(tcpInfo(socket)?.segmentsInFlight, 0);
-  assert.is(tcpInfo(socket)?.bytesNotSent, 0);
-  assert.ok((tcpInfo(socket)?.roundTripMicroseconds ?? 0) > 0);
-  assert.is(tcpInfo(peer)?.state, 'CLOSE-WAIT');
-  assert.is(tcpInfo(peer)?.bytesReceived, 5_001);
-  socket.destroy();
-  assert.is(tcpInfo(socket), undefined);
 });
 
 test('knows no original destination of a connection that is gone or not tracked', async ({

@@ -51,11 +51,6 @@ export class ObjectWatcher implements AsyncDisposable {
     await this.#synced;
   }
 
-  /** The kinds that have not been listed yet. */
-  get unsynced(): readonly KindName[] {
-    return [...this.#unsynced];
-  }
-
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await Promise.all(this.#informers.map((informer) => informer.stop()));

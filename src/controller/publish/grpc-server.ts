@@ -1,7 +1,6 @@
 // The gRPC server of port 15012: both services behind one TLS listener.
 
 import { experimental, Server, type ServerCredentials } from '@grpc/grpc-js';
-import { AmbitError } from '../../runtime/errors.ts';
 import { certificateService } from '../../wire/certificates.ts';
 import { aggregatedDiscoveryService, maxDiscoveryMessageBytes } from '../../wire/xds.ts';
 import type { SigningServer } from '../ca/signing-server.ts';
@@ -28,7 +27,7 @@ export class GrpcServer implements AsyncDisposable {
     this.port = port;
   }
 
-  /** Starts listening; rejects with AMB1651 when the address cannot be had. */
+  /** Starts listening; rejects when the address cannot be had. */
   static async listen(options: GrpcServerOptions): Promise<GrpcServer> {
     const { address, certificate, xds, signing } = options;
     const server = new Server({
@@ -69,7 +68,7 @@ function bind(server: Server, address: string, credentials: ServerCredentials): 
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => {
       if (error === null) resolve(port);
-      else reject(new AmbitError('AMB1651', `cannot listen on ${address}`, { cause: error }));
+      else reject(error);
     });
   });
 }

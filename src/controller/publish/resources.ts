@@ -32,8 +32,14 @@ export interface EncodingProblem {
   readonly error: unknown;
 }
 
+/** Bytes of values that have been encoded before; values are immutable. */
+export type EncodingMemory = WeakMap<object, DiscoveryResource>;
+
 /** Encodes a snapshot. A resource that cannot be encoded is left out and named. */
-export function publishable(snapshot: Snapshot): {
+export function publishable(
+  snapshot: Snapshot,
+  memory: EncodingMemory = new WeakMap(),
+): {
   readonly published: PublishedSnapshot;
   readonly problems: readonly EncodingProblem[];
 } {
@@ -42,12 +48,18 @@ export function publishable(snapshot: Snapshot): {
     entries: Iterable<readonly [string, T]>,
     encode: (value: T) => Uint8Array,
     aliases: (value: T) => readonly string[] = () => [],
+    identity: (value: T) => object = () => ({}),
   ): ResourceTable => {
     const resources = new Map<string, DiscoveryResource>();
     for (const [name, value] of entries) {
       try {
-        const bytes = encode(value);
-        resources.set(name, { name, version: digest(bytes), aliases: aliases(value), bytes });
+        let resource = memory.get(identity(value));
+        if (resource === undefined) {
+          const bytes = encode(value);
+          resource = { name, version: digest(bytes), aliases: aliases(value), bytes };
+          memory.set(identity(value), resource);
+        }
+        resources.set(name, resource);
       } catch (error) {
         problems.push({ name, error });
       }
@@ -65,11 +77,14 @@ export function publishable(snapshot: Snapshot): {
       addresses.map((address) => [nameOfAddress(address), address] as const),
       encodeAddress,
       aliasesOfAddress,
+      (address) => (address.kind === 'workload' ? address.workload : address.service),
     ),
     authorizations: table(snapshot.authorizations, encodeAuthorization),
     workloadLabels: table(
       [...snapshot.workloadLabels].map(([uid, labels]) => [uid, { uid, labels }] as const),
       encodeWorkloadLabels,
+      () => [],
+      ({ labels }) => labels,
     ),
     serviceConfigs: new Map(
       [...snapshot.serviceConfigs].map(

@@ -32,13 +32,16 @@ import { validateAuthorizationPolicy, validatePeerAuthentication } from './valid
 import { validateVirtualService } from './validate-routes.ts';
 import { translateVirtualService } from './virtual-services.ts';
 import { type Binding, bindWaypoint, collectWaypoints, type Waypoint } from './waypoints.ts';
-import { isGatewayPod, isWorkload, podUid, translatePod, translateSlice } from './workloads.ts';
+import { WorkloadMemory } from './workload-memory.ts';
+import { isGatewayPod, isWorkload, podUid, translateSlice } from './workloads.ts';
 
-/** Translates everything. `versions` remembers the last valid version of each object. */
+/** Translates everything. `versions` remembers the last valid version of each object, `memory` what
+ * has been made of it; the outcome does not depend on the memory. */
 export function translate(
   objects: ObjectSource,
   versions: ValidVersions,
   mesh: MeshOptions,
+  memory = new WorkloadMemory(),
 ): Translation {
   const waypoints = collectWaypoints(objects);
   const valid = settleAll(objects, versions, mesh);
@@ -56,7 +59,7 @@ export function translate(
     ...policiesSelecting(pod, connectionPolicies, mesh).filter((name) => sent.has(name)),
     ...peers.referencesOf(pod),
   ];
-  const workloads = translateWorkloads(objects, waypoints, policiesOf, mesh);
+  const workloads = translateWorkloads(objects, waypoints, policiesOf, mesh, memory);
   const bound = { waypoints, waypointOf: services.waypointOf };
   const targeted = resolveTargets(policies.filter(hasTargets), bound, objects, mesh);
   const configs = buildServiceConfigs(
@@ -164,6 +167,7 @@ function translateWorkloads(
   waypoints: ReadonlyMap<string, Waypoint>,
   policiesOf: (pod: Pod) => readonly string[],
   mesh: MeshOptions,
+  memory: WorkloadMemory,
 ): Workload[] {
   const byNamespace = new Map<string, ServiceObject[]>();
   for (const service of objects.list('Service')) {
@@ -183,7 +187,7 @@ function translateWorkloads(
       waypoint: binding.kind === 'bound' ? binding.address : undefined,
       authorizationPolicies: policiesOf(pod),
     };
-    return translatePod(pod, surroundings, mesh);
+    return memory.translate(pod, surroundings, mesh);
   });
   const fromSlices = objects.list('EndpointSlice').flatMap((slice) => {
     const name = slice.metadata.labels?.['kubernetes.io/service-name'];

@@ -3,6 +3,7 @@
 import type { Code } from '../../mesh/catalogue.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 
+/** One of the reasons of a refusal. */
 export interface StatusCause {
   readonly reason?: string;
   readonly message?: string;
@@ -75,6 +76,7 @@ function qualified({ resource, group }: Subject): string {
   return group === '' ? resource : `${resource}.${group}`;
 }
 
+/** The object does not exist (404). */
 export function notFound(subject: Subject): StatusError {
   return new StatusError('AMB1210', {
     http: 404,
@@ -94,6 +96,7 @@ export function noSuchPath(): StatusError {
   });
 }
 
+/** An object of that name exists (409). */
 export function alreadyExists(subject: Subject): StatusError {
   return new StatusError('AMB1210', {
     http: 409,
@@ -103,6 +106,7 @@ export function alreadyExists(subject: Subject): StatusError {
   });
 }
 
+/** The object is not the one, or not in the state, that the caller knows (409). */
 export function conflict(
   subject: Subject,
   why = 'the object has been modified; please apply your changes to the latest version and try again',
@@ -115,6 +119,7 @@ export function conflict(
   });
 }
 
+/** The object may not be treated so at this time (403). */
 export function forbidden(subject: Subject, why: string, causes?: StatusCause[]): StatusError {
   return new StatusError('AMB1210', {
     http: 403,
@@ -124,10 +129,12 @@ export function forbidden(subject: Subject, why: string, causes?: StatusCause[])
   });
 }
 
+/** The request itself makes no sense (400). */
 export function badRequest(code: Code, message: string, cause?: unknown): StatusError {
   return new StatusError(code, { http: 400, reason: 'BadRequest', message, cause });
 }
 
+/** The path does not take this method (405). */
 export function methodNotAllowed(what: string): StatusError {
   return new StatusError('AMB1210', {
     http: 405,

@@ -18,6 +18,7 @@ import { OpenApi } from './openapi/answer.ts';
 import type { PodAccess } from './pods/pod-access.ts';
 import type { ObjectStore } from './store.ts';
 
+/** How to start an API server. */
 export interface ApiServerOptions {
   /** The SQLite file; `:memory:` keeps nothing. */
   readonly databasePath: string;

@@ -1,5 +1,6 @@
 // Plain JSON values: telling records apart, comparing and copying.
 
+/** A JSON object. */
 export type JsonRecord = Record<string, unknown>;
 
 /** Whether a value is a JSON object (not null, not an array). */

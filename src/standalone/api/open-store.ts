@@ -15,6 +15,7 @@ import { ObjectTable } from './storage/object-table.ts';
 import type { ObjectStore } from './store.ts';
 import type { Core } from './writes/core.ts';
 
+/** Where the state is and what it needs. */
 export interface StoreOptions {
   /** The SQLite file; `:memory:` keeps nothing. */
   readonly databasePath: string;

@@ -59,6 +59,7 @@ export interface WatchEvent {
   readonly object: ApiObject;
 }
 
+/** Which objects of a kind to list; all when empty. */
 export interface ListOptions {
   /** All namespaces when absent. */
   readonly namespace?: string;
@@ -66,6 +67,7 @@ export interface ListOptions {
   readonly labelSelector?: Readonly<Record<string, string>>;
 }
 
+/** How to delete an object. */
 export interface DeleteOptions {
   /** 0 removes a pod at once: how a kubelet says that its processes are gone. */
   readonly gracePeriodSeconds?: number;

@@ -27,6 +27,7 @@ export interface KubeletOptions {
   readonly node: NodeFacts;
   /** Folders with CNI plugins. */
   readonly pluginFolders: readonly string[];
+  readonly networkProblem?: NodeContext['networkProblem'];
 }
 
 export interface PodLogOptions extends LogOptions {
@@ -41,7 +42,7 @@ export class Kubelet implements AsyncDisposable {
   readonly #watches = new DisposableStack();
   #closed = false;
 
-  constructor({ mesh, node, pluginFolders }: KubeletOptions) {
+  constructor({ mesh, node, pluginFolders, networkProblem }: KubeletOptions) {
     const log = mesh.log.child({ node: node.name });
     const source = { component: 'kubelet', host: node.name };
     this.#context = {
@@ -54,6 +55,7 @@ export class Kubelet implements AsyncDisposable {
       }),
       events: new EventRecorder(mesh.store, source, mesh.clock, log),
       allocatable: machineCapacity(),
+      networkProblem: networkProblem ?? (() => undefined),
     };
   }
 
@@ -68,6 +70,8 @@ export class Kubelet implements AsyncDisposable {
     beat(mesh.store, object, mesh.clock, mesh.log);
     const timer = setInterval(() => this.#beat(object), heartbeatMs);
     this.#watches.defer(() => clearInterval(timer));
+    // Pods of an earlier start are taken before anybody reads their status, which is no longer true.
+    for (const one of mesh.store.list('pods')) this.#follow({ type: 'ADDED', object: one });
     this.#watches.use(mesh.store.watch('pods', (event) => this.#follow(event)));
     for (const kind of ['configmaps', 'secrets']) {
       this.#watches.use(mesh.store.watch(kind, ({ object: one }) => this.#objectChanged(one)));

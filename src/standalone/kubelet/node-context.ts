@@ -64,6 +64,8 @@ export interface MeshContext {
 export interface NodeContext {
   readonly mesh: MeshContext;
   readonly node: NodeFacts;
+  /** Why pods of a namespace cannot be attached to the network yet; undefined when they can. */
+  readonly networkProblem: (namespace: string) => string | undefined;
   readonly chain: CniChain;
   readonly events: EventRecorder;
   readonly allocatable: PodPlace['allocatable'];

@@ -19,7 +19,8 @@ import { PodVolumes } from './pod-volumes.ts';
 
 /** How often a pod whose volumes lack something looks again, if no change is seen before. */
 const volumeRetryMs = 10_000;
-const sandboxBackoff = { firstMs: 200, maxMs: 10_000, jitter: 0.2 };
+const sandboxBackoff = { firstMs: 500, maxMs: 10_000, jitter: 0.2 };
+const networkPollMs = 50;
 const defaultGraceSeconds = 30;
 
 /** Runs one pod. */
@@ -127,6 +128,7 @@ export class PodRunner {
     if (this.#pod.metadata.deletionTimestamp !== undefined) return;
     if (phase === 'Succeeded' || phase === 'Failed') return;
     await this.#prepareVolumes(signal);
+    await this.#awaitNetwork(signal);
     const sandbox = await this.#makeSandbox(signal);
     this.#writeFiles(sandbox);
     this.publish();
@@ -164,6 +166,19 @@ export class PodRunner {
         this.#event('Warning', 'FailedMount', this.#explained(error));
         await this.#changes.wait(volumeRetryMs, this.#context.mesh.clock, signal);
       }
+    }
+  }
+
+  /** Does not try what is known to fail: on a node without its agent every attempt would. */
+  async #awaitNetwork(signal: AbortSignal): Promise<void> {
+    const { namespace } = this.#pod.metadata;
+    let told = false;
+    while (this.#pod.spec.hostNetwork !== true) {
+      const problem = this.#context.networkProblem(namespace);
+      if (problem === undefined) return;
+      if (!told) this.#event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`);
+      told = true;
+      await this.#context.mesh.clock.wait(networkPollMs, signal);
     }
   }
 

@@ -1,7 +1,7 @@
 // Which programs stand for image names: FOLDER/.ambit/images.yaml and --image NAME=COMMAND. Pure but for
 // reading the file.
 
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { AmbitError } from '../../runtime/errors.ts';
@@ -62,4 +62,19 @@ function isWords(value: unknown): value is string[] {
   return (
     Array.isArray(value) && value.length > 0 && value.every((word) => typeof word === 'string')
   );
+}
+
+/** The entries that an earlier start of the mesh was given: its pods are still there. */
+export function rememberedImages(file: string): Map<string, ImageEntry> {
+  try {
+    const entries = JSON.parse(readFileSync(file, 'utf8')) as [string, ImageEntry][];
+    return new Map(entries);
+  } catch {
+    return new Map(); // the first start
+  }
+}
+
+/** Keeps entries for the next start. */
+export function rememberImages(file: string, images: ReadonlyMap<string, ImageEntry>): void {
+  writeFileSync(file, JSON.stringify([...images]));
 }

@@ -81,6 +81,19 @@ test('writes a kubeconfig for its owner alone', async ({ api }) => {
   assert.match(config, `https://127.0.0.1:${api.server.port}`);
 });
 
+test('listens at more places while it runs', async ({ api }) => {
+  const more = await api.server.listen({ host: '127.0.0.1', port: 0 });
+  assert.is.not(more.port, api.server.port);
+  const there = { ...api.server, port: more.port };
+  assert.is((await ask(there, { path: '/healthz' })).text, 'ok');
+  await more.close();
+  const refused = await ask(there, { path: '/healthz' }).then(
+    () => 'answered',
+    (error: Error) => error.message,
+  );
+  assert.match(refused, 'ECONNREFUSED');
+});
+
 test('answers 401 to anybody else, except for health and version', async ({ api }) => {
   for (const token of [null, 'wrong', `${api.server.adminToken}x`, 'a.b.c']) {
     const answer = await ask(api.server, { path: '/api/v1/pods', token });

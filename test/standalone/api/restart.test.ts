@@ -1,10 +1,15 @@
 // What survives a restart: objects, versions, keys, tokens, definitions, and where watches resume.
 
-import { stat } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import * as assert from 'uvu/assert';
 
+import { systemClock } from '../../../src/runtime/clock.ts';
+import { silentLogger } from '../../../src/runtime/log.ts';
+import { openStore } from '../../../src/standalone/api/open-store.ts';
 import type { ApiObject } from '../../../src/standalone/api/store.ts';
 import { suite } from '../../support/suite.ts';
 import { type Harness, startHarness, until } from './api-harness.ts';
@@ -119,6 +124,38 @@ test('serves custom kinds again and finishes deletions that were under way', asy
   const kind = 'apiextensions.k8s.io/customresourcedefinitions';
   await until(() => store.get(kind, '', 'things.test.example') === undefined, signal);
   assert.throws(() => store.list('test.example/things'), /AMB1207/);
+});
+
+test('keeps everything that was answered when the process is killed', async ({ stack, signal }) => {
+  const folder = await mkdtemp(path.join(tmpdir(), 'ambit-killed-'));
+  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  const databasePath = path.join(folder, 'state.db');
+  const source = path.resolve(import.meta.dirname, '../../../src');
+  const program = `
+    const { openStore } = await import(${JSON.stringify(`${source}/standalone/api/open-store.ts`)});
+    const { systemClock: clock } = await import(${JSON.stringify(`${source}/runtime/clock.ts`)});
+    const { silentLogger: log } = await import(${JSON.stringify(`${source}/runtime/log.ts`)});
+    const { store } = openStore({ databasePath: ${JSON.stringify(databasePath)}, clock, log });
+    for (let n = 0; ; n++) {
+      const metadata = { name: 'n' + n, namespace: 'default' };
+      store.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
+      process.stdout.write('n' + n + '\\n');
+      await new Promise((resolve) => setImmediate(resolve));
+    }`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => {
+    output += chunk.toString();
+    if (output.includes('n50\n')) child.kill('SIGKILL');
+  });
+  await new Promise((resolve) => child.on('close', resolve));
+  signal.throwIfAborted();
+  const names = output.split('\n').slice(0, -1);
+  assert.ok(names.length > 50, output);
+  const { store } = stack.use(openStore({ databasePath, clock: systemClock, log: silentLogger }));
+  for (const name of names) assert.ok(store.get('configmaps', 'default', name), name);
 });
 
 test('keeps its keys and tokens to itself', async ({ stack }) => {

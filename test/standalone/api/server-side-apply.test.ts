@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 
 import { suite } from '../../support/suite.ts';
 import { type Harness, startHarness } from './api-harness.ts';
+import { ask } from './https.ts';
 
 const test = suite<{ api: Harness }>('server-side apply', {
   setup: async ({ stack }) => ({ api: await startHarness(stack) }),
@@ -106,7 +107,34 @@ test('makes no new version when nothing changes', async ({ api }) => {
   assert.is(await api.succeed(version), before);
 });
 
-test('applies status apart from the rest, and in-process', ({ api }) => {
+test('applies status apart from the rest', async ({ api }) => {
+  await api.succeed(
+    'apply --server-side -f -',
+    manifest('state', { replicas: 2, ...template('state', [main]) }),
+  );
+  const applied = {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'state' },
+    spec: { replicas: 9 },
+    status: { replicas: 2, conditions: [{ type: 'Available', status: 'True' }] },
+  };
+  const answer = await ask(api.server, {
+    method: 'PATCH',
+    path: '/apis/apps/v1/namespaces/default/deployments/state/status?fieldManager=status-writer',
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: JSON.stringify(applied),
+  });
+  assert.is(answer.code, 200, answer.text);
+  const object = api.server.store.get('apps/deployments', 'default', 'state');
+  assert.equal(object?.status, applied.status);
+  assert.is((object?.spec as { replicas: number } | undefined)?.replicas, 2);
+  const entry = object?.metadata.managedFields?.find(({ manager }) => manager === 'status-writer');
+  assert.is(entry?.subresource, 'status');
+  assert.equal(Object.keys(entry?.fieldsV1 ?? {}), ['f:status']);
+});
+
+test('applies in-process, with conflicts forced', ({ api }) => {
   const { store } = api.server;
   const object = JSON.parse(manifest('inside', template('inside', [main]))) as never;
   const created = store.apply(object, 'controller');

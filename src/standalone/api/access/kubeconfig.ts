@@ -3,6 +3,7 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
+/** What a kubeconfig says. */
 export interface KubeconfigContent {
   /** Names cluster, user and context. */
   readonly name: string;

@@ -35,6 +35,7 @@ export interface TokenWish {
   readonly seconds: number;
 }
 
+/** A token and when it ends. */
 export interface IssuedToken {
   readonly token: string;
   /** RFC 3339. */

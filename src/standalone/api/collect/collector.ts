@@ -6,7 +6,7 @@ import type { Logger } from '../../../runtime/log.ts';
 import { definitionsKind, nameOf } from '../kinds/custom-kinds.ts';
 import { cleanupFinalizer } from '../rules/custom-resource-definitions.ts';
 import type { Change } from '../storage/watch-history.ts';
-import type { ApiObject, DeleteOptions, KindName } from '../store.ts';
+import type { ApiObject, DeleteOptions, KindName, OwnerReference } from '../store.ts';
 import { changeObject } from '../writes/change-object.ts';
 import type { Core, Write } from '../writes/core.ts';
 import { deleteObject, foregroundFinalizer, orphanFinalizer } from '../writes/delete-object.ts';
@@ -98,26 +98,36 @@ export class Collector implements Disposable {
     for (const { kind, object } of this.#core.table.dependents(uid ?? '')) {
       this.#collectIfOwnerless(kind, object);
     }
-    for (const { uid: ownerUid } of removed.metadata.ownerReferences ?? []) {
-      this.#finishOwner(ownerUid);
+    for (const reference of removed.metadata.ownerReferences ?? []) {
+      const owner = this.#owner(reference, namespace ?? '');
+      if (owner === 'elsewhere' || owner?.object.metadata.deletionTimestamp === undefined) continue;
+      this.#finish(owner.kind, owner.object);
     }
     if (namespace !== undefined) {
       const found = this.#core.table.get({ kind: 'namespaces', namespace: '', name: namespace });
       if (found?.metadata.deletionTimestamp !== undefined) this.#finish('namespaces', found);
     }
-    const { group } = splitKind(removed);
     for (const definition of this.#core.table.list(definitionsKind)) {
-      if (definition.metadata.deletionTimestamp === undefined || group === '') continue;
+      if (definition.metadata.deletionTimestamp === undefined) continue;
       this.#finish(definitionsKind, definition);
     }
   }
 
-  #finishOwner(uid: string): void {
-    const { table } = this.#core;
-    for (const kind of table.kinds()) {
-      const owner = table.list(kind).find((one) => one.metadata.uid === uid);
-      if (owner?.metadata.deletionTimestamp !== undefined) this.#finish(kind, owner);
-    }
+  /** The object that a reference means, if it is still that one. Kinds that are not served here may
+   * have their objects elsewhere. */
+  #owner(
+    reference: OwnerReference,
+    namespace: string,
+  ): { kind: KindName; object: ApiObject } | 'elsewhere' | undefined {
+    const kind = this.#core.registry.byKind(reference.apiVersion, reference.kind);
+    if (kind === undefined) return 'elsewhere';
+    const object = this.#core.table.get({
+      kind: kind.storedAs,
+      namespace: kind.namespaced ? namespace : '',
+      name: reference.name,
+    });
+    if (object?.metadata.uid !== reference.uid) return undefined;
+    return { kind: kind.storedAs, object };
   }
 
   /** Moves a marked object one step nearer to its end. */
@@ -171,19 +181,7 @@ export class Collector implements Disposable {
     const owners = object?.metadata.ownerReferences ?? [];
     if (object === undefined || owners.length === 0) return;
     if (object.metadata.deletionTimestamp !== undefined) return;
-    const present = owners.filter((owner) => {
-      const { group } = splitKind(owner);
-      const ownerKind = this.#core.registry.byKind(owner.apiVersion, owner.kind);
-      // An owner of a kind that is not served here may exist elsewhere.
-      if (ownerKind === undefined) return group !== '';
-      const place = ownerKind.namespaced ? namespace : '';
-      const found = this.#core.table.get({
-        kind: ownerKind.storedAs,
-        namespace: place,
-        name: owner.name,
-      });
-      return found?.metadata.uid === owner.uid;
-    });
+    const present = owners.filter((owner) => this.#owner(owner, namespace) !== undefined);
     if (present.length === 0) this.#delete(kind, object, { propagationPolicy: 'Background' });
   }
 
@@ -256,9 +254,4 @@ export class Collector implements Disposable {
       warn: () => {},
     };
   }
-}
-
-function splitKind(object: { apiVersion: string }): { group: string } {
-  const slash = object.apiVersion.indexOf('/');
-  return { group: slash < 0 ? '' : object.apiVersion.slice(0, slash) };
 }

@@ -20,6 +20,7 @@ function ofPod(name: string, kind: string, verbs: readonly string[]): ApiResourc
   return { name: `pods/${name}`, singularName: '', namespaced: true, kind, verbs };
 }
 
+/** Everything that discovery lists beside the stored kinds. */
 export const virtualResources: readonly VirtualResource[] = [
   { ...authentication, resource: review('tokenreviews', 'TokenReview') },
   { ...authentication, resource: review('selfsubjectreviews', 'SelfSubjectReview') },

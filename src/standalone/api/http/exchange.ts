@@ -6,6 +6,7 @@ import { AmbitError, causeChain } from '../../../runtime/errors.ts';
 import type { Caller } from '../access/tokens.ts';
 import { StatusError } from '../api-error.ts';
 
+/** A request being answered. */
 export interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;

@@ -3,6 +3,7 @@
 import { isRecord, type JsonRecord } from '../json.ts';
 import type { Schema } from '../schema/schema.ts';
 
+/** The version of the OpenAPI specification. */
 export type OpenApiForm = 'v2' | 'v3';
 
 const prefixes: Readonly<Record<OpenApiForm, string>> = {

@@ -10,6 +10,7 @@ import { immutable, type KindRules, missing, refused } from './rules.ts';
 /** Keeps a definition until its objects are gone. */
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
+/** Completes and checks definitions. */
 export const customResourceDefinitionRules: KindRules = {
   prepare(core, object, previous, write) {
     for (const warning of warningsOf(object)) write.warn(warning);

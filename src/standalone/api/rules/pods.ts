@@ -6,6 +6,7 @@ import type { ApiObject } from '../store.ts';
 import { completePodSpec } from './pod-spec.ts';
 import { type KindRules, missing, refused } from './rules.ts';
 
+/** Completes pods and keeps their fixed part. */
 export const podRules: KindRules = {
   prepare(_core, object, previous) {
     if (!isRecord(object.spec)) return;

@@ -4,6 +4,7 @@ import type { FieldProblem } from '../api-error.ts';
 import type { ApiObject } from '../store.ts';
 import type { Core, Write } from '../writes/core.ts';
 
+/** What a kind asks for beyond its schema. */
 export interface KindRules {
   /** Completes the object before it is checked; `previous` is absent on create. */
   readonly prepare?: (

@@ -2,6 +2,7 @@
 
 import net from 'node:net';
 
+/** An IP family, as Services name it. */
 export type Family = 'IPv4' | 'IPv6';
 
 interface Range {

@@ -7,6 +7,7 @@ import type { Core } from '../writes/core.ts';
 import { immutable, type KindRules, missing, refused } from './rules.ts';
 import { chooseAddress, type Family, familyOf, inRange, ranges } from './service-addresses.ts';
 
+/** Gives Services their addresses and checks their ports. */
 export const serviceRules: KindRules = {
   prepare(core, object, previous, write) {
     if (!isRecord(object.spec)) return;

@@ -5,6 +5,7 @@ import { selectorMatches } from '../selectors/label-selector.ts';
 import { completePodSpec } from './pod-spec.ts';
 import { immutable, type KindRules, missing, refused } from './rules.ts';
 
+/** Completes templates and keeps selectors. */
 export const workloadRules: KindRules = {
   prepare(_core, object) {
     completePodSpec(recordAt(object.spec, 'template', 'spec'));

@@ -39,7 +39,7 @@ const scalars: Readonly<Record<string, Schema>> = {
   bytes: { type: 'string', format: 'byte' },
   time: { type: 'string', format: 'date-time', protobufType: 'time' },
   microtime: { type: 'string', format: 'date-time', protobufType: 'time' },
-  quantity: { 'x-kubernetes-int-or-string': true, protobufType: 'quantity' },
+  quantity: { 'x-kubernetes-int-or-string': true, format: 'quantity', protobufType: 'quantity' },
   intstr: { 'x-kubernetes-int-or-string': true, protobufType: 'intstr' },
   any: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, protobufType: 'any' },
   texts: { type: 'array', items: { type: 'string' }, protobufType: 'texts' },

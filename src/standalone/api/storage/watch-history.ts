@@ -23,6 +23,7 @@ interface Track {
   readonly listeners: Set<(change: Change) => void>;
 }
 
+/** Recent changes by kind, and their followers. */
 export class WatchHistory {
   readonly #tracks = new Map<KindName, Track>();
   /** Where kinds begin that never changed since the start. */

@@ -62,6 +62,7 @@ function firstSeen(event: ApiObject): string | undefined {
   );
 }
 
+/** Columns of Endpoints. */
 export const endpointsColumns: readonly Column[] = [
   text('Endpoints', (endpoints) => {
     const addresses = listAt(endpoints, 'subsets').flatMap((subset) =>
@@ -76,6 +77,7 @@ export const endpointsColumns: readonly Column[] = [
   ageColumn,
 ];
 
+/** Columns of EndpointSlices. */
 export const sliceColumns: readonly Column[] = [
   text('AddressType', (slice) => textAt(slice, 'addressType') ?? ''),
   text('Ports', (slice) => {

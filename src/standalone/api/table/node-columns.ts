@@ -7,6 +7,7 @@ import { age } from './ages.ts';
 
 const rolePrefix = 'node-role.kubernetes.io/';
 
+/** Columns of nodes. */
 export const nodeColumns: readonly Column[] = [
   { name: 'Status', type: 'string', cell: statusOf },
   { name: 'Roles', type: 'string', cell: rolesOf },

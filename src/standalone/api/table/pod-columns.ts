@@ -5,6 +5,7 @@ import type { Column } from '../kinds/kind.ts';
 import type { ApiObject } from '../store.ts';
 import { age, duration } from './ages.ts';
 
+/** Columns of pods. */
 export const podColumns: readonly Column[] = [
   { name: 'Ready', type: 'string', cell: readyOf },
   { name: 'Status', type: 'string', cell: podReason },

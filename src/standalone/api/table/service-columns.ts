@@ -6,6 +6,7 @@ import { selectorText } from '../selectors/selector-text.ts';
 import type { ApiObject } from '../store.ts';
 import { age } from './ages.ts';
 
+/** Columns of Services. */
 export const serviceColumns: readonly Column[] = [
   { name: 'Type', type: 'string', cell: (service) => textAt(service.spec, 'type') ?? 'ClusterIP' },
   {

@@ -4,6 +4,7 @@ import { type Column, type Kind, versionOf } from '../kinds/kind.ts';
 import type { ApiObject } from '../store.ts';
 import { cellsOf } from './cells.ts';
 
+/** What to put into a Table. */
 export interface TableRequest {
   readonly kind: Kind;
   readonly version: string;

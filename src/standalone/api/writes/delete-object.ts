@@ -5,8 +5,9 @@ import { textAt } from '../json.ts';
 import type { ApiObject, DeleteOptions, ObjectMeta } from '../store.ts';
 import { type Core, findObject, subjectOf, timestamp, type Write } from './core.ts';
 
-/** Finalizers by which the garbage collector holds an owner back. */
+/** Holds an owner back until its dependents are gone. */
 export const foregroundFinalizer = 'foregroundDeletion';
+/** Holds an owner back until its dependents are released. */
 export const orphanFinalizer = 'orphan';
 
 /** The object as it was left, and whether it is gone. */

@@ -1,6 +1,7 @@
 // Containers: program, environment, ports, probes and privileges.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const containersTypes = `
 package io.k8s.api.core.v1
 ContainerPort

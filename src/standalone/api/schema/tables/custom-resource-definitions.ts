@@ -1,6 +1,7 @@
 // CustomResourceDefinitions. Schemas within them are taken as they are.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const customResourceDefinitionTypes = `
 package io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1
 CustomResourceDefinitionNames: How the kind is called.

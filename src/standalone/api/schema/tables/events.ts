@@ -1,6 +1,7 @@
 // The two forms of events.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const eventsTypes = `
 package io.k8s.api.core.v1
 EventSource

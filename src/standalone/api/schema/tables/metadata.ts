@@ -1,6 +1,7 @@
 // Metadata and what every API shares.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const metadataTypes = `
 package io.k8s.apimachinery.pkg.apis.meta.v1
 OwnerReference atomic: An object that another one belongs to and is collected with.

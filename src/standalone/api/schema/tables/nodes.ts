@@ -1,6 +1,7 @@
 // Nodes.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const nodesTypes = `
 package io.k8s.api.core.v1
 Taint: Keeps pods away that do not tolerate it.

@@ -1,6 +1,7 @@
 // Pods: how they fare.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const podStatusTypes = `
 package io.k8s.api.core.v1
 PodCondition

@@ -1,6 +1,7 @@
 // Pods: what they run.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const podsTypes = `
 package io.k8s.api.core.v1
 Sysctl

@@ -1,6 +1,7 @@
 // Requests that are not stored: tokens, reviews, scale.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const reviewsTypes = `
 package io.k8s.api.authentication.v1
 BoundObjectReference

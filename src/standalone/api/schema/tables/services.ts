@@ -1,6 +1,7 @@
 // Services and the addresses behind them.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const servicesTypes = `
 package io.k8s.api.core.v1
 ServicePort: A port of a Service.

@@ -1,6 +1,7 @@
 // Namespaces, identities, settings and leases.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const settingsTypes = `
 package io.k8s.api.core.v1
 ObjectReference atomic: Points to another object.

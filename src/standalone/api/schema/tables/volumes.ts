@@ -1,6 +1,7 @@
 // Volumes. Those of clouds and clusters are taken as they are: no node here mounts them.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const volumesTypes = `
 package io.k8s.api.core.v1
 HostPathVolumeSource

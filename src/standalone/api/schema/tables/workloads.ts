@@ -1,6 +1,7 @@
 // Deployments, ReplicaSets and DaemonSets.
 // The notation is explained in ../definitions.ts.
 
+/** Types, as text. */
 export const workloadsTypes = `
 package io.k8s.api.apps.v1
 RollingUpdateDeployment

@@ -1,0 +1,48 @@
+// What probes, scrapers and operators ask of the controller over HTTP.
+
+import { type AdminRoute, jsonRoute, readinessRoute } from '../runtime/admin-server.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { Readiness } from '../runtime/readiness.ts';
+import type { ControllerMetrics } from './metrics.ts';
+import type { XdsServer } from './publish/xds-server.ts';
+import type { Translation } from './translate/snapshot.ts';
+
+export interface AdminParts {
+  readonly readiness: Readiness;
+  readonly registry: MetricsRegistry;
+  readonly metrics: ControllerMetrics;
+  readonly xds: XdsServer;
+  /** The translation in force. */
+  readonly translation: () => Translation;
+}
+
+/** The routes of the readiness port. */
+export function probeRoutes({ readiness }: AdminParts): Readonly<Record<string, AdminRoute>> {
+  return { '/ready': readinessRoute(readiness) };
+}
+
+/** The routes of the monitoring port. */
+export function monitoringRoutes(parts: AdminParts): Readonly<Record<string, AdminRoute>> {
+  const { registry, metrics, xds, translation } = parts;
+  return {
+    ...probeRoutes(parts),
+    '/metrics': async () => {
+      metrics.connected(xds.connected().length);
+      return { status: 200, body: await registry.text(), contentType: registry.contentType };
+    },
+    // Everything that proxies are told, with the hash that decision records name.
+    '/debug/config_dump': jsonRoute(() => {
+      const { snapshot, findings } = translation();
+      return plain({ version: xds.snapshot.hash, ...snapshot, findings });
+    }),
+    '/debug/proxies': jsonRoute(() => ({ connected: xds.connected(), refusals: xds.refusals })),
+  };
+}
+
+/** The same with maps as objects, as JSON has none. */
+function plain(value: unknown): unknown {
+  if (value instanceof Map) return plain(Object.fromEntries(value));
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, plain(inner)]));
+}
