@@ -64,6 +64,11 @@ export function stateParent(
 
 /** Makes the state folder. @throws AmbitError AMB1104 */
 export function makeStateFolder(paths: MeshPaths): void {
+  // Every pod has a /run of its own, which would hide its volumes and files.
+  if (paths.folder.startsWith('/run/') || paths.folder.startsWith('/var/run/')) {
+    const problem = 'the state folder cannot be below /run; set AMBIT_STATE_DIR to another place';
+    throw new AmbitError('AMB1104', problem, { object: paths.folder });
+  }
   try {
     mkdirSync(paths.logs, { recursive: true, mode: 0o755 });
   } catch (error) {
