@@ -31,7 +31,6 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   '@bufbuild/protobuf': ['src/wire/'],
   '@grpc/grpc-js': ['src/controller/publish/', 'src/controller/ca/', 'src/dataplane/'],
   '@opentelemetry/sdk-node': ['src/runtime/'],
-  '@opentelemetry/api': ['src/runtime/'],
   'http2-wrapper': ['src/waypoint/upstream/'],
   koffi: ['src/linux/'],
   'node-forge': [

@@ -178,6 +178,7 @@ export class Controller implements AsyncDisposable {
     this.#end.abort();
     await this.#translating[Symbol.asyncDispose]();
     await this.#writing[Symbol.asyncDispose]();
+    this.#xds[Symbol.dispose]();
     await this.#stack.disposeAsync();
   }
 

@@ -14,10 +14,6 @@ import type { ServiceConfig, WorkloadLabels } from '../mesh/route.ts';
 import { ServiceConfigSchema, WorkloadLabelsSchema } from './gen/ambit/waypoint_pb.ts';
 import type { Result } from './result.ts';
 
-/** Type URLs of the two resources on the configuration stream. */
-export const serviceConfigTypeUrl = 'type.googleapis.com/ambit.waypoint.v1.ServiceConfig';
-export const workloadLabelsTypeUrl = 'type.googleapis.com/ambit.waypoint.v1.WorkloadLabels';
-
 /** Throws when the value has fields of other types or names than the message, which is our mistake. */
 export function encodeServiceConfig(config: ServiceConfig): Uint8Array {
   return encode(ServiceConfigSchema, config);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Condition } from '../../src/controller/kinds/object.ts';
 import type { ApiObject } from '../../src/standalone/api/store.ts';
@@ -153,6 +155,34 @@ spec: {action: DENY, rules: [{from: [{source: {ipBlocks: [300.0.0.1]}}]}]}
     'ZtunnelAccepted',
     'False',
   );
+});
+
+test('announces by Event alone where a foreign definition has no place for conditions', async ({
+  running,
+}) => {
+  const file = path.join(import.meta.dirname, '../../deploy/crds/httproutes.yaml');
+  const strict = readFileSync(file, 'utf8').replace(
+    /status:\s*\{\s*type: object, x-kubernetes-preserve-unknown-fields: true\s*\}/,
+    'status: {type: object, required: [parents], properties: {parents: {type: array, items: {type: object}}}}',
+  );
+  assert.match(strict, /required: \[parents\]/);
+  running.apply(strict);
+  running.apply(shop);
+  running.apply(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: later, namespace: shop}
+spec: {parentRefs: [{name: reviews, kind: Service, group: ''}]}
+`);
+  const eventsOn = (): ApiObject[] =>
+    running.api.store
+      .list('events', { namespace: 'shop' })
+      .filter((one) => (one['involvedObject'] as { kind: string }).kind === 'HTTPRoute');
+  await running.eventually('an event', () => eventsOn()[0]);
+  running.apply(policyNamed('another'));
+  await condition(running, authorizationPolicies, 'another', 'ZtunnelAccepted', 'True');
+  assert.is(eventsOn().length, 1);
+  assert.match(String(eventsOn()[0]!['message']), /AMB1611/);
 });
 
 test('stops writing once everything has been said', async ({ running }) => {

@@ -101,9 +101,14 @@ export class ProxyStream {
     }
   }
 
-  /** Responses that have come and were not taken. */
-  get pending(): readonly DeltaResponse[] {
-    return this.#received;
+  /** How the stream ends: by the server, or by an error. */
+  async ended(): Promise<'ended' | Error> {
+    return await new Promise((resolve) => {
+      this.#stream.on('end', () => {
+        resolve('ended');
+      });
+      this.#stream.on('error', resolve);
+    });
   }
 }
 

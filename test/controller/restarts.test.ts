@@ -1,6 +1,8 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
+import { typeUrls } from '../../src/wire/xds.ts';
 import { suite } from '../support/suite.ts';
+import { ProxyStream, ztunnelNode } from './proxy-client.ts';
 import {
   openApi,
   type RunningController,
@@ -32,6 +34,25 @@ test('a new controller goes on with the same root', async ({ stack }) => {
     assert.is(root.metadata['generation'] ?? 1, 1);
   }
   assert.is(roots[0], roots[1]);
+});
+
+test('a controller that ends lets its proxies go at once', async ({ stack }) => {
+  const api = await openApi(temporaryFolder(stack), 0);
+  stack.use(api);
+  const own = stack.use(new AsyncDisposableStack());
+  const running = await startController(own, api);
+  const root = await running.eventually('root certificate', () =>
+    api.store.get('configmaps', 'istio-system', 'istio-ca-root-cert'),
+  );
+  const rootPem = (root['data'] as Record<string, string>)['root-cert.pem']!;
+  const token = await running.token('istio-system', 'ztunnel');
+  const stream = new ProxyStream(stack, running.address, rootPem, token, ztunnelNode());
+  stream.subscribe(typeUrls.address);
+  stream.ack(await stream.next());
+  const ended = stream.ended();
+  await own.disposeAsync();
+  // Resolves with the stream, not with a connection that was cut.
+  assert.is(await ended, 'ended');
 });
 
 test('an API server that comes back is watched again, and what went meanwhile is gone', async ({

@@ -143,7 +143,9 @@ test('an HTTP/2 client reaches an HTTP/1.1 application', async ({ stack }) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
       response.setHeader('trailer', 'x-sum');
-      response.write(`${request.httpVersion} ${request.headers.cookie} ${Buffer.concat(chunks)}`);
+      response.write(
+        `${request.httpVersion} ${request.headers.cookie} ${Buffer.concat(chunks).toString()}`,
+      );
       response.addTrailers({ 'x-sum': '42' });
       response.end();
     })();

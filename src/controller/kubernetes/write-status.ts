@@ -10,6 +10,7 @@ import type { Finding } from '../translate/finding.ts';
 import { type ApiClient, ApiError, fieldManager } from './api-client.ts';
 
 const parallelWrites = 8;
+const maxUnwritable = 10_000;
 /** What the API takes in the message of an Event. */
 const maxEventMessage = 1024;
 
@@ -18,6 +19,8 @@ export class StatusWriter {
   readonly #client: ApiClient;
   readonly #clock: Clock;
   readonly #log: Logger;
+  /** Objects whose status took no conditions, with the version that was announced. */
+  readonly #unwritable = new Map<string, string>();
 
   constructor(client: ApiClient, clock: Clock, log: Logger) {
     this.#client = client;
@@ -46,15 +49,35 @@ export class StatusWriter {
     } catch (error) {
       // The object has changed or gone since: the newer version has its own translation.
       if (error instanceof ApiError && (error.status === 409 || error.status === 404)) return true;
+      if (error instanceof ApiError && error.status === 422) {
+        // Its definition, which may be another than ours, has no place for conditions.
+        await this.#announceOnly(write, error);
+        return true;
+      }
       this.#log.warn({ code: 'AMB1622', object }, `status not written: ${causeChain(error)}`);
       return false;
     }
+    await this.#announceAll(write);
+    return true;
+  }
+
+  /** Events without a condition, once per generation of the object. */
+  async #announceOnly(write: StatusWrite, error: ApiError): Promise<void> {
+    const { path, object } = write;
+    const version = `${object.metadata.uid ?? ''} ${object.metadata.generation ?? ''}`;
+    if (this.#unwritable.get(path) === version) return;
+    if (this.#unwritable.size >= maxUnwritable) this.#unwritable.clear();
+    this.#unwritable.set(path, version);
+    this.#log.warn({ code: error.code, object: describeObject(object) }, error.message);
+    await this.#announceAll(write);
+  }
+
+  async #announceAll(write: StatusWrite): Promise<void> {
     for (const finding of write.events) {
-      const { code, message } = finding;
-      this.#log.warn({ code, object, type: finding.type }, message);
+      const { code, message, type } = finding;
+      this.#log.warn({ code, object: describeObject(write.object), type }, message);
       await this.#announce(write.object, finding);
     }
-    return true;
   }
 
   async #announce(object: KubernetesObject, finding: Finding): Promise<void> {

@@ -58,7 +58,7 @@ interface Connection {
 }
 
 /** Serves DeltaAggregatedResources. */
-export class XdsServer {
+export class XdsServer implements Disposable {
   readonly #parts: XdsServerParts;
   readonly #connections = new Set<Connection>();
   readonly #refusals: Refusal[] = [];
@@ -79,6 +79,11 @@ export class XdsServer {
   publish(snapshot: PublishedSnapshot): void {
     this.#snapshot = snapshot;
     for (const connection of this.#connections) this.#send(connection);
+  }
+
+  /** Ends every stream; proxies keep what they have and connect again. */
+  [Symbol.dispose](): void {
+    for (const { stream } of this.#connections) stream.end();
   }
 
   get snapshot(): PublishedSnapshot {

@@ -100,12 +100,15 @@ function ztunnelFinding(
   problem?: { code: 'AMB1610' | 'AMB1612'; text: string },
 ): Finding {
   const { namespace = '', name } = policy.metadata;
+  const attached = isDryRun(policy)
+    ? 'attached to ztunnel as a dry run: recorded there, without effect'
+    : 'attached to ztunnel';
   return {
     object: { kind: 'AuthorizationPolicy', namespace, name },
     type: 'ZtunnelAccepted',
     status,
     reason,
-    message: problem === undefined ? 'attached to ztunnel' : `${problem.code} ${problem.text}`,
+    message: problem === undefined ? attached : `${problem.code} ${problem.text}`,
     ...(problem === undefined ? {} : { code: problem.code }),
   };
 }
