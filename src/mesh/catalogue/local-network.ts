@@ -7,7 +7,8 @@ export const localNetworkCodes = {
     title: 'a mesh or node name is not usable',
     cause:
       'Mesh names are lower-case letters, digits and hyphens (at most 32); node names are lower-case letters and digits (at most 12), each used once, and not "fabric".',
-    remedy: 'Use 1 to 32 lower-case letters, digits and hyphens for a mesh, such as ambit or test-1.',
+    remedy:
+      'Use 1 to 32 lower-case letters, digits and hyphens for a mesh, such as ambit or test-1.',
   },
   AMB1151: {
     title: 'the local network could not be made',
