@@ -1,16 +1,19 @@
 // What probes, scrapers and operators ask of the controller over HTTP.
 
-import { type AdminRoute, jsonRoute, readinessRoute } from '../runtime/admin-server.ts';
+import {
+  type AdminRoute,
+  jsonRoute,
+  metricsRoute,
+  readinessRoute,
+} from '../runtime/admin-server.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
-import type { ControllerMetrics } from './metrics.ts';
 import type { XdsServer } from './publish/xds-server.ts';
 import type { Translation } from './translate/snapshot.ts';
 
 export interface AdminParts {
   readonly readiness: Readiness;
   readonly registry: MetricsRegistry;
-  readonly metrics: ControllerMetrics;
   readonly xds: XdsServer;
   /** The translation in force. */
   readonly translation: () => Translation;
@@ -23,13 +26,10 @@ export function probeRoutes({ readiness }: AdminParts): Readonly<Record<string, 
 
 /** The routes of the monitoring port. */
 export function monitoringRoutes(parts: AdminParts): Readonly<Record<string, AdminRoute>> {
-  const { registry, metrics, xds, translation } = parts;
+  const { registry, xds, translation } = parts;
   return {
     ...probeRoutes(parts),
-    '/metrics': async () => {
-      metrics.connected(xds.connected().length);
-      return { status: 200, body: await registry.text(), contentType: registry.contentType };
-    },
+    '/metrics': metricsRoute(registry),
     // Everything that proxies are told, with the hash that decision records name.
     '/debug/config_dump': jsonRoute(() => {
       const { snapshot, findings } = translation();

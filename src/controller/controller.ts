@@ -7,6 +7,7 @@ import type { Clock } from '../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createRegistry } from '../runtime/metrics.ts';
+import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
 import type { CertificateAuthority } from './ca/authority.ts';
@@ -131,6 +132,8 @@ export class Controller implements AsyncDisposable {
       onRefusal: ({ typeUrl }) => this.#metrics.refused(typeUrl),
       onStandingChange: () => this.#writing.changed(),
     });
+    this.#registry.beforeReading(() => this.#metrics.connected(this.#xds.connected().length));
+    processMetrics(this.#registry, clock.now());
   }
 
   /** Where it listens, once it has started. */
@@ -205,7 +208,6 @@ export class Controller implements AsyncDisposable {
     const parts: AdminParts = {
       readiness: this.#readiness,
       registry: this.#registry,
-      metrics: this.#metrics,
       xds: this.#xds,
       translation: () => this.#translation,
     };

@@ -1,50 +1,104 @@
-// One line per decision, with the field names of Istio's access log (protocol section 7.3) and our
-// own for the decision itself.
+// One line per decision, with the field names of Istio's access log in its order (protocol section
+// 7.3), then our own for the decision itself.
 
-import type { DecisionRecord } from '../mesh/decision.ts';
+import type { DecisionRecord, Hop, Party } from '../mesh/decision.ts';
 import type { Logger } from '../runtime/log.ts';
 
-/** Writes the line: info when it went well, warn when refused, error when it failed on the way. */
-export function writeAccessLog(log: Logger, record: DecisionRecord): void {
-  const { outcome } = record.verdict;
-  const fields = fieldsOf(record);
-  if (outcome === 'forwarded') log.info(fields, 'connection complete');
-  else if (outcome === 'denied') log.warn(fields, 'connection denied');
-  else log.error(fields, 'connection failed');
+/** A connection whose both ends are known, at its beginning. */
+export type OpenedConnection = Pick<
+  DecisionRecord,
+  'id' | 'traceId' | 'direction' | 'source' | 'destination' | 'transport' | 'hop'
+>;
+
+/** Writes that a connection was opened, for those who look closely. */
+export function writeOpened(log: Logger, opened: OpenedConnection): void {
+  const { id, traceId, direction, transport } = opened;
+  log.debug({ ...ends(opened), direction, transport, id, trace_id: traceId }, 'connection opened');
 }
 
-/** Absent values are left out. Bytes are as the logging side sees them: an outbound side has sent what
- * the client sent, an inbound one what the server sent. */
-function fieldsOf(record: DecisionRecord): object {
-  const { source, destination, verdict, http } = record;
+/** Writes the end: info when it went well, error when it was refused or failed on the way, warn when
+ * it never got so far that both ends were known. */
+export function writeAccessLog(log: Logger, record: DecisionRecord): void {
+  const { outcome } = record.verdict;
+  if (record.direction !== 'request' && record.hop === undefined && outcome !== 'forwarded') {
+    log.warn(rejectionFields(record), 'connection failed');
+    return;
+  }
+  const message = record.http === undefined ? 'connection complete' : 'request complete';
+  if (outcome === 'forwarded') log.info(completeFields(record), message);
+  else log.error(completeFields(record), message);
+}
+
+function rejectionFields(record: DecisionRecord): object {
+  return {
+    'src.addr': record.source.address,
+    'dst.addr': record.destination.address,
+    direction: record.direction,
+    error: record.verdict.reason,
+    ...ownFields(record),
+  };
+}
+
+/** Bytes are as the logging side sees them: an outbound side has sent what the client sent, an
+ * inbound one what the server sent. */
+function completeFields(record: DecisionRecord): object {
+  const { verdict, http, bytesSent, bytesReceived } = record;
   const inbound = record.direction === 'inbound';
+  const isGood = verdict.outcome === 'forwarded';
+  return {
+    ...ends(record),
+    direction: record.direction,
+    bytes_sent: inbound ? bytesReceived : bytesSent,
+    bytes_recv: inbound ? bytesSent : bytesReceived,
+    duration: `${Math.round(record.durationMs)}ms`,
+    error: isGood ? undefined : verdict.reason,
+    reason: isGood ? verdict.reason : undefined,
+    method: http?.method,
+    authority: http?.authority,
+    path: http?.path,
+    response_code: http?.status,
+    ...ownFields(record),
+  };
+}
+
+/** Absent values are left out of the line. */
+function ends({
+  source,
+  destination,
+  hop,
+}: {
+  readonly source: Party;
+  readonly destination: Party;
+  readonly hop?: Hop;
+}): object {
+  const { service } = destination;
   return {
     'src.addr': source.address,
     'src.workload': source.workload,
     'src.namespace': source.namespace,
     'src.identity': source.identity,
-    'dst.addr': destination.address,
-    'dst.service': destination.service,
+    'src.cluster': source.cluster,
+    'dst.addr': hop?.address ?? destination.address,
+    'dst.hbone_addr': hop?.authority,
+    'dst.service': service?.slice(service.indexOf('/') + 1),
     'dst.workload': destination.workload,
     'dst.namespace': destination.namespace,
     'dst.identity': destination.identity,
-    direction: record.direction,
-    bytes_sent: inbound ? record.bytesReceived : record.bytesSent,
-    bytes_recv: inbound ? record.bytesSent : record.bytesReceived,
-    duration: `${Math.round(record.durationMs)}ms`,
-    error: verdict.outcome === 'forwarded' ? undefined : verdict.reason,
-    code: verdict.code,
-    policy: verdict.policy,
-    rule: verdict.rule,
-    route: verdict.route,
-    reason: verdict.outcome === 'forwarded' ? verdict.reason : undefined,
-    transport: record.transport,
-    method: http?.method,
-    authority: http?.authority,
-    path: http?.path,
-    response_code: http?.status,
-    id: record.id,
-    trace_id: record.traceId,
-    config: record.configVersion,
+    'dst.cluster': destination.cluster,
+  };
+}
+
+function ownFields({ id, traceId, configVersion, transport, verdict }: DecisionRecord): object {
+  const { outcome, code, policy, rule, route } = verdict;
+  return {
+    outcome,
+    code,
+    policy,
+    rule,
+    route,
+    transport,
+    id,
+    trace_id: traceId,
+    config: configVersion,
   };
 }

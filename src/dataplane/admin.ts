@@ -1,14 +1,14 @@
 // Admin routes that every proxy has.
 
-import type { AdminRoute } from '../runtime/admin-server.ts';
-import { type Logger, logLevels } from '../runtime/log.ts';
+import { type AdminRoute, only } from '../runtime/admin-server.ts';
+import { type LevelledLogger, type LogLevel, logLevels } from '../runtime/log.ts';
 import type { DecisionLog } from './decisions.ts';
 
 const maxAnswer = 10_000;
 
 /** `GET /decisions?id=&source=&destination=&limit=`: matching records, newest first. */
 export function decisionsRoute(decisions: DecisionLog): AdminRoute {
-  return ({ query }) => {
+  return only(['GET', 'HEAD'], ({ query }) => {
     const limit = Number(query.get('limit') ?? 100);
     if (!Number.isInteger(limit) || limit < 1 || limit > maxAnswer) {
       return { status: 400, body: `limit must be a whole number from 1 to ${maxAnswer}\n` };
@@ -23,21 +23,40 @@ export function decisionsRoute(decisions: DecisionLog): AdminRoute {
       ...(destination && { destination }),
     });
     return { status: 200, body: JSON.stringify({ records }), contentType: 'application/json' };
-  };
+  });
 }
 
-/** `POST /logging` tells the log level, `POST /logging?level=L` sets it. */
-export function loggingRoute(log: Logger): AdminRoute {
-  return ({ method, query }) => {
-    if (method !== 'POST') return { status: 405, body: 'use POST\n' };
-    const wanted = query.get('level');
-    if (wanted !== null) {
-      const level = logLevels.find((one) => one === wanted);
-      if (level === undefined) {
-        return { status: 400, body: `level must be one of ${logLevels.join(', ')}\n` };
-      }
-      log.level = level;
+/** `POST /logging` tells the levels. `?level=L` sets that of everything, `?level=NAME=L,...` that of
+ * parts, `?reset` goes back to what the process started with first (protocol section 7.5). */
+export function loggingRoute(log: LevelledLogger): AdminRoute {
+  const atStart = wordOf(log.levels[0] ?? '') ?? 'info';
+  return only(['POST'], ({ query }) => {
+    if (query.has('reset')) log.setLevel(atStart);
+    for (const item of (query.get('level') ?? '').split(',').filter((text) => text !== '')) {
+      const problem = setLevel(log, item.trim());
+      if (problem !== undefined) return { status: 400, body: `${problem}\n` };
     }
-    return { status: 200, body: `current log level is ${log.level}\n` };
-  };
+    return { status: 200, body: `current log level is ${log.levels.join(',')}\n` };
+  });
+}
+
+/** Answers what is wrong with the item, if anything. */
+function setLevel(log: LevelledLogger, item: string): string | undefined {
+  const [first = '', second] = item.split('=');
+  const level = wordOf(second ?? first);
+  if (level === undefined) return `level must be one of ${logLevels.join(', ')}, or NAME=LEVEL`;
+  const known = log.setLevel(level, second === undefined ? undefined : first);
+  return known ? undefined : `nothing logs under the name ${first}`;
+}
+
+function wordOf(text: string): LogLevel | undefined {
+  return logLevels.find((level) => level === text.toLowerCase());
+}
+
+/** `POST /quitquitquit`: an orderly end. */
+export function quitRoute(quit: () => void): AdminRoute {
+  return only(['POST'], () => {
+    quit();
+    return { status: 200, body: 'shutting down\n' };
+  });
 }

@@ -3,7 +3,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DecisionRecord, Party } from '../mesh/decision.ts';
 import type { Logger } from '../runtime/log.ts';
-import { writeAccessLog } from './access-log.ts';
+import { type OpenedConnection, writeAccessLog, writeOpened } from './access-log.ts';
 
 /** Records kept; the oldest is dropped first. */
 const maxRecords = 10_000;
@@ -34,6 +34,11 @@ export class DecisionLog {
   constructor(log: Logger, limit = maxRecords) {
     this.#log = log;
     this.#limit = limit;
+  }
+
+  /** Says that a connection has begun whose both ends are known. */
+  opened(connection: OpenedConnection): void {
+    writeOpened(this.#log, connection);
   }
 
   /** Keeps a record and writes its line. */

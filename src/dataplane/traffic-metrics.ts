@@ -49,6 +49,9 @@ export class TrafficMetrics {
       help: 'Connections open now.',
       labels: ['reporter'],
     });
+    registry.beforeReading(() => {
+      for (const meter of this.#meters) meter.flush();
+    });
   }
 
   /** Counts a connection as opened, once both of its ends are known. */
@@ -77,11 +80,6 @@ export class TrafficMetrics {
         if (flag !== '-') this.#failed.add(ended);
       },
     };
-  }
-
-  /** Brings the byte counters up to date; to be called before the metrics are read. */
-  flush(): void {
-    for (const meter of this.#meters) meter.flush();
   }
 
   #addBytes(labels: TrafficLabels, bytes: { sent: number; received: number }): void {

@@ -10,10 +10,19 @@ export interface Party {
   /** The pod's name. */
   readonly workload?: string;
   readonly namespace?: string;
+  readonly cluster?: string;
   /** Proved by mutual TLS; absent on plain text. */
   readonly identity?: string;
   /** `NAMESPACE/HOSTNAME` where the connection was addressed to a service. */
   readonly service?: string;
+}
+
+/** The socket at the far end outbound, at the near end inbound. */
+export interface Hop {
+  /** `ADDRESS:PORT`; of a tunnel, where the tunnel ends. */
+  readonly address: string;
+  /** What a tunnel was asked for. */
+  readonly authority?: string;
 }
 
 /** What was decided, and by what. */
@@ -59,6 +68,8 @@ export interface DecisionRecord {
    * `plain` no mesh, `local` both ends on this node. */
   readonly transport: 'tunnel' | 'waypoint' | 'plain' | 'local' | 'none';
   readonly verdict: Verdict;
+  /** What the connection was carried to or came by in fact, once that was settled. */
+  readonly hop?: Hop;
   /** Hash of the configuration that was in force. */
   readonly configVersion: string;
   /** From the source's point of view. */

@@ -1,9 +1,16 @@
 // What operators and probes may ask of a waypoint.
 
-import { decisionsRoute, loggingRoute } from '../dataplane/admin.ts';
+import { decisionsRoute, loggingRoute, quitRoute } from '../dataplane/admin.ts';
 import { certificateDump, serviceDump, workloadDump } from '../dataplane/config-dump.ts';
-import { type AdminRoute, jsonRoute, readinessRoute } from '../runtime/admin-server.ts';
-import type { Logger } from '../runtime/log.ts';
+import {
+  type AdminRoute,
+  jsonRoute,
+  metricsRoute,
+  readinessRoute,
+} from '../runtime/admin-server.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { profileRoute } from '../runtime/cpu-profile.ts';
+import type { LevelledLogger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
 import type { Waypoint } from './waypoint.ts';
@@ -15,13 +22,14 @@ export interface AdminParts {
   readonly readiness: Readiness;
   readonly registry: MetricsRegistry;
   readonly configVersion: () => string;
-  readonly log: Logger;
+  readonly clock: Clock;
+  readonly log: LevelledLogger;
   readonly quit: () => void;
 }
 
 /** For loopback. */
 export function adminRoutes(parts: AdminParts): Routes {
-  const { waypoint, configVersion, log, quit } = parts;
+  const { waypoint, configVersion, clock, log, quit } = parts;
   return {
     '/decisions': decisionsRoute(waypoint.decisions),
     '/config_dump': jsonRoute(() => ({
@@ -33,11 +41,8 @@ export function adminRoutes(parts: AdminParts): Routes {
     })),
     '/logging': loggingRoute(log),
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
-    '/quitquitquit': ({ method }) => {
-      if (method !== 'POST') return { status: 405, body: 'use POST\n' };
-      quit();
-      return { status: 200, body: 'shutting down\n' };
-    },
+    '/debug/pprof/profile': profileRoute(clock),
+    '/quitquitquit': quitRoute(quit),
   };
 }
 
@@ -48,10 +53,6 @@ export function probeRoutes({ readiness }: AdminParts): Routes {
 
 /** For scrapers. */
 export function metricsRoutes({ registry }: AdminParts): Routes {
-  const metrics: AdminRoute = async () => ({
-    status: 200,
-    body: await registry.text(),
-    contentType: registry.contentType,
-  });
+  const metrics = metricsRoute(registry);
   return { '/metrics': metrics, '/stats/prometheus': metrics };
 }

@@ -2,12 +2,14 @@
 
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
+import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
 import { type Identity, identityOf } from '../mesh/identity.ts';
 import { startAdminServer } from '../runtime/admin-server.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
-import { createLogger, type Logger } from '../runtime/log.ts';
+import { createLogger, type LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
+import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
@@ -18,7 +20,7 @@ import { Waypoint } from './waypoint.ts';
 const certificatePollMs = 100;
 
 /** Makes the waypoint and its subscription, which are not started yet. */
-function assemble(settings: WaypointSettings, log: Logger, registry: MetricsRegistry) {
+function assemble(settings: WaypointSettings, log: LevelledLogger, registry: MetricsRegistry) {
   const access = {
     rootCertPath: settings.XDS_ROOT_CA,
     tokenPath: settings.AUTH_TOKEN,
@@ -49,13 +51,16 @@ function assemble(settings: WaypointSettings, log: Logger, registry: MetricsRegi
     kinds: waypoint.kinds(),
     clock,
     log,
+    observer: subscriptionMetrics(registry),
   });
   return { waypoint, subscription, identity };
 }
 
-async function run(settings: WaypointSettings, log: Logger): Promise<number> {
+async function run(settings: WaypointSettings, log: LevelledLogger): Promise<number> {
   await using stack = new AsyncDisposableStack();
   const registry = createRegistry();
+  buildMetric(registry, 'proxy', settings.ISTIO_META_ISTIO_VERSION);
+  processMetrics(registry, clock.now());
   const { waypoint, subscription, identity } = assemble(settings, log, registry);
   stack.use(waypoint);
   stack.use(subscription);
@@ -68,6 +73,7 @@ async function run(settings: WaypointSettings, log: Logger): Promise<number> {
     readiness,
     registry,
     configVersion: () => subscription.configVersion,
+    clock,
     log,
     quit: () => quit.abort(),
   };

@@ -35,8 +35,8 @@ const requestLabelNames = [...tcpLabelNames, 'response_code', 'grpc_response_sta
 
 type TcpLabels = Readonly<Record<(typeof tcpLabelNames)[number], string>>;
 
-/** Upper limits in milliseconds, as Envoy's. */
-const durationBuckets = [
+/** Upper limits as Envoy's, of milliseconds and of bytes. */
+const buckets = [
   0.5, 1, 5, 10, 25, 50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000,
   600_000, 1_800_000, 3_600_000,
 ];
@@ -52,8 +52,12 @@ export function requestMetrics(registry: MetricsRegistry): (decided: Decided) =>
     name: 'istio_request_duration_milliseconds',
     help: 'Duration of requests in milliseconds.',
     labels: requestLabelNames,
-    buckets: durationBuckets,
+    buckets,
   });
+  const size = (name: string, help: string) =>
+    registry.histogram({ name, help, labels: requestLabelNames, buckets });
+  const requestBytes = size('istio_request_bytes', 'Size of request bodies in bytes.');
+  const responseBytes = size('istio_response_bytes', 'Size of response bodies in bytes.');
   const tcp = (name: string, help: string) =>
     registry.counter({ name, help, labels: tcpLabelNames });
   const opened = tcp('istio_tcp_connections_opened_total', 'Connections opened.');
@@ -78,6 +82,8 @@ export function requestMetrics(registry: MetricsRegistry): (decided: Decided) =>
     };
     requests.add(whole);
     durations.observe(whole, record.durationMs);
+    requestBytes.observe(whole, record.bytesSent);
+    responseBytes.observe(whole, record.bytesReceived);
   };
 }
 

@@ -1,7 +1,6 @@
-// What operators may ask of the node proxy on its loopback port (protocol section 7.5), and what
-// scrapers read.
+// What operators may ask of the node proxy on its loopback port (protocol section 7.5).
 
-import { decisionsRoute, loggingRoute } from '../dataplane/admin.ts';
+import { decisionsRoute, loggingRoute, quitRoute } from '../dataplane/admin.ts';
 import {
   certificateDump,
   policyDump,
@@ -9,34 +8,33 @@ import {
   workloadDump,
 } from '../dataplane/config-dump.ts';
 import type { Subscription } from '../dataplane/subscription.ts';
-import type { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
 import { type AdminRoute, jsonRoute } from '../runtime/admin-server.ts';
-import type { Logger } from '../runtime/log.ts';
-import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { Clock } from '../runtime/clock.ts';
+import { profileRoute } from '../runtime/cpu-profile.ts';
+import type { LevelledLogger } from '../runtime/log.ts';
 import type { NodeProxy } from './node-proxy.ts';
+import type { OpenConnection, Pod } from './proxy/proxy-parts.ts';
 import type { ZtunnelSettings } from './settings.ts';
 
 export interface AdminParts {
   readonly proxy: NodeProxy;
   readonly settings: ZtunnelSettings;
-  readonly log: Logger;
+  readonly clock: Clock;
+  readonly log: LevelledLogger;
   readonly subscription: Subscription;
   readonly quit: () => void;
 }
 
 /** The admin routes. */
 export function adminRoutes(parts: AdminParts): Readonly<Record<string, AdminRoute>> {
-  const { proxy, log, quit } = parts;
+  const { proxy, clock, log, quit } = parts;
   return {
     '/decisions': decisionsRoute(proxy.decisions),
     '/config_dump': jsonRoute(() => configDump(parts)),
     '/logging': loggingRoute(log),
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
-    '/quitquitquit': ({ method }) => {
-      if (method !== 'POST') return { status: 405, body: 'use POST\n' };
-      quit();
-      return { status: 200, body: 'shutting down\n' };
-    },
+    '/debug/pprof/profile': profileRoute(clock),
+    '/quitquitquit': quitRoute(quit),
   };
 }
 
@@ -53,11 +51,11 @@ function configDump({ proxy, settings, subscription }: AdminParts): object {
     config: { ...settings, configVersion: subscription.configVersion },
     certificates: certificateDump(certificates),
     workloadState: Object.fromEntries(
-      pods.list().map(({ pod, state: podState, connections }) => [
+      pods.list().map(({ pod, state: podState }) => [
         pod.uid,
         {
           state: podState,
-          openConnections: connections,
+          connections: connectionsOf(proxy.open, pod),
           info: {
             name: pod.name,
             namespace: pod.namespace,
@@ -69,10 +67,23 @@ function configDump({ proxy, settings, subscription }: AdminParts): object {
   };
 }
 
-/** Metrics in the text form, brought up to date first. */
-export function metricsRoute(registry: MetricsRegistry, traffic: TrafficMetrics): AdminRoute {
-  return async () => {
-    traffic.flush();
-    return { status: 200, body: await registry.text(), contentType: registry.contentType };
-  };
+/** What is open to and from a pod. */
+function connectionsOf(open: Iterable<OpenConnection>, pod: Pod): object {
+  const inbound: object[] = [];
+  const outbound: object[] = [];
+  for (const { facts } of open) {
+    const { direction, source, destination, transport, hop } = facts;
+    const own = direction === 'outbound' ? source : destination;
+    if (own.workload !== pod.name || own.namespace !== pod.namespace) continue;
+    const protocol = transport === 'plain' ? 'TCP' : 'HBONE';
+    const src = source.address;
+    if (direction === 'outbound') {
+      const actualDst = hop?.address ?? destination.address;
+      outbound.push({ src, originalDst: destination.address, actualDst, protocol });
+    } else {
+      const host = destination.service?.split('/')[1] ?? null;
+      inbound.push({ src, originalDst: host, actualDst: destination.address, protocol });
+    }
+  }
+  return { inbound, outbound };
 }

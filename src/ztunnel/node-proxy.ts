@@ -14,7 +14,7 @@ import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
-import type { ProxyParts } from './proxy/proxy-parts.ts';
+import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
 export interface NodeProxyOptions {
   readonly node: string;
@@ -38,6 +38,8 @@ export class NodeProxy implements AsyncDisposable {
   readonly certificates: CertificateStore;
   readonly metrics: TrafficMetrics;
   readonly pods: PodSet;
+  /** Connections being served. */
+  readonly open = new Set<OpenConnection>();
   readonly #tunnels: TunnelPool;
   readonly #connections: Connections;
   readonly #unsubscribe: () => void;
@@ -59,6 +61,7 @@ export class NodeProxy implements AsyncDisposable {
       certificates,
       tunnels: this.#tunnels,
       connections: this.#connections,
+      open: this.open,
       decisions: this.decisions,
       metrics: this.metrics,
       clock,

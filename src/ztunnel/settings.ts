@@ -30,6 +30,7 @@ export const settingsTable = {
     min: 1,
     max: 3_600,
   }),
+  ISTIO_META_ISTIO_VERSION: text('the version to be shown in istio_build', 'unknown'),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 };
 

@@ -6,15 +6,21 @@ import { Subscription } from '../dataplane/subscription.ts';
 import type { ControllerAccess } from '../dataplane/subscription-channel.ts';
 import { subscribedKind } from '../dataplane/subscription-kind.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
-import { type AdminServer, readinessRoute, startAdminServer } from '../runtime/admin-server.ts';
+import {
+  type AdminServer,
+  metricsRoute,
+  readinessRoute,
+  startAdminServer,
+} from '../runtime/admin-server.ts';
 import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import type { LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
+import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
 import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
-import { adminRoutes, metricsRoute } from './admin.ts';
+import { adminRoutes } from './admin.ts';
 import { NodeProxy } from './node-proxy.ts';
 import { followPodFeed } from './pods/pod-feed-client.ts';
 import { workloadManagerMetrics } from './pods/pod-metrics.ts';
@@ -30,8 +36,9 @@ export class Ztunnel implements AsyncDisposable {
   readonly quit: AbortSignal;
   readonly #settings: ZtunnelSettings;
   readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #registry: MetricsRegistry = createRegistry();
+  readonly #log: LevelledLogger;
+  /** What is counted. */
+  readonly registry: MetricsRegistry = createRegistry();
   readonly #proxy: NodeProxy;
   readonly #subscription: Subscription;
   readonly #feedEnd = new AbortController();
@@ -41,17 +48,16 @@ export class Ztunnel implements AsyncDisposable {
   /** Whether the pods are those that the node agent wants. */
   #synced = false;
 
-  constructor(settings: ZtunnelSettings, surroundings: { clock: Clock; log: Logger }) {
+  constructor(settings: ZtunnelSettings, surroundings: { clock: Clock; log: LevelledLogger }) {
     const { clock, log } = surroundings;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
     this.quit = this.#quit.signal;
     for (const name of Object.values(blockers)) this.readiness.block(name);
-    this.#registry
-      .gauge({ name: 'istio_build', help: 'What is running.', labels: ['component', 'tag'] })
-      .set({ component: 'ztunnel', tag: 'ambit' }, 1);
-    const countPods = workloadManagerMetrics(this.#registry);
+    buildMetric(this.registry, 'ztunnel', settings.ISTIO_META_ISTIO_VERSION);
+    processMetrics(this.registry, clock.now());
+    const countPods = workloadManagerMetrics(this.registry);
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
@@ -59,7 +65,7 @@ export class Ztunnel implements AsyncDisposable {
         impersonate: true,
       }),
       configVersion: () => this.#subscription.configVersion,
-      registry: this.#registry,
+      registry: this.registry,
       clock,
       log,
       random: Math.random,
@@ -86,7 +92,7 @@ export class Ztunnel implements AsyncDisposable {
       ],
       clock,
       log,
-      observer: subscriptionMetrics(this.#registry),
+      observer: subscriptionMetrics(this.registry),
     });
   }
 
@@ -94,10 +100,11 @@ export class Ztunnel implements AsyncDisposable {
    * agent. Resolves when the ports are open. */
   async start(): Promise<void> {
     const { ADMIN_PORT, STATS_PORT, READINESS_PORT } = this.#settings;
-    const metrics = metricsRoute(this.#registry, this.#proxy.metrics);
+    const metrics = metricsRoute(this.registry);
     const routes = adminRoutes({
       proxy: this.#proxy,
       settings: this.#settings,
+      clock: this.#clock,
       log: this.#log,
       subscription: this.#subscription,
       quit: () => this.#quit.abort(new Error('asked to quit')),

@@ -204,7 +204,10 @@ export class PodRunner {
     while (this.#pod.spec.hostNetwork !== true) {
       const problem = this.#context.networkProblem(namespace);
       if (problem === undefined) return;
-      if (!told) this.#event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`);
+      if (!told) {
+        const error = new AmbitError('AMB1302', problem, { object: `Pod ${podName(this.#pod)}` });
+        this.#event('Warning', 'NetworkNotReady', this.#explained(error));
+      }
       told = true;
       await this.#context.mesh.clock.wait(networkPollMs, signal);
     }

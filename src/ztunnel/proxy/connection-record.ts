@@ -4,9 +4,10 @@ import { randomBytes } from 'node:crypto';
 import type { DecisionLog } from '../../dataplane/decisions.ts';
 import { newDecisionId } from '../../dataplane/decisions.ts';
 import type { SpliceResult } from '../../dataplane/splice.ts';
+import type { TrafficParties } from '../../dataplane/traffic-labels.ts';
 import type { ConnectionMeter } from '../../dataplane/traffic-metrics.ts';
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
-import type { DecisionRecord, Party, Verdict } from '../../mesh/decision.ts';
+import type { DecisionRecord, Hop, Party, Verdict } from '../../mesh/decision.ts';
 import { keyOfService, type Service } from '../../mesh/service.ts';
 import type { Workload } from '../../mesh/workload.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
@@ -30,7 +31,11 @@ export function partyOf(
   const { workload, identity, service } = known;
   return {
     address: formatEndpoint(endpoint),
-    ...(workload && { workload: workload.name, namespace: workload.namespace }),
+    ...(workload && {
+      workload: workload.name,
+      namespace: workload.namespace,
+      cluster: workload.clusterId,
+    }),
     ...(identity !== undefined && { identity }),
     ...(service && { service: keyOfService(service) }),
   };
@@ -43,14 +48,14 @@ export interface RecordFacts {
   source: Party;
   destination: Party;
   transport: DecisionRecord['transport'];
+  hop?: Hop;
 }
 
 /** The record in the making. The first verdict is the one that stands. */
 export class ConnectionRecord {
   readonly id = newDecisionId();
   readonly facts: RecordFacts;
-  /** Set once both ends are known, which is when a connection is counted. */
-  meter: ConnectionMeter | undefined;
+  #meter: ConnectionMeter | undefined;
   readonly #decisions: DecisionLog;
   readonly #parts: ProxyParts;
   readonly #startMs: number;
@@ -63,6 +68,21 @@ export class ConnectionRecord {
     this.facts = facts;
   }
 
+  /** To be called once, when both ends are known: the connection is counted and listed from here on. */
+  opened(hop: Hop, parties: TrafficParties): void {
+    if (this.#ended) return;
+    this.facts.hop = hop;
+    this.#meter = this.#parts.metrics.open(parties);
+    this.#parts.open.add(this);
+    this.#decisions.opened({ id: this.id, ...this.facts });
+  }
+
+  /** Counts bytes as they flow; `a` is the client's side. */
+  readonly count = (direction: 'a-to-b' | 'b-to-a', bytes: number): void => {
+    if (direction === 'a-to-b') this.#meter?.sent(bytes);
+    else this.#meter?.received(bytes);
+  };
+
   /** Writes the record. */
   end(
     verdict: Verdict,
@@ -70,7 +90,8 @@ export class ConnectionRecord {
   ): void {
     if (this.#ended) return;
     this.#ended = true;
-    this.meter?.close(verdict.code);
+    this.#meter?.close(verdict.code);
+    this.#parts.open.delete(this);
     const { clock, recordedBy, configVersion } = this.#parts;
     this.#decisions.record({
       id: this.id,

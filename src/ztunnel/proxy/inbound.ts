@@ -6,10 +6,10 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { socketStream } from '../../dataplane/duplex-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
-import type { Endpoint } from '../../mesh/address.ts';
+import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
 import type { ConnectionVerdict } from '../../mesh/authorize-connection.ts';
 import { baggageOf, parseBaggage } from '../../mesh/baggage.ts';
-import type { Verdict } from '../../mesh/decision.ts';
+import type { Hop, Verdict } from '../../mesh/decision.ts';
 import { decisionHeader, decisionNote, forwardedHost, traceIdOf } from '../../mesh/hop-headers.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import { planInbound } from '../../mesh/plan-inbound.ts';
@@ -34,6 +34,7 @@ export interface Arrival {
   readonly service?: Service;
   readonly baggage?: string;
   readonly record: ConnectionRecord;
+  readonly hop: Hop;
   /** Gives the client's stream, once the application is connected. */
   readonly accept: () => ByteStream;
   readonly refuse: (status: 401 | 503, verdict: Verdict) => void;
@@ -87,6 +88,7 @@ export async function serveTunnelRequest(
     ...(plan.service && { service: plan.service }),
     ...(baggage !== undefined && { baggage }),
     record,
+    hop: { address: formatEndpoint(local), authority },
     accept: () => request.accept({ baggage: baggageOf(workload) }),
     refuse,
   });
@@ -124,10 +126,7 @@ export async function deliver(
   }
   const result = await splice(arrival.accept(), socketStream(socket), {
     signal: AbortSignal.any([context.end, ended.signal]),
-    onBytes: (direction, count) => {
-      if (direction === 'a-to-b') record.meter?.sent(count);
-      else record.meter?.received(count);
-    },
+    onBytes: record.count,
   });
   record.finish(result, permit.verdict.reason, denied);
 }
@@ -144,14 +143,14 @@ async function allPoliciesKnown(
 
 /** Puts both ends into the record, and counts the connection. */
 function describe(parts: ProxyParts, arrival: Arrival): void {
-  const { source, identity, workload, destination, service, baggage, record } = arrival;
+  const { source, identity, workload, destination, service, baggage, record, hop } = arrival;
   const addressed = service && { service };
   record.facts.destination = partyOf(destination, {
     workload,
     ...addressed,
     ...(identity !== undefined && { identity: identityOfWorkload(workload) }),
   });
-  record.meter = parts.metrics.open({
+  record.opened(hop, {
     reporter: 'destination',
     ...(sourceOf(parts, source).workload && { source: sourceOf(parts, source).workload }),
     ...(baggage !== undefined && { sourceBaggage: parseBaggage(baggage) }),

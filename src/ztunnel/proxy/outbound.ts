@@ -6,7 +6,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { socketStream } from '../../dataplane/duplex-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import type { TunnelResult } from '../../dataplane/tunnel/tunnel.ts';
-import type { Endpoint } from '../../mesh/address.ts';
+import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
 import { baggageOf } from '../../mesh/baggage.ts';
 import type { Verdict } from '../../mesh/decision.ts';
 import {
@@ -81,7 +81,7 @@ async function carryOut(parts: ProxyParts, context: PodContext, story: Story): P
     record.end({ outcome, code: plan.code, reason: plan.reason });
     return;
   }
-  describe(parts, story, plan);
+  describe(story, plan);
   const onward =
     plan.kind === 'plain' ? await pass(context, plan) : await tunnel(parts, context, story, plan);
   if (onward.kind === 'refused') {
@@ -91,16 +91,13 @@ async function carryOut(parts: ProxyParts, context: PodContext, story: Story): P
   }
   const result = await splice(application, onward.stream, {
     signal: context.end,
-    onBytes: (direction, count) => {
-      if (direction === 'a-to-b') record.meter?.sent(count);
-      else record.meter?.received(count);
-    },
+    onBytes: record.count,
   });
   record.finish(result, plan.reason);
 }
 
 /** Puts what the plan settles into the record, and counts the connection. */
-function describe(parts: ProxyParts, story: Story, plan: Passed): void {
+function describe(story: Story, plan: Passed): void {
   const { record, source, destination, workload } = story;
   const next = plan.workload && { workload: plan.workload };
   const addressed = plan.service && { service: plan.service };
@@ -119,7 +116,11 @@ function describe(parts: ProxyParts, story: Story, plan: Passed): void {
     ...(identities && { identity: identities.destination }),
   });
   record.facts.transport = plan.kind;
-  record.meter = parts.metrics.open({
+  const hop = {
+    address: formatEndpoint(plan.peer),
+    ...(plan.kind !== 'plain' && { authority: plan.authority }),
+  };
+  record.opened(hop, {
     reporter: 'source',
     source: workload,
     ...(identities && { sourceIdentity: identities.source }),

@@ -54,6 +54,7 @@ export async function servePassthrough(
       destination,
       ...(service && { service }),
       record,
+      hop: { address: formatEndpoint(destination) },
       accept: () => client,
       refuse,
     });

@@ -7,6 +7,7 @@ import type { MeshState } from '../../dataplane/state/mesh-state.ts';
 import type { TrafficMetrics } from '../../dataplane/traffic-metrics.ts';
 import type { TunnelPool } from '../../dataplane/tunnel/tunnel-client.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
+import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 
@@ -16,6 +17,8 @@ export interface ProxyParts {
   readonly certificates: CertificateStore;
   readonly tunnels: TunnelPool;
   readonly connections: Connections;
+  /** Those being served whose both ends are known. */
+  readonly open: Set<OpenConnection>;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
   readonly clock: Clock;
@@ -28,6 +31,14 @@ export interface ProxyParts {
   readonly configVersion: () => string;
   /** Numbers in [0, 1). */
   readonly random: () => number;
+}
+
+/** A connection that is being served. */
+export interface OpenConnection {
+  readonly facts: Pick<
+    DecisionRecord,
+    'direction' | 'source' | 'destination' | 'transport' | 'hop'
+  >;
 }
 
 /** A pod as the node agent names it. */
