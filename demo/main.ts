@@ -77,6 +77,7 @@ const story: Story = {
   pagePort: await freePort(),
   api: () => new MeshApi(kubeconfig),
   processes: new Map(),
+  upSeconds: 0,
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => {

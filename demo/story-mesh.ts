@@ -26,6 +26,8 @@ export async function startMesh(story: Story): Promise<void> {
         const all = await story.api().pods();
         return all.length === 6 && all.every(isReady) ? all : undefined;
       });
+      story.upSeconds = (performance.now() - start) / 1000;
+      check('the application is ready', `${story.upSeconds.toFixed(2)} s`, true);
       const nodes = new Set(pods.map((pod) => pod.spec.nodeName));
       check('pods ready', `${pods.length} on ${nodes.size} nodes`, nodes.size === 2);
       for (const pod of pods) story.processes.set(pod.metadata?.name ?? '', processesOf(pod));
@@ -62,6 +64,8 @@ export async function afterLabel(story: Story): Promise<void> {
       return trace?.some((hop) => hop.transport === 'tunnel') ? true : undefined;
     });
     check('first request by mutual TLS', `${seconds(start)} s after the label`, true);
+    const sum = (story.upSeconds + (performance.now() - start) / 1000).toFixed(2);
+    check('from ambit up to there, without the page loads between', `${sum} s`, true);
     await checkSameProcesses(story, check);
     await checkUnreadable(story, check);
     await checkIdentities(story, check);

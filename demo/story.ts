@@ -17,6 +17,8 @@ export interface Story {
   readonly api: () => MeshApi;
   /** Process by pod name, as it was before the label. */
   readonly processes: Map<string, string>;
+  /** Seconds from `ambit up` to an application that is ready. */
+  upSeconds: number;
 }
 
 /** Bookinfo's reviews as productpage relays them. */

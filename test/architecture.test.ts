@@ -21,7 +21,7 @@ const floors: Readonly<Record<string, readonly string[]>> = {
   waypoint: ['mesh', 'wire', 'runtime', 'dataplane'],
   controller: ['mesh', 'wire', 'runtime'],
   cni: ['mesh', 'wire', 'runtime', 'linux'],
-  standalone: ['mesh', 'runtime', 'linux'],
+  standalone: ['mesh', 'wire', 'runtime', 'linux'],
   cli: ['mesh', 'wire', 'runtime', 'linux', 'standalone'],
 };
 

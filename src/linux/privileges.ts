@@ -45,7 +45,7 @@ export function privileges(): Privileges {
   if (own.length === 0) return { root: true, userNamespaces: false, missing: [] };
   const user = attempt(['--user', '--map-root-user', '--net', '--mount']);
   if (user.length === 0) return { root: false, userNamespaces: true, missing: [] };
-  const better = own.length <= user.length ? own : [...user, ...switchedOff()];
+  const better = own.length < user.length ? own : [...user, ...switchedOff()];
   return { root: false, userNamespaces: false, missing: better };
 }
 

@@ -8,11 +8,20 @@ import { AmbitError } from '../runtime/errors.ts';
 const answerDeadlineMs = 10_000;
 const maxAnswerBytes = 64 * 1024 * 1024;
 
+/** What is looked at; a file that somebody edited may lack any of it. */
 interface Kubeconfig {
-  readonly clusters: readonly {
-    readonly cluster: { readonly server: string; readonly 'certificate-authority-data': string };
+  readonly clusters?: readonly {
+    readonly cluster?: { readonly server?: string; readonly 'certificate-authority-data'?: string };
   }[];
-  readonly users: readonly { readonly user: { readonly token: string } }[];
+  readonly users?: readonly { readonly user?: { readonly token?: string } }[];
+}
+
+function readKubeconfig(file: string): Kubeconfig | undefined {
+  try {
+    return parse(readFileSync(file, 'utf8')) as Kubeconfig | undefined;
+  } catch {
+    return undefined; // told as damaged
+  }
 }
 
 interface Answer {
@@ -26,15 +35,21 @@ export class ApiClient {
   readonly #ca: string;
   readonly #token: string;
 
-  /** @throws AmbitError AMB1109 when there is no kubeconfig */
+  /** @throws AmbitError AMB1109 when there is no kubeconfig, or a damaged one */
   constructor(file: string) {
     if (!existsSync(file))
       throw new AmbitError('AMB1109', 'there is no kubeconfig', { object: file });
-    const config = parse(readFileSync(file, 'utf8')) as Kubeconfig;
-    const cluster = config.clusters[0]?.cluster;
-    this.#server = cluster?.server ?? '';
-    this.#ca = Buffer.from(cluster?.['certificate-authority-data'] ?? '', 'base64').toString();
-    this.#token = config.users[0]?.user.token ?? '';
+    const config = readKubeconfig(file);
+    const cluster = config?.clusters?.[0]?.cluster;
+    const token = config?.users?.[0]?.user?.token;
+    if (cluster?.server === undefined || !URL.canParse(cluster.server) || token === undefined) {
+      throw new AmbitError('AMB1109', 'the kubeconfig is damaged; ambit up writes it anew', {
+        object: file,
+      });
+    }
+    this.#server = cluster.server;
+    this.#ca = Buffer.from(cluster['certificate-authority-data'] ?? '', 'base64').toString();
+    this.#token = token;
   }
 
   /** The items of a collection. @throws AmbitError AMB1109 */

@@ -16,7 +16,7 @@ export interface EndOptions {
 
 export interface Ended {
   /** What there was. */
-  readonly found: 'running' | 'crashed' | 'nothing';
+  readonly found: 'running' | 'crashed' | 'ended' | 'nothing';
   /** What is left now. */
   readonly residue: Residue;
 }
@@ -37,9 +37,19 @@ export async function endMesh(options: EndOptions): Promise<Ended> {
   const before = await findResidue(mesh, paths, isRoot);
   await removeRunning(mesh, paths, clock, isRoot);
   removeState(mesh, paths);
-  const crashed = countResidue(before) > 0;
   const residue = await settledResidue(mesh, paths, isRoot, clock);
-  return { found: running ? 'running' : crashed ? 'crashed' : 'nothing', residue };
+  if (running) return { found: 'running', residue };
+  return { found: whatWasThere(before, record), residue };
+}
+
+/** A supervisor that ended in order takes its record and all but the state along. */
+function whatWasThere(
+  before: Residue,
+  record: SupervisorRecord | undefined,
+): 'crashed' | 'ended' | 'nothing' {
+  const count = countResidue(before);
+  if (count === 0) return 'nothing';
+  return record === undefined && count === before.files.length ? 'ended' : 'crashed';
 }
 
 /** A mesh of this name with another state folder would lose its namespaces under its feet.

@@ -1,7 +1,7 @@
 // Starting a supervisor: in which namespaces it may run, which sockets of the machine it inherits, and what
 // it tells while it starts.
 
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { closeSync, openSync, renameSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
@@ -66,24 +66,33 @@ export function launchSupervisor(options: LaunchOptions): Launched {
   }
 }
 
-/** The words before the supervisor's own: none for root, else those that enter a user namespace. The pid
- * namespace makes everything in it end with its first process, the supervisor. */
+/** The words before the supervisor's own: none for root, else those that enter a user namespace. */
 function namespaceWords(): string[] {
   const { root, userNamespaces, missing } = privileges();
   if (root) return [];
   if (!userNamespaces) throw new AmbitError('AMB1101', `missing: ${missing.join('; ')}`);
+  const ownProcesses = canMountProc();
   const script = [
     'set -e',
     // The machine's /proc still shows our pid on the machine; afterwards only the namespace's.
     'read -r AMBIT_HOST_PID rest < /proc/self/stat',
     'export AMBIT_HOST_PID',
-    'mount -t proc proc /proc',
+    ...(ownProcesses ? ['mount -t proc proc /proc'] : []),
     'mount -t tmpfs -o mode=0755 tmpfs /run',
     'PATH=$PATH:/usr/sbin:/sbin ip link set lo up',
     'exec "$@"',
   ].join('\n');
-  const kinds = ['--user', '--map-root-user', '--net', '--mount', '--pid', '--fork'];
-  return ['unshare', ...kinds, '--kill-child', '--', '/bin/sh', '-c', script, 'sh'];
+  const kinds = ['--user', '--map-root-user', '--net', '--mount'];
+  const own = ownProcesses ? ['--pid', '--fork', '--kill-child'] : [];
+  return ['unshare', ...kinds, ...own, '--', '/bin/sh', '-c', script, 'sh'];
+}
+
+/** Whether a pid namespace can be had, which makes everything end with the supervisor. Containers that
+ * hide parts of /proc forbid it; each container process is then bound to the supervisor one by one. */
+function canMountProc(): boolean {
+  const kinds = ['--user', '--map-root-user', '--mount', '--pid', '--fork'];
+  const mount = ['mount', '-t', 'proc', 'proc', '/proc'];
+  return spawnSync('unshare', [...kinds, '--', ...mount], { stdio: 'ignore' }).status === 0;
 }
 
 function apiListener(port: number | undefined): { fd: number; port: number } {
@@ -145,12 +154,24 @@ function follow(child: ChildProcess, paths: MeshPaths, report: Report): Launched
   return {
     ready: ready.promise,
     exited,
-    stop: () => channel.destroy(),
+    stop: () => {
+      if (child.exitCode === null && child.pid !== undefined) endGroup(child.pid);
+      channel.destroy();
+    },
     release: () => {
       channel.destroy();
       child.unref();
     },
   };
+}
+
+/** The group holds the supervisor and, for an ordinary user, what leads into its namespaces. */
+function endGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGTERM');
+  } catch {
+    // it has ended already
+  }
 }
 
 /** The supervisor said why it cannot start; the words are its own, code included. */

@@ -39,6 +39,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.on(signal, () => ending.abort(new Error(signal)));
 }
 
+/** A defect somewhere in this process: the mesh is ended in order rather than left to the next clean-up. */
+process.on('uncaughtException', (error) => {
+  log.error({ code: codeOf(error), error: causeChain(error), stack: error.stack }, 'a defect');
+  process.exitCode = 1;
+  ending.abort(error);
+});
+
 async function main(): Promise<void> {
   const paths = meshPaths(settings.stateParent, settings.mesh);
   makeStateFolder(paths);

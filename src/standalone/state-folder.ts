@@ -1,6 +1,6 @@
 // Where a mesh keeps what outlives its processes.
 
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { AmbitError } from '../runtime/errors.ts';
 import { checkNames } from './network/namespace-names.ts';
@@ -62,12 +62,30 @@ export function stateParent(
   return path.join(base, 'ambit');
 }
 
-/** Makes the state folder. @throws AmbitError AMB1104 */
+/** Makes the state folder. @throws AmbitError AMB1119 */
 export function makeStateFolder(paths: MeshPaths): void {
+  // Every pod has a /run of its own, which would hide its volumes and files.
+  if (paths.folder.startsWith('/run/') || paths.folder.startsWith('/var/run/')) {
+    const problem = 'the state folder cannot be below /run; set AMBIT_STATE_DIR to another place';
+    throw new AmbitError('AMB1104', problem, { object: paths.folder });
+  }
   try {
-    mkdirSync(paths.logs, { recursive: true, mode: 0o755 });
+    makeFolders(paths.logs);
   } catch (error) {
     const object = paths.folder;
-    throw new AmbitError('AMB1104', 'its state folder cannot be made', { object, cause: error });
+    throw new AmbitError('AMB1119', 'it cannot be made', { object, cause: error });
+  }
+}
+
+/** One folder after the other: Node's own recursive form never returns where the kernel says ENOENT to
+ * a folder whose parent exists, as procfs does. */
+function makeFolders(folder: string): void {
+  if (statSync(folder, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  makeFolders(path.dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o755 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    if (!statSync(folder).isDirectory()) throw error; // else another command was quicker
   }
 }

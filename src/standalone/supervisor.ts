@@ -17,7 +17,7 @@ import { builtInImages, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
 import { prepareNodeFiles } from './kubelet/node-files.ts';
-import { asPod } from './kubelet/pod-types.ts';
+import { asPod, type Pod } from './kubelet/pod-types.ts';
 import { Scheduler } from './kubelet/scheduler.ts';
 import { AppliedFolder, type FolderOutcome } from './manifests/applied-folder.ts';
 import {
@@ -316,7 +316,8 @@ export class Supervisor implements AsyncDisposable {
   }
 }
 
-/** Nodes of an earlier start that this one does not have take their pods along. */
+/** Nodes of an earlier start that this one does not have take their pods along; what the pods of the others
+ * were is over, and nobody may take them for ready before their processes run again. */
 function forgetOldNodes(store: ObjectStore, nodes: readonly LocalNode[]): void {
   const names = new Set(nodes.map(({ name }) => name));
   for (const { metadata } of store.list('nodes')) {
@@ -325,7 +326,17 @@ function forgetOldNodes(store: ObjectStore, nodes: readonly LocalNode[]): void {
   for (const pod of store.list('pods').map(asPod)) {
     const { nodeName } = pod.spec;
     const { namespace, name } = pod.metadata;
-    if (nodeName === undefined || names.has(nodeName)) continue;
-    store.delete('pods', namespace, name, { gracePeriodSeconds: 0 });
+    if (nodeName === undefined) continue;
+    if (names.has(nodeName)) store.mergePatch('pods', namespace, name, unready(pod), 'status');
+    else store.delete('pods', namespace, name, { gracePeriodSeconds: 0 });
   }
+}
+
+/** A change of the status that takes readiness away. */
+function unready({ status }: Pod): object {
+  const over = new Set(['Ready', 'ContainersReady']);
+  const conditions = (status?.conditions ?? []).map((condition) =>
+    over.has(condition.type) ? { ...condition, status: 'False' } : condition,
+  );
+  return { status: { conditions } };
 }

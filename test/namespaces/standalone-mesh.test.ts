@@ -317,6 +317,9 @@ test('in the foreground it ends with the command and keeps its state', async (co
   assert.not.ok(existsSync('/run/netns/ambit-front-node1'));
   assert.ok(existsSync(meshPaths(meshes.parent, 'front').database));
   assert.not.ok(existsSync(meshPaths(meshes.parent, 'front').nodes));
+  const down = await meshes.ambit(['down', '--name', 'front']);
+  assert.match(down.out, 'was not running; its state is removed');
+  assert.match(down.out, nothingLeft);
 });
 
 test('an ordinary user has meshes too, or is told what is missing', async (context) => {

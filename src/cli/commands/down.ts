@@ -17,6 +17,7 @@ const usage = `ambit down [--name NAME]
 const words = {
   running: 'was running and is ended',
   crashed: 'had crashed; its leftovers are removed',
+  ended: 'was not running; its state is removed',
   nothing: 'is not there; nothing to remove',
 } as const;
 

@@ -20,6 +20,8 @@ import { defaultMesh, isRoot, podEnvironment, positiveInteger } from '../laptop.
 
 const repository = path.resolve(import.meta.dirname, '../../..');
 const maxPublished = 64;
+/** As shells have it: 128 and the number of SIGINT. */
+const interrupted = 130;
 
 const usage = `ambit up [FOLDER] [flags] [-- COMMAND...]
 
@@ -90,6 +92,10 @@ async function attend(
   } catch (error) {
     launched.stop();
     await launched.exited;
+    if (context.signal.aborted) {
+      context.stderr('ambit: given up; what was started is ended again\n');
+      return interrupted;
+    }
     if (!(error instanceof StartFailed)) throw error;
     return 1; // printed as it was told
   } finally {

@@ -95,6 +95,12 @@ export const standaloneCodes = {
     remedy:
       'Remove or rename one of the two that the message names; the first is in force meanwhile.',
   },
+  AMB1119: {
+    title: 'the state folder cannot be used',
+    cause:
+      'It cannot be made, or not be written: a file is in its way, or the file system is read-only.',
+    remedy: 'Name a folder that this user may write in AMBIT_STATE_DIR, or correct the one named.',
+  },
   AMB1120: {
     title: 'a pod has no such container, log or port',
     cause: 'The pod does not run, has not run before, or has no container of that name.',

@@ -1,9 +1,6 @@
 // What the cluster's names mean: a pure function of a question and the services there are. Follows the
 // Kubernetes specification "DNS-Based Service Discovery", version 1.1.
 
-import { clusterDomain } from '../network/address-plan.ts';
-import type { Services } from '../network/services/service-table.ts';
-import type { EndpointView, ServiceView } from '../network/services/service-view.ts';
 import {
   type DnsRecord,
   type Question,
@@ -11,8 +8,11 @@ import {
   type Response,
   recordTypes,
   responseCodes,
-} from './message.ts';
-import { type Labels, parseName } from './name.ts';
+} from '../../wire/dns/message.ts';
+import { type Labels, parseName } from '../../wire/dns/name.ts';
+import { clusterDomain } from '../network/address-plan.ts';
+import type { Services } from '../network/services/service-table.ts';
+import type { EndpointView, ServiceView } from '../network/services/service-view.ts';
 import { addressOfReverseName, isOwnAddress } from './reverse-name.ts';
 
 /** Records are short-lived, since endpoints change. */

@@ -7,8 +7,8 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { listenTcp } from '../../linux/tcp.ts';
 import { openUdp } from '../../linux/udp.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { serveConnection } from '../../wire/dns/tcp-messages.ts';
 import type { Resolver } from './resolver.ts';
-import { frame, TcpMessages } from './tcp-messages.ts';
 
 export interface NameServerOptions {
   readonly namespace: NetworkNamespace;
@@ -57,8 +57,9 @@ export class NameServer implements AsyncDisposable {
     const socket = await openUdp({ host, port, namespace, ipv6Only: true });
     this.#udp.push(socket);
     socket.on('message', (query, peer) => {
-      void this.#answer(query, 'udp', (answer) => {
-        if (!this.#end.signal.aborted) socket.send(answer, peer.port, peer.address);
+      void this.#answer(query, 'udp').then((answer) => {
+        if (answer === undefined || this.#end.signal.aborted) return;
+        socket.send(answer, peer.port, peer.address);
       });
     });
     // A client that went away before its answer makes the kernel report it here.
@@ -75,36 +76,17 @@ export class NameServer implements AsyncDisposable {
   }
 
   #serve(socket: Socket): void {
-    let pending = 0;
     this.#connections.add(socket);
     socket.on('close', () => this.#connections.delete(socket));
-    socket.on('error', () => socket.destroy());
-    socket.setTimeout(idleMs, () => socket.destroy());
-    const messages = new TcpMessages((query) => {
-      if (++pending > maxPendingPerConnection) {
-        socket.destroy();
-        return;
-      }
-      void this.#answer(query, 'tcp', (answer) => {
-        pending--;
-        if (socket.writable) socket.write(frame(answer));
-      });
+    serveConnection(socket, (query) => this.#answer(query, 'tcp'), {
+      idleMs,
+      maxPending: maxPendingPerConnection,
     });
-    socket.on('data', (chunk: Buffer) => messages.push(chunk));
   }
 
-  /** Runs in the background; an answer that comes after the end is dropped. */
-  async #answer(
-    query: Buffer,
-    transport: 'udp' | 'tcp',
-    send: (answer: Buffer) => void,
-  ): Promise<void> {
-    try {
-      const answer = await this.#resolver.answer(query, transport, this.#end.signal);
-      if (answer !== undefined) send(answer);
-    } catch {
-      // Only the end of the server lets an answer fail.
-    }
+  /** An answer that comes after the end is dropped; only the end lets an answer fail. */
+  async #answer(query: Buffer, transport: 'udp' | 'tcp'): Promise<Buffer | undefined> {
+    return await this.#resolver.answer(query, transport, this.#end.signal).catch(() => undefined);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

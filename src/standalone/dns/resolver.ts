@@ -3,8 +3,6 @@
 
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Services } from '../network/services/service-table.ts';
-import { answerFromCluster } from './cluster-zone.ts';
 import {
   buildError,
   buildResponse,
@@ -14,9 +12,11 @@ import {
   type Query,
   type Response,
   responseCodes,
-} from './message.ts';
-import { formatName, type Labels } from './name.ts';
-import { readAnswers } from './read-answers.ts';
+} from '../../wire/dns/message.ts';
+import { formatName, type Labels } from '../../wire/dns/name.ts';
+import { readAnswers } from '../../wire/dns/read-answers.ts';
+import type { Services } from '../network/services/service-table.ts';
+import { answerFromCluster } from './cluster-zone.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface ResolverOptions {
@@ -45,14 +45,14 @@ export class Resolver {
     signal: AbortSignal,
   ): Promise<Buffer | undefined> {
     const parsed = parseQuery(bytes);
-    if (parsed.kind === 'ignore') return undefined;
+    if (parsed.kind === 'ignore' || parsed.kind === 'response') return undefined;
     if (parsed.kind === 'bad') return buildError(parsed.id, parsed.code);
     const { query } = parsed;
     try {
       const response = await this.#resolve(query, signal);
       if (response === 'outside') {
         const { upstream } = this.#options;
-        return await upstream.ask(bytes, query.questionBytes.length, transport, signal);
+        return await upstream.ask(bytes, query.questionBytes, transport, signal);
       }
       return buildResponse(query, response, transport);
     } catch (error) {
@@ -90,8 +90,8 @@ export class Resolver {
     target: Labels,
     signal: AbortSignal,
   ): Promise<Response> {
-    const { bytes, questionLength } = encodeQuery({ name: target, type: query.question.type });
-    const answer = await this.#options.upstream.ask(bytes, questionLength, 'udp', signal);
+    const { bytes, questionBytes } = encodeQuery({ name: target, type: query.question.type });
+    const answer = await this.#options.upstream.ask(bytes, questionBytes, 'udp', signal);
     const read = readAnswers(answer);
     if (read === undefined) throw new Error('the answer for the alias is malformed');
     const code =

@@ -1,8 +1,8 @@
 // Addresses as names below in-addr.arpa and ip6.arpa (RFC 1035, section 3.5; RFC 3596, section 2.5).
 
 import { cidrContains, parseCidr, parseIp } from '../../mesh/address.ts';
+import type { Labels } from '../../wire/dns/name.ts';
 import { serviceRange } from '../network/address-plan.ts';
-import type { Labels } from './name.ts';
 
 /** What pods, nodes and services have their addresses of. */
 const ownRanges = [

@@ -4,8 +4,9 @@
 import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
-import type { NameServer } from './machine-resolvers.ts';
-import { frame, TcpMessages } from './tcp-messages.ts';
+import type { NameServer } from '../../runtime/resolv-conf.ts';
+import { type RelayedQuery, relayQuery } from '../../wire/dns/relay.ts';
+import { frame, TcpMessages } from '../../wire/dns/tcp-messages.ts';
 
 export interface UpstreamOptions {
   readonly servers: () => Promise<readonly NameServer[]>;
@@ -16,7 +17,6 @@ export interface UpstreamOptions {
 const defaultTimeoutMs = 2_000;
 /** More questions at a time are not passed on. */
 const maxPending = 256;
-const questionAt = 12;
 
 /** The name servers outside of the cluster. */
 export class Upstream {
@@ -31,14 +31,14 @@ export class Upstream {
    * @throws Error when there is no server, too much is pending, or none answers */
   async ask(
     query: Buffer,
-    questionLength: number,
+    questionBytes: Uint8Array,
     transport: 'udp' | 'tcp',
     signal: AbortSignal,
   ): Promise<Buffer> {
     if (this.#pending >= maxPending) throw new Error(`${maxPending} questions are pending`);
     this.#pending++;
     try {
-      return await this.#askEach(query, questionLength, transport, signal);
+      return await this.#askEach(query, questionBytes, transport, signal);
     } finally {
       this.#pending--;
     }
@@ -46,28 +46,19 @@ export class Upstream {
 
   async #askEach(
     query: Buffer,
-    questionLength: number,
+    questionBytes: Uint8Array,
     transport: 'udp' | 'tcp',
     signal: AbortSignal,
   ): Promise<Buffer> {
     const servers = await this.#options.servers();
     if (servers.length === 0) throw new Error('the machine has no name server');
-    const sent = Buffer.from(query);
-    sent.writeUInt16BE(randomInt(0x1_0000), 0);
-    const question = sent.subarray(questionAt, questionAt + questionLength);
-    const isAnswer = (bytes: Buffer): boolean =>
-      bytes.length >= questionAt + questionLength &&
-      bytes.readUInt16BE(0) === sent.readUInt16BE(0) &&
-      (bytes.readUInt16BE(2) & 0x8000) !== 0 &&
-      bytes.subarray(questionAt, questionAt + questionLength).equals(question);
+    const relayed = relayQuery(query, questionBytes, randomInt(0x1_0000));
     const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
     const failures: unknown[] = [];
     for (const server of servers) {
       try {
         const limit = AbortSignal.timeout(this.#options.timeoutMs ?? defaultTimeoutMs);
-        const answer = await exchange(server, sent, isAnswer, AbortSignal.any([limit, signal]));
-        answer.writeUInt16BE(query.readUInt16BE(0), 0);
-        return answer;
+        return await exchange(server, relayed, AbortSignal.any([limit, signal]));
       } catch (error) {
         signal.throwIfAborted();
         failures.push(error);
@@ -79,25 +70,21 @@ export class Upstream {
   }
 }
 
-type Exchange = (
-  server: NameServer,
-  query: Buffer,
-  isAnswer: (bytes: Buffer) => boolean,
-  signal: AbortSignal,
-) => Promise<Buffer>;
+type Exchange = (server: NameServer, query: RelayedQuery, signal: AbortSignal) => Promise<Buffer>;
 
 /** A socket, and so a port, of its own for every question: a forger has to guess it. */
-const exchangeUdp: Exchange = async (server, query, isAnswer, signal) => {
+const exchangeUdp: Exchange = async (server, query, signal) => {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   socket.on('error', reject);
   socket.on('message', (bytes) => {
-    if (isAnswer(bytes)) resolve(bytes);
+    const answer = query.accept(bytes);
+    if (answer !== undefined) resolve(answer);
   });
   // Not as the callback of connect(), which is also called when connecting fails.
-  socket.once('connect', () => socket.send(query));
+  socket.once('connect', () => socket.send(query.bytes));
   socket.connect(server.port, server.address);
   try {
     signal.throwIfAborted();
@@ -108,18 +95,19 @@ const exchangeUdp: Exchange = async (server, query, isAnswer, signal) => {
   }
 };
 
-const exchangeTcp: Exchange = async (server, query, isAnswer, signal) => {
+const exchangeTcp: Exchange = async (server, query, signal) => {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const socket = connect({ host: server.address, port: server.port });
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener('abort', onAbort, { once: true });
   const messages = new TcpMessages((bytes) => {
-    if (isAnswer(bytes)) resolve(bytes);
+    const answer = query.accept(bytes);
+    if (answer !== undefined) resolve(answer);
   });
   socket.on('error', reject);
   socket.on('close', () => reject(new Error('the connection was closed')));
   socket.on('data', (chunk: Buffer) => messages.push(chunk));
-  socket.write(frame(query));
+  socket.write(frame(query.bytes));
   try {
     signal.throwIfAborted();
     return await promise;

@@ -66,6 +66,7 @@ export class ContainerRunner {
   /** Runs the container until it is done or stopped. Never rejects for what the container does. */
   async run(sandbox: PodSandbox): Promise<void> {
     const { signal } = this.#stop;
+    if (this.#facts.done) return; // it ended under an earlier supervisor
     try {
       while (!signal.aborted) {
         const process = await this.#start(sandbox, signal);

@@ -96,23 +96,49 @@ function optional<Name extends string, T>(
   return value === undefined ? {} : { [name]: value };
 }
 
-/** What an earlier supervisor last said of a container whose process is gone with it. */
+/** What becomes of a container whose process ended with an earlier supervisor. `stays` says that it must
+ * not run again: its pod is complete, or is never restarted. */
 export function factsFromStatus(
   container: Container,
   status: ContainerStatus | undefined,
+  stays: boolean,
   nowMs: number,
 ): ContainerFacts {
   const waiting: ContainerState = { kind: 'waiting', reason: 'ContainerCreating' };
-  if (status?.state.running === undefined) {
-    return { container, state: waiting, restartCount: status?.restartCount ?? 0, done: false };
-  }
-  const last: ContainerState = {
-    kind: 'terminated',
-    exitCode: 137,
-    reason: 'Unknown',
-    message: 'the mesh was restarted',
-    startedMs: Date.parse(status.state.running.startedAt),
-    finishedMs: nowMs,
+  const restartCount = status?.restartCount ?? 0;
+  const ended = status === undefined ? undefined : endedState(status, nowMs);
+  if (ended === undefined) return { container, state: waiting, restartCount, done: false };
+  if (stays) return { container, state: ended, restartCount, done: true };
+  return {
+    container,
+    state: waiting,
+    last: ended,
+    restartCount: restartCount + 1,
+    done: false,
   };
-  return { container, state: waiting, last, restartCount: status.restartCount + 1, done: false };
+}
+
+/** The end of its last run; undefined when it never ran. */
+function endedState({ state }: ContainerStatus, nowMs: number): ContainerState | undefined {
+  const { running, terminated } = state;
+  if (running !== undefined) {
+    return {
+      kind: 'terminated',
+      exitCode: 137,
+      reason: 'Unknown',
+      message: 'the mesh was restarted',
+      startedMs: Date.parse(running.startedAt),
+      finishedMs: nowMs,
+    };
+  }
+  if (terminated === undefined) return undefined;
+  const { exitCode, reason, signal, startedAt, finishedAt } = terminated;
+  return {
+    kind: 'terminated',
+    exitCode,
+    reason,
+    ...(signal === undefined ? {} : { signal }),
+    ...(startedAt === undefined ? {} : { startedMs: Date.parse(startedAt) }),
+    finishedMs: finishedAt === undefined ? nowMs : Date.parse(finishedAt),
+  };
 }

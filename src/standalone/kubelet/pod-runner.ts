@@ -75,7 +75,12 @@ export class PodRunner {
       },
     };
     const status = statuses?.find(({ name }) => name === container.name);
-    const facts = factsFromStatus(container, status, this.#context.mesh.clock.now());
+    const { phase } = this.#pod.status ?? {};
+    const complete = phase === 'Succeeded' || phase === 'Failed';
+    // Init containers run again in a new sandbox: what they prepared went with the old one.
+    const isMain = this.#pod.spec.containers.includes(container);
+    const stays = complete || (isMain && policy === 'Never');
+    const facts = factsFromStatus(container, status, stays, this.#context.mesh.clock.now());
     return new ContainerRunner(around, facts, policy);
   }
 
@@ -147,15 +152,18 @@ export class PodRunner {
     const phase = this.#pod.status?.phase;
     if (this.#pod.metadata.deletionTimestamp !== undefined) return;
     if (phase === 'Succeeded' || phase === 'Failed') return;
+    if (this.#containers.every(({ facts }) => facts.done)) return;
     await this.#prepareVolumes(signal);
     await this.#awaitNetwork(signal);
     const sandbox = await this.#makeSandbox(signal);
     this.#writeFiles(sandbox);
     this.publish();
-    const tokens = this.#volumes.keepTokensFresh(signal);
+    const over = new AbortController();
+    const tokens = this.#volumes.keepTokensFresh(AbortSignal.any([signal, over.signal]));
     await this.#runContainers(sandbox, signal);
-    if (!signal.aborted) await this.#dropSandbox();
+    over.abort(new Error('the pod is complete'));
     await tokens;
+    if (!signal.aborted) await this.#dropSandbox();
   }
 
   async #runContainers(sandbox: PodSandbox, signal: AbortSignal): Promise<void> {
@@ -196,7 +204,10 @@ export class PodRunner {
     while (this.#pod.spec.hostNetwork !== true) {
       const problem = this.#context.networkProblem(namespace);
       if (problem === undefined) return;
-      if (!told) this.#event('Warning', 'NetworkNotReady', `network is not ready: ${problem}`);
+      if (!told) {
+        const error = new AmbitError('AMB1302', problem, { object: `Pod ${podName(this.#pod)}` });
+        this.#event('Warning', 'NetworkNotReady', this.#explained(error));
+      }
       told = true;
       await this.#context.mesh.clock.wait(networkPollMs, signal);
     }

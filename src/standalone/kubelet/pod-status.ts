@@ -51,14 +51,13 @@ export function podStatus(facts: PodFacts): PodStatus {
 
 function phaseOf({ pod, init, containers }: PodFacts): Phase {
   const policy = pod.spec.restartPolicy ?? 'Always';
+  const complete = containers.every(({ state, done }) => state.kind === 'terminated' && done);
+  if (complete && policy !== 'Always') return containers.every(succeeded) ? 'Succeeded' : 'Failed';
   if (init.some((one) => one.done && !succeeded(one))) return 'Failed';
   if (!init.every(initFinished)) return 'Pending';
   const neverStarted = ({ state, last }: ContainerFacts): boolean =>
     state.kind === 'waiting' && last === undefined;
-  if (containers.some(neverStarted)) return 'Pending';
-  const ended = containers.every(({ state, done }) => state.kind === 'terminated' && done);
-  if (!ended || policy === 'Always') return 'Running';
-  return containers.every(succeeded) ? 'Succeeded' : 'Failed';
+  return containers.some(neverStarted) ? 'Pending' : 'Running';
 }
 
 function succeeded({ state }: ContainerFacts): boolean {

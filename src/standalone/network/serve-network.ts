@@ -2,8 +2,8 @@
 
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { readNameServers } from '../../runtime/resolv-conf.ts';
 import type { ObjectStore } from '../api/store.ts';
-import { readMachineResolvers } from '../dns/machine-resolvers.ts';
 import { NameServer } from '../dns/name-server.ts';
 import { Resolver } from '../dns/resolver.ts';
 import { Upstream, type UpstreamOptions } from '../dns/upstream.ts';
@@ -35,7 +35,7 @@ export async function serveNetwork(options: ServeOptions): Promise<Serving> {
   await using building = new AsyncDisposableStack();
   publishClusterServices(store, nodes);
   const table = building.use(new ServiceTable(store));
-  const upstream = new Upstream({ servers: options.servers ?? readMachineResolvers });
+  const upstream = new Upstream({ servers: options.servers ?? readNameServers });
   const resolver = new Resolver({ services: table, upstream, log });
   const proxies: ServiceProxy[] = [];
   for (const node of nodes) {

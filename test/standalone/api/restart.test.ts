@@ -1,7 +1,9 @@
 // What survives a restart: objects, versions, keys, tokens, definitions, and where watches resume.
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
@@ -177,6 +179,16 @@ test('keeps its keys and tokens to itself', async ({ stack }) => {
   assert.is(api.server.caCertificate, caCertificate);
   assert.is(api.server.adminToken, adminToken);
   assert.ok('caller' in api.server.tokens.check(token), 'tokens stay good');
+});
+
+test('closes at once, also under a connection that never shook hands', async ({ stack }) => {
+  const { server } = await startHarness(stack);
+  const silent = connect(server.port, '127.0.0.1');
+  stack.defer(() => void silent.destroy());
+  const ended = once(silent, 'close');
+  await once(silent, 'connect');
+  await server.close();
+  await ended;
 });
 
 test.run();

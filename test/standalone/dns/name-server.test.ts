@@ -5,15 +5,15 @@ import { connect, createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import { NetworkNamespace } from '../../../src/linux/network-namespace.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
-import { parseResolvConf } from '../../../src/standalone/dns/machine-resolvers.ts';
+import { parseResolvConf } from '../../../src/runtime/resolv-conf.ts';
 import { NameServer } from '../../../src/standalone/dns/name-server.ts';
 import { Resolver } from '../../../src/standalone/dns/resolver.ts';
 import { Upstream } from '../../../src/standalone/dns/upstream.ts';
 import type { Services } from '../../../src/standalone/network/services/service-table.ts';
 import { viewService } from '../../../src/standalone/network/services/service-view.ts';
+import { askTcp, askUdp, question, readAnswer } from '../../support/dns-client.ts';
 import { suite } from '../../support/suite.ts';
 import { serviceObject } from '../service-objects.ts';
-import { askTcp, askUdp, question, readAnswer } from './dns-client.ts';
 
 const test = suite('name server');
 

@@ -9,9 +9,9 @@ import {
   viewEndpoints,
   viewService,
 } from '../../../src/standalone/network/services/service-view.ts';
+import { type Answer, question, readAnswer } from '../../support/dns-client.ts';
 import { suite } from '../../support/suite.ts';
 import { serviceObject, sliceObject } from '../service-objects.ts';
-import { type Answer, question, readAnswer } from './dns-client.ts';
 
 const test = suite('cluster names');
 

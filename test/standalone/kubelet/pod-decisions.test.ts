@@ -195,9 +195,22 @@ test('a readiness gate that is not true keeps the pod from being ready', () => {
 test('a container that ran under an earlier supervisor counts as restarted', () => {
   const owner = pod();
   const before = statusOf(owner, [facts(owner, running, { restartCount: 2 })]);
-  const next = factsFromStatus(main(owner), before.containerStatuses?.[0], 9_000);
+  const next = factsFromStatus(main(owner), before.containerStatuses?.[0], false, 9_000);
   assert.is(next.restartCount, 3);
   assert.is(next.last?.kind === 'terminated' && next.last.exitCode, 137);
+});
+
+test('a complete container keeps its end, and one that never restarts gets one', () => {
+  const owner = pod({}, { restartPolicy: 'Never' });
+  const resumed = (state: ContainerState): ReturnType<typeof podStatus> => {
+    const before = statusOf(owner, [facts(owner, state, { done: true })]);
+    const status = before.containerStatuses?.[0];
+    return statusOf(owner, [factsFromStatus(main(owner), status, true, 9_000)]);
+  };
+  assert.is(resumed(ended(0)).phase, 'Succeeded');
+  const cut = resumed(running);
+  assert.is(cut.phase, 'Failed');
+  assert.is(cut.containerStatuses?.[0]?.state.terminated?.exitCode, 137);
 });
 
 test('the scheduler spreads the pods of one owner, then all pods', () => {

@@ -2,7 +2,7 @@
 
 import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 
 import { AmbitError } from '../../../runtime/errors.ts';
 import type { Pki } from '../access/pki.ts';
@@ -37,10 +37,20 @@ export async function listen(
     },
     answer as RequestListener,
   );
+  // closeAllConnections() leaves those that are still in their TLS handshake.
+  const connections = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.add(socket);
+    socket.once('close', () => connections.delete(socket));
+  });
   await opened(server, listener);
   return {
     port: (server.address() as AddressInfo | null)?.port ?? 0,
-    close: () => closed(server),
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        for (const socket of connections) socket.destroy();
+      }),
   };
 }
 
@@ -65,11 +75,4 @@ function cannotListen(listener: Listener, cause: Error): AmbitError {
     `cannot listen on ${host} port ${port}: ${why}; stop what uses it (ss -ltnp 'sport = ${port}' shows it) or choose another port`,
     { cause },
   );
-}
-
-function closed(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
 }

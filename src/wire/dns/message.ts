@@ -9,12 +9,25 @@ export const recordTypes = {
   CNAME: 5,
   SOA: 6,
   PTR: 12,
+  MX: 15,
   TXT: 16,
   AAAA: 28,
   SRV: 33,
+  NAPTR: 35,
   OPT: 41,
+  DS: 43,
+  DNSKEY: 48,
+  SVCB: 64,
+  HTTPS: 65,
   ANY: 255,
+  CAA: 257,
 } as const;
+
+/** The lower-case name of a record type, as Istio's metrics have it; `unknown` for rare ones. */
+export function nameOfType(type: number): string {
+  const found = Object.entries(recordTypes).find(([, number]) => number === type);
+  return found?.[0].toLowerCase() ?? 'unknown';
+}
 
 export const responseCodes = {
   noError: 0,
@@ -28,7 +41,7 @@ export type ResponseCode = (typeof responseCodes)[keyof typeof responseCodes];
 
 const classInternet = 1;
 const classAny = 255;
-const headerBytes = 12;
+export const headerBytes = 12;
 /** Without EDNS (RFC 1035, section 4.2.1). */
 const plainUdpBytes = 512;
 /** The largest UDP answer: what fits every path without fragments (DNS flag day 2020). */
@@ -58,7 +71,9 @@ export type ParsedQuery =
   | { readonly kind: 'query'; readonly query: Query }
   /** A query that is answered with an error. */
   | { readonly kind: 'bad'; readonly id: number; readonly code: ResponseCode }
-  /** Not a query at all: answering could make two servers talk to each other for ever. */
+  /** An answer. Answering it could make two servers talk to each other for ever. */
+  | { readonly kind: 'response'; readonly id: number }
+  /** Too short to have an id. */
   | { readonly kind: 'ignore' };
 
 /** Data of a record that we make. */
@@ -91,7 +106,7 @@ export function parseQuery(bytes: Uint8Array): ParsedQuery {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const id = view.getUint16(0);
   const flags = view.getUint16(2);
-  if ((flags & 0x8000) !== 0) return { kind: 'ignore' };
+  if ((flags & 0x8000) !== 0) return { kind: 'response', id };
   const bad = (code: ResponseCode): ParsedQuery => ({ kind: 'bad', id, code });
   if ((flags & 0x7800) !== 0) return bad(responseCodes.notImplemented);
   const [questions, answers, authorities, extras] = [4, 6, 8, 10].map((at) => view.getUint16(at));
@@ -139,7 +154,7 @@ function readPayloadSize(
  * again over TCP (RFC 2181, section 9). */
 export function buildResponse(query: Query, response: Response, transport: 'udp' | 'tcp'): Buffer {
   const limit = transport === 'tcp' ? maxTcpBytes : udpLimit(query);
-  const opt = query.udpSize === undefined ? Buffer.alloc(0) : optRecord();
+  const opt = query.udpSize === undefined ? Buffer.alloc(0) : optRecord(query.udpSize);
   const offsets = new Map([[formatName(query.question.name), headerBytes]]);
   const encode = (record: DnsRecord): Buffer => encodeRecord(record, offsets);
   const sections = [response.answers, response.authority ?? [], response.additional ?? []];
@@ -170,14 +185,14 @@ export function buildResponse(query: Query, response: Response, transport: 'udp'
 }
 
 /** A query of our own, with recursion desired and id 0. */
-export function encodeQuery(question: Question): { bytes: Buffer; questionLength: number } {
+export function encodeQuery(question: Question): { bytes: Buffer; questionBytes: Buffer } {
   const header = Buffer.alloc(headerBytes);
   header.writeUInt16BE(0x0100, 2);
   header.writeUInt16BE(1, 4);
   const name = encodeName(question.name);
   const kind = Buffer.of(question.type >> 8, question.type & 255, 0, classInternet);
-  const bytes = Buffer.concat([header, name, kind]);
-  return { bytes, questionLength: bytes.length - headerBytes };
+  const questionBytes = Buffer.concat([name, kind]);
+  return { bytes: Buffer.concat([header, questionBytes]), questionBytes };
 }
 
 /** An answer to something that has no readable question. */
@@ -203,11 +218,11 @@ function responseFlags(query: Query, response: Response, truncated: boolean): nu
   );
 }
 
-/** Empty name, our payload size, no extended flags, no options. */
-function optRecord(): Buffer {
+/** Empty name, the client's payload size, no extended flags, no options. */
+function optRecord(clientSize: number): Buffer {
   const bytes = Buffer.alloc(11);
   bytes.writeUInt16BE(recordTypes.OPT, 1);
-  bytes.writeUInt16BE(maxUdpBytes, 3);
+  bytes.writeUInt16BE(Math.max(clientSize, plainUdpBytes), 3);
   return bytes;
 }
 

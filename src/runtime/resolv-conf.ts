@@ -1,9 +1,9 @@
-// The name servers of the machine, as /etc/resolv.conf has them now: a laptop changes networks.
+// The name servers of this process, as its /etc/resolv.conf has them now: a laptop changes networks.
 
 import { readFile } from 'node:fs/promises';
-import { parseIp } from '../../mesh/address.ts';
+import { parseIp } from '../mesh/address.ts';
 
-/** A name server of the outside world. */
+/** A name server to ask. */
 export interface NameServer {
   readonly address: string;
   readonly port: number;
@@ -24,10 +24,8 @@ export function parseResolvConf(text: string): NameServer[] {
     .slice(0, maxServers);
 }
 
-/** Reads the machine's servers; none when there is no such file. */
-export async function readMachineResolvers(
-  file: string = '/etc/resolv.conf',
-): Promise<NameServer[]> {
+/** Reads this process's servers; none when there is no such file. */
+export async function readNameServers(file: string = '/etc/resolv.conf'): Promise<NameServer[]> {
   try {
     return parseResolvConf(await readFile(file, 'utf8'));
   } catch {
