@@ -50,7 +50,10 @@ export class NodeProxy implements AsyncDisposable {
 
   constructor(options: NodeProxyOptions) {
     const { certificateSource: source, clock, log } = options;
-    this.decisions = new DecisionLog(log.child({ target: 'access' }));
+    this.decisions = new DecisionLog({
+      log: log.child({ target: 'access' }),
+      registry: options.registry,
+    });
     const certificates = new CertificateStore({ source, clock, log });
     this.certificates = certificates;
     this.metrics = new TrafficMetrics(options.registry);

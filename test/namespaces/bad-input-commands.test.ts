@@ -1,7 +1,7 @@
 // The command line, used wrongly: every case ends with a code and a remedy, and touches nothing else.
 
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -11,7 +11,7 @@ import { suite } from '../support/suite.ts';
 
 interface Shell {
   readonly folder: string;
-  run(args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ran>;
+  readonly run: (args: readonly string[], env?: NodeJS.ProcessEnv) => Promise<Ran>;
 }
 
 const test = suite<Shell>('a command line used wrongly', {
@@ -130,6 +130,31 @@ function stateOf(rans: readonly Ran[]): string {
   const kubeconfig = rans.map(({ stdout }) => /KUBECONFIG=(\S+)/.exec(stdout)?.[1]).find(Boolean);
   return path.dirname(kubeconfig ?? '');
 }
+
+test('Ctrl-C in the foreground leaves no process, namespace or mount', async ({ run, folder }) => {
+  const env = { ...process.env, AMBIT_STATE_DIR: path.join(folder, 'state'), HOME: folder };
+  const main = path.join(root, 'src/cli/main.ts');
+  const words = [main, 'up', '--name', 'bad-keys', '--no-mesh', '--', 'sleep', '900'];
+  const child = spawn(process.execPath, words, { env, stdio: ['ignore', 'pipe', 'inherit'] });
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  await new Promise<void>((resolve) => {
+    let said = '';
+    child.stdout.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('Ctrl-C ends the mesh')) resolve();
+    });
+    child.once('close', () => resolve());
+  });
+  child.kill('SIGINT');
+  assert.is(await ended, 0);
+  const named = readdirSync('/run/netns').filter((name) => name.startsWith('ambit-bad-keys-'));
+  assert.equal(named, []);
+  const state = path.join(folder, 'state', 'bad-keys');
+  assert.is(readFileSync('/proc/mounts', 'utf8').includes(state), false);
+  assert.is((await run(['status', '--name', 'bad-keys'])).code, 3);
+  const down = await run(['down', '--name', 'bad-keys']);
+  assert.match(down.stdout, '0 namespaces, 0 links, 0 processes, 0 mounts, 0 files');
+});
 
 test('says what an ordinary user lacks where user namespaces are forbidden', async () => {
   const script = 'echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv "$@"';
