@@ -343,6 +343,37 @@ test('refuses what it can not read and holds a bounded number of queries', async
   assert.is(readAnswer(own.answer).code, 0);
 });
 
+test('waits for the controller to describe the pod, but not for ever', async ({ stack }) => {
+  const { network, publish, workloads, lines } = await start(stack);
+  publish({ removed: [workloads.alpha.uid] });
+  const early = exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  await new Promise((resolve) => setImmediate(resolve));
+  publish({ workloads: [workloads.alpha] });
+  assert.is(readAnswer((await early).answer).code, 0);
+  publish({ removed: [workloads.alpha.uid] });
+  const never = await exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  assert.is(readAnswer(never.answer).code, 2);
+  assert.ok(lines.some(({ code }) => code === 'AMB1404'));
+});
+
+test('serves a socket that a pod keeps while it joins and leaves', async ({ stack }) => {
+  const { network, proxies } = await start(stack);
+  const socket = await openUdp({ host: '0.0.0.0', port: 0, namespace: network.alpha });
+  stack.defer(() => void socket.close());
+  const ask = async (): Promise<string> => {
+    const answered = once(socket, 'message') as Promise<[Buffer, RemoteInfo]>;
+    socket.send(question(echo, 'A'), 53, addresses.node.ipv4);
+    const [answer, from] = await answered;
+    assert.is(from.address, addresses.node.ipv4);
+    return readAnswer(answer).answers.join();
+  };
+  assert.is(await ask(), `${echo} A ${serviceAddresses.ipv4}`);
+  assert.is(await ask(), `${echo} A ${serviceAddresses.ipv4}`);
+  await removeRedirection(network.alpha);
+  proxies.alpha.pods.remove('uid-alpha');
+  assert.is(await ask(), `${echo} A 192.0.2.1`);
+});
+
 test('leaves names to the pod again when it leaves the mesh', async ({ stack }) => {
   const { network, proxies, arrived } = await start(stack);
   const ask = () => resolve(network.alpha, addresses.node.ipv4, [`resolve4 ${echo}`]);
