@@ -14,6 +14,7 @@ import { silentLogger } from '../../src/runtime/log.ts';
 import type { NameServer } from '../../src/runtime/resolv-conf.ts';
 import { frame, TcpMessages } from '../../src/wire/dns/tcp-messages.ts';
 import { maxPendingQueries } from '../../src/ztunnel/dns/pod-names.ts';
+import { proxyMark } from '../../src/ztunnel/proxy/proxy-parts.ts';
 import { addresses, families } from '../cni/pod-network.ts';
 import { question, readAnswer } from '../support/dns-client.ts';
 import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
@@ -217,6 +218,29 @@ for (const family of families) {
       arrived.map(({ transport, source }) => `${transport} ${source}`),
       [`tcp ${addresses.alpha.ipv4}`],
     );
+  });
+}
+
+for (const family of families) {
+  test(`keeps the proxy's ${family} questions apart from the pod's on the same port`, async ({
+    stack,
+  }) => {
+    const { network } = await start(stack);
+    const host = family === 'ipv4' ? '0.0.0.0' : '::';
+    const askFrom = async (mark?: number): Promise<string> => {
+      const marked = mark === undefined ? {} : { mark };
+      const socket = await openUdp({ host, port: 40_053, namespace: network.alpha, ...marked });
+      const answered = once(socket, 'message') as Promise<[Buffer]>;
+      socket.send(question(echo, 'A'), 53, addresses.node[family]);
+      const [answer] = await answered;
+      await new Promise<void>((resolve) => void socket.close(resolve));
+      return readAnswer(answer).answers.join();
+    };
+    const ownAnswer = `${echo} A ${serviceAddresses.ipv4}`;
+    // The pod's flow is still tracked when the proxy gets the port that the pod has given up.
+    assert.is(await askFrom(), ownAnswer);
+    assert.is(await askFrom(proxyMark), `${echo} A 192.0.2.1`);
+    assert.is(await askFrom(), ownAnswer);
   });
 }
 
