@@ -13,6 +13,7 @@ import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
+import { EndpointLoad } from './proxy/endpoint-load.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -62,6 +63,7 @@ export class NodeProxy implements AsyncDisposable {
       tunnels: this.#tunnels,
       connections: this.#connections,
       open: this.open,
+      load: new EndpointLoad(),
       decisions: this.decisions,
       metrics: this.metrics,
       clock,
