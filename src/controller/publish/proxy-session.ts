@@ -2,9 +2,15 @@
 //
 // Per type: unsubscribed -> (first request) -> due -> (response sent) -> waiting -> (ack or nack) ->
 // idle -> (change) -> waiting ... A type that is waiting is not sent again until it is answered, so
-// that a slow proxy holds one response per type and not a queue.
+// that a slow proxy holds one response per type and not a queue. Workloads wait for the policies
+// that they may refer to: Istio's ztunnel skips a policy that it lacks, which lets traffic pass.
 
-import type { DeltaRequest, DeltaResponse, DiscoveryResource } from '../../wire/xds.ts';
+import {
+  type DeltaRequest,
+  type DeltaResponse,
+  type DiscoveryResource,
+  typeUrls,
+} from '../../wire/xds.ts';
 import { interestOf, type Proxy, sendOrder, type TypeUrl } from './interest.ts';
 import type { PublishedSnapshot } from './resources.ts';
 
@@ -66,9 +72,11 @@ export class ProxySession {
 
   /** The responses that are to be sent now, in order. */
   responses(snapshot: PublishedSnapshot): DeltaResponse[] {
+    const policiesWait = this.#policiesWait(snapshot);
     return sendOrder.flatMap((typeUrl) => {
       const state = this.#types.get(typeUrl);
       if (state === undefined || state.waitingFor !== undefined) return [];
+      if (policiesWait && typeUrl === typeUrls.address) return [];
       return this.#respond(typeUrl, state, snapshot) ?? [];
     });
   }
@@ -76,6 +84,14 @@ export class ProxySession {
   /** Hash of the snapshot that is in force at the proxy, as far as it has said. */
   acknowledged(typeUrl: TypeUrl): string | undefined {
     return this.#types.get(typeUrl)?.acknowledged;
+  }
+
+  /** Whether there are policies to send while the last ones have not been answered. */
+  #policiesWait(snapshot: PublishedSnapshot): boolean {
+    const state = this.#types.get(typeUrls.authorization);
+    if (state?.waitingFor === undefined) return false;
+    const current = interestOf(this.proxy, typeUrls.authorization, snapshot);
+    return [...current.values()].some(({ name, version }) => state.held.get(name) !== version);
   }
 
   #respond(

@@ -118,6 +118,25 @@ test('answers a name asked for by itself, present or not', () => {
   ]);
 });
 
+test('holds workloads back while policies that they may refer to cannot be sent yet', () => {
+  const at = (hash: string, pod: string, policies: Record<string, string>): PublishedSnapshot => ({
+    ...snapshot(hash, { pod }),
+    authorizations: table(policies),
+  });
+  const session = new ProxySession(ztunnel);
+  session.receive(address, request());
+  session.receive(authorization, request({ typeUrl: authorization }));
+  const [policies, pods] = session.responses(at('0', '1', { 'it/one': '1' }));
+  session.receive(address, ack(pods));
+  const next = at('1', 'refers to it/two', { 'it/one': '1', 'it/two': '1' });
+  assert.equal(session.responses(next), []);
+  session.receive(authorization, ack(policies));
+  assert.equal(brief(session.responses(next)), [
+    { type: 'Authorization', names: ['it/two'], removed: [] },
+    { type: 'Address', names: ['pod'], removed: [] },
+  ]);
+});
+
 test('gives a waypoint the services of its own Gateway and a ztunnel none', () => {
   const configs = {
     ...emptySnapshot,
