@@ -4,6 +4,7 @@ import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { agentMetrics } from '../src/cni/agent/agent-metrics.ts';
 import { controllerMetrics } from '../src/controller/metrics.ts';
+import { dryRunMetrics } from '../src/dataplane/dry-run-metrics.ts';
 import { subscriptionMetrics } from '../src/dataplane/subscription-metrics.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { createLogger } from '../src/runtime/log.ts';
@@ -36,6 +37,7 @@ export async function metricsChapters(): Promise<readonly MetricsChapter[]> {
         buildMetric(registry, 'proxy', 'unknown');
         processMetrics(registry, 0);
         subscriptionMetrics(registry);
+        dryRunMetrics(registry);
         requestMetrics(registry);
       }),
     },

@@ -89,13 +89,15 @@ function ends({
 }
 
 function ownFields({ id, traceId, configVersion, transport, verdict }: DecisionRecord): object {
-  const { outcome, code, policy, rule, route } = verdict;
+  const { outcome, code, policy, rule, route, shadow } = verdict;
   return {
     outcome,
     code,
     policy,
     rule,
     route,
+    dry_run: shadow?.outcome,
+    dry_run_policy: shadow?.policy,
     transport,
     id,
     trace_id: traceId,

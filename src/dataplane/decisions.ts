@@ -1,9 +1,11 @@
 // The latest decisions of a proxy: kept for questions, written to the access log.
 
 import { randomBytes } from 'node:crypto';
-import type { DecisionRecord, Party } from '../mesh/decision.ts';
+import type { DecisionRecord, Party, Verdict } from '../mesh/decision.ts';
 import type { Logger } from '../runtime/log.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { type OpenedConnection, writeAccessLog, writeOpened } from './access-log.ts';
+import { dryRunMetrics } from './dry-run-metrics.ts';
 
 /** Records kept; the oldest is dropped first. */
 const maxRecords = 10_000;
@@ -24,16 +26,26 @@ export function newDecisionId(): string {
   return randomBytes(8).toString('hex');
 }
 
+export interface DecisionLogOptions {
+  /** Takes the access log. */
+  readonly log: Logger;
+  readonly registry: MetricsRegistry;
+  /** Records kept. */
+  readonly limit?: number;
+}
+
 /** A bounded memory of decisions. */
 export class DecisionLog {
   readonly #records: DecisionRecord[] = [];
   readonly #log: Logger;
+  readonly #count: (verdict: Verdict) => void;
   readonly #limit: number;
   #next = 0;
 
-  constructor(log: Logger, limit = maxRecords) {
-    this.#log = log;
-    this.#limit = limit;
+  constructor(options: DecisionLogOptions) {
+    this.#log = options.log;
+    this.#count = dryRunMetrics(options.registry);
+    this.#limit = options.limit ?? maxRecords;
   }
 
   /** Says that a connection has begun whose both ends are known. */
@@ -45,6 +57,7 @@ export class DecisionLog {
   record(record: DecisionRecord): void {
     this.#records[this.#next] = record;
     this.#next = (this.#next + 1) % this.#limit;
+    this.#count(record.verdict);
     writeAccessLog(this.#log, record);
   }
 

@@ -1,7 +1,7 @@
 // Whether a connection may reach a workload, by the L4 policies that apply to it (protocol section 6).
 // One difference from Istio: a policy that is referred to but not known denies, and says so.
 
-import { type Cidr, cidrContains, type Endpoint, type IpAddress } from './address.ts';
+import { cidrContains, type Endpoint } from './address.ts';
 import type {
   Authorization,
   AuthorizationClause,
@@ -10,6 +10,7 @@ import type {
   StringMatch,
 } from './authorization.ts';
 import type { Code } from './catalogue.ts';
+import type { ShadowVerdict } from './decision.ts';
 import { type Identity, identityParts, principalOf } from './identity.ts';
 import type { ApplicablePolicies } from './mesh-view.ts';
 
@@ -50,8 +51,30 @@ export function authorizeConnection(
     const reason = `policy ${missing} selects the workload but is not known`;
     return { kind: 'deny', code: 'AMB1403', reason, policy: missing };
   }
+  return judge(
+    facts,
+    applicable.policies.filter((policy) => !policy.dryRun),
+  );
+}
+
+/** What the decision would be if the dry-run policies counted like the others; undefined where there
+ * are none. */
+export function shadowVerdict(
+  facts: ConnectionFacts,
+  { policies }: ApplicablePolicies,
+): ShadowVerdict | undefined {
+  if (!policies.some(({ dryRun }) => dryRun)) return undefined;
+  const { kind, reason, policy, rule } = judge(facts, policies);
+  return {
+    outcome: kind,
+    reason,
+    ...(policy !== undefined && { policy }),
+    ...(rule !== undefined && { rule }),
+  };
+}
+
+function judge(facts: ConnectionFacts, policies: readonly Authorization[]): ConnectionVerdict {
   const source = sourceOf(facts);
-  const policies = applicable.policies.filter((policy) => !policy.dryRun);
   for (const policy of policies.filter(({ action }) => action === 'deny')) {
     const rule = matchingRule(policy, source, facts);
     if (rule !== undefined) return denied(policy, rule, facts);
@@ -126,34 +149,64 @@ function clauseMatches(
 }
 
 function isEmpty(match: AuthorizationMatch): boolean {
-  return Object.values(match).every((list: readonly unknown[]) => list.length === 0);
-}
-
-function matchHolds(match: AuthorizationMatch, source: SourceFacts, facts: ConnectionFacts) {
-  const text = (value: string | undefined) => (pattern: StringMatch) => textMatches(pattern, value);
-  const within = (address: IpAddress) => (cidr: Cidr) => cidrContains(cidr, address);
-  const port = (wanted: number) => wanted === facts.destination.port;
-  const account = (wanted: ServiceAccountMatch) =>
-    source.principal !== undefined &&
-    wanted.namespace === source.namespace &&
-    wanted.serviceAccount === source.serviceAccount;
   return (
-    listHolds(match.namespaces, match.notNamespaces, text(source.namespace)) &&
-    listHolds(match.principals, match.notPrincipals, text(source.principal)) &&
-    listHolds(match.sourceIps, match.notSourceIps, within(facts.source.address)) &&
-    listHolds(match.destinationIps, match.notDestinationIps, within(facts.destination.address)) &&
-    listHolds(match.destinationPorts, match.notDestinationPorts, port) &&
-    listHolds(match.serviceAccounts, match.notServiceAccounts, account)
+    isOpen(match.namespaces, match.notNamespaces) &&
+    isOpen(match.principals, match.notPrincipals) &&
+    isOpen(match.sourceIps, match.notSourceIps) &&
+    isOpen(match.destinationIps, match.notDestinationIps) &&
+    isOpen(match.destinationPorts, match.notDestinationPorts) &&
+    isOpen(match.serviceAccounts, match.notServiceAccounts)
   );
 }
 
-/** An empty list puts no condition. */
-function listHolds<T>(
+/** Whether two lists put no condition. */
+function isOpen(wanted: readonly unknown[], unwanted: readonly unknown[]): boolean {
+  return wanted.length === 0 && unwanted.length === 0;
+}
+
+function matchHolds(match: AuthorizationMatch, source: SourceFacts, facts: ConnectionFacts) {
+  const { namespace, principal } = source;
+  const { address, port } = facts.destination;
+  return (
+    listHolds(match.namespaces, match.notNamespaces, textMatches, namespace) &&
+    listHolds(match.principals, match.notPrincipals, textMatches, principal) &&
+    listHolds(match.sourceIps, match.notSourceIps, cidrContains, facts.source.address) &&
+    listHolds(match.destinationIps, match.notDestinationIps, cidrContains, address) &&
+    listHolds(match.destinationPorts, match.notDestinationPorts, isSame, port) &&
+    listHolds(match.serviceAccounts, match.notServiceAccounts, isAccount, source)
+  );
+}
+
+function isSame(wanted: number, port: number): boolean {
+  return wanted === port;
+}
+
+function isAccount(wanted: ServiceAccountMatch, source: SourceFacts): boolean {
+  return (
+    source.principal !== undefined &&
+    wanted.namespace === source.namespace &&
+    wanted.serviceAccount === source.serviceAccount
+  );
+}
+
+/** An empty list puts no condition. Makes no closures: this runs for every rule of every connection
+ * when policies change. */
+function listHolds<T, Value>(
   wanted: readonly T[],
   unwanted: readonly T[],
-  test: (item: T) => boolean,
+  test: (item: T, value: Value) => boolean,
+  value: Value,
 ): boolean {
-  return (wanted.length === 0 || wanted.some(test)) && !unwanted.some(test);
+  return (wanted.length === 0 || hasMatch(wanted, test, value)) && !hasMatch(unwanted, test, value);
+}
+
+function hasMatch<T, Value>(
+  list: readonly T[],
+  test: (item: T, value: Value) => boolean,
+  value: Value,
+): boolean {
+  for (const item of list) if (test(item, value)) return true;
+  return false;
 }
 
 /** Nothing matches an absent value, not even presence. */

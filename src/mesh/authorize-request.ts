@@ -2,6 +2,7 @@
 // policies (features sections 2.2.2, 2.2.5). What cannot be evaluated denies: in a DENY rule it counts
 // as matching, and an ALLOW rule that contains it does not match.
 
+import type { ShadowVerdict } from './decision.ts';
 import {
   compileCondition,
   compileOperation,
@@ -41,8 +42,8 @@ export interface RequestVerdict {
   readonly policy?: string;
   /** Which of its rules, counted from 0. */
   readonly rule?: number;
-  /** What would have been decided with the dry-run policies, when that differs. */
-  readonly shadow?: RequestVerdict;
+  /** What would have been decided with the dry-run policies; present where there are any. */
+  readonly shadow?: ShadowVerdict;
 }
 
 /** Compiles the policies that apply to one service. */
@@ -65,8 +66,8 @@ export function compilePolicies(policies: readonly AuthorizationPolicy[]): Compi
 export function authorizeRequest(policies: CompiledPolicies, facts: RequestFacts): RequestVerdict {
   const verdict = decide(policies.enforced, facts);
   if (policies.shadow === undefined) return verdict;
-  const shadow = decide(policies.shadow, facts);
-  return shadow.allowed === verdict.allowed ? verdict : { ...verdict, shadow };
+  const { allowed, ...why } = decide(policies.shadow, facts);
+  return { ...verdict, shadow: { outcome: allowed ? 'allow' : 'deny', ...why } };
 }
 
 function decide(policies: readonly CompiledPolicy[], facts: RequestFacts): RequestVerdict {

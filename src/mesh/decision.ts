@@ -40,6 +40,16 @@ export interface Verdict {
   readonly rule?: number;
   /** The route that decided, as `Kind NAMESPACE/NAME http[1]`. */
   readonly route?: string;
+  /** What would have been decided if the dry-run policies counted; present where there are any. */
+  readonly shadow?: ShadowVerdict;
+}
+
+/** A decision without effect. */
+export interface ShadowVerdict {
+  readonly outcome: 'allow' | 'deny';
+  readonly reason: string;
+  readonly policy?: string;
+  readonly rule?: number;
 }
 
 /** What an HTTP request added. */

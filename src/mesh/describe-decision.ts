@@ -1,7 +1,7 @@
 // A decision record in words, for people.
 
 import { catalogue } from './catalogue.ts';
-import type { DecisionRecord, Party } from './decision.ts';
+import type { DecisionRecord, Party, ShadowVerdict } from './decision.ts';
 
 const transports: Readonly<Record<DecisionRecord['transport'], string>> = {
   tunnel: 'by mutual TLS to',
@@ -27,7 +27,14 @@ export function describeHop(record: DecisionRecord): string {
   const passed = verdict.outcome === 'forwarded' ? ` ${where}` : '';
   const status = record.http === undefined ? '' : `, answered ${record.http.status}`;
   const because = by.length === 0 ? '' : ` [${by.join(', ')}]`;
-  return `${record.by}: ${what} ${verdict.outcome}${code}${passed}${status}: ${verdict.reason}${because}`;
+  const line = `${record.by}: ${what} ${verdict.outcome}${code}${passed}${status}: ${verdict.reason}${because}`;
+  return verdict.shadow === undefined ? line : `${line}; ${describeShadow(verdict.shadow)}`;
+}
+
+function describeShadow({ outcome, reason, policy, rule }: ShadowVerdict): string {
+  const because = policy === undefined ? '' : ` [policy ${policy}${ruleOf(rule)}]`;
+  const would = outcome === 'allow' ? 'allow' : 'deny';
+  return `with the dry-run policies it would ${would} it: ${reason}${because}`;
 }
 
 /** All records of one trace as a paragraph, in the order in which traffic passed. */

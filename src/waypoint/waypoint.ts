@@ -55,7 +55,10 @@ export class Waypoint implements AsyncDisposable {
   constructor(options: WaypointOptions) {
     const { identity, clock, log, network, namespace, gateway } = options;
     const certificates = new CertificateStore({ source: options.certificateSource, clock, log });
-    const decisions = new DecisionLog(log.child({ target: 'access' }));
+    const decisions = new DecisionLog({
+      log: log.child({ target: 'access' }),
+      registry: options.registry,
+    });
     const count = requestMetrics(options.registry);
     this.certificates = certificates;
     this.decisions = decisions;

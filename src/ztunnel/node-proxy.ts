@@ -11,6 +11,8 @@ import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { dnsMetrics } from './dns/dns-metrics.ts';
+import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
@@ -24,6 +26,8 @@ export interface NodeProxyOptions {
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Absent when names are not to be answered. */
+  readonly dns?: DnsOptions;
   readonly clock: Clock;
   readonly log: Logger;
   /** Numbers in [0, 1). */
@@ -47,7 +51,10 @@ export class NodeProxy implements AsyncDisposable {
 
   constructor(options: NodeProxyOptions) {
     const { certificateSource: source, clock, log } = options;
-    this.decisions = new DecisionLog(log.child({ target: 'access' }));
+    this.decisions = new DecisionLog({
+      log: log.child({ target: 'access' }),
+      registry: options.registry,
+    });
     const certificates = new CertificateStore({ source, clock, log });
     this.certificates = certificates;
     this.metrics = new TrafficMetrics(options.registry);
@@ -66,6 +73,13 @@ export class NodeProxy implements AsyncDisposable {
       load: new EndpointLoad(),
       decisions: this.decisions,
       metrics: this.metrics,
+      ...(options.dns && {
+        dns: {
+          ...options.dns,
+          metrics: dnsMetrics(options.registry),
+          log: log.child({ target: 'dns' }),
+        },
+      }),
       clock,
       log,
       network: options.network,

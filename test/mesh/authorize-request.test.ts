@@ -202,7 +202,7 @@ test('a dry-run policy decides nothing, and says what it would have', () => {
   const policies = compilePolicies([policy('DENY', [{}], true)]);
   const verdict = authorizeRequest(policies, requestFacts());
   assert.is(verdict.allowed, true);
-  assert.is(verdict.shadow?.allowed, false);
+  assert.is(verdict.shadow?.outcome, 'deny');
   assert.is(verdict.shadow?.policy, 'default/deny');
 });
 

@@ -11,12 +11,14 @@ import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
 
 const bookinfo = path.resolve(import.meta.dirname, '../../examples/bookinfo');
-const name = 'bad-crash';
 
 const test = suite<{ mesh: LaptopMesh }>('a mesh whose processes are killed', {
   deadlineMs: 90_000,
   async setup({ stack }) {
-    const mesh = await upMesh(stack, name, { folder: bookinfo, publish: 'productpage:9080' });
+    const mesh = await upMesh(stack, 'bad-crash', {
+      folder: bookinfo,
+      publish: 'productpage:9080',
+    });
     await mesh.kubectl('wait', '--for=condition=Available', 'deployment', '--all', '--timeout=60s');
     await mesh.kubectl('label', 'namespace', 'default', 'istio.io/dataplane-mode=ambient');
     await enrolled(mesh);
@@ -96,7 +98,7 @@ test('each killed child comes back, traffic with it, and nothing goes in the cle
   stack,
 }) => {
   const captures = ['node1', 'node2'].map((node) => {
-    using namespace = NetworkNamespace.open(`/run/netns/ambit-${name}-${node}`);
+    using namespace = NetworkNamespace.open(`/run/netns/ambit-${mesh.name}-${node}`);
     const capture = stack.use(PacketCapture.open('eth0', namespace));
     capture.watchFor(['GET /reviews', 'GET /ratings', 'GET /details']);
     return capture;
@@ -123,7 +125,7 @@ test('each killed child comes back, traffic with it, and nothing goes in the cle
 });
 
 test('a cut link is told with a code, and traffic recovers when it is back', async ({ mesh }) => {
-  using namespace = NetworkNamespace.open(`/run/netns/ambit-${name}-fabric`);
+  using namespace = NetworkNamespace.open(`/run/netns/ambit-${mesh.name}-fabric`);
   const far = await farService(mesh);
   await setLink('to-node2', 'down', namespace);
   try {
@@ -180,7 +182,7 @@ test('a killed supervisor leaves what the next start takes up', async ({ mesh })
   await assertGone(await mesh.ambit('down'), mesh);
 });
 
-function supervisorOf({ stateFolder }: LaptopMesh): number {
+function supervisorOf({ stateFolder, name }: LaptopMesh): number {
   const file = path.join(stateFolder, name, 'supervisor.json');
   return (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid;
 }
@@ -190,11 +192,11 @@ async function assertGone(down: Ran, mesh: LaptopMesh): Promise<void> {
   assert.match(down.stdout, '0 namespaces, 0 links, 0 processes, 0 mounts, 0 files');
   const named = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
   assert.equal(
-    named.filter((one) => one.startsWith(`ambit-${name}-`)),
+    named.filter((one) => one.startsWith(`ambit-${mesh.name}-`)),
     [],
   );
   assert.is(readFileSync('/proc/mounts', 'utf8').includes(mesh.stateFolder), false);
-  assert.is(existsSync(path.join(mesh.stateFolder, name)), false);
+  assert.is(existsSync(path.join(mesh.stateFolder, mesh.name)), false);
   const again = await mesh.ambit('down');
   assert.match(again.stdout, 'is not there');
 }

@@ -1,10 +1,41 @@
 import * as assert from 'uvu/assert';
 import { readSettings } from '../../src/runtime/settings.ts';
-import { drainDeadlineMs, settingsTable } from '../../src/ztunnel/settings.ts';
+import {
+  dnsOptions,
+  drainDeadlineMs,
+  settingsTable,
+  type ZtunnelSettings,
+} from '../../src/ztunnel/settings.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('settings of the node proxy');
-const minimal = { NODE_NAME: 'node1', POD_NAME: 'ztunnel-x' };
+
+const settingsOf = (env: Readonly<Record<string, string>>): ZtunnelSettings =>
+  readSettings(settingsTable, { NODE_NAME: 'node1', POD_NAME: 'ztunnel-x', ...env });
+
+test('names are answered on loopback of both families unless something else is said', () => {
+  const options = dnsOptions(settingsOf({}));
+  assert.equal(options?.hosts, ['127.0.0.1', '::1']);
+  assert.is(options?.port, 15_053);
+  assert.is(options?.domain, 'cluster.local');
+  assert.is(options?.ipv6, true);
+});
+
+test('names are not answered when the capture is off, and not over IPv6 without IPv6', () => {
+  assert.is(dnsOptions(settingsOf({ ISTIO_META_DNS_CAPTURE: 'false' })), undefined);
+  const options = dnsOptions(settingsOf({ IPV6_ENABLED: 'false' }));
+  assert.equal(options?.hosts, ['127.0.0.1']);
+  assert.is(options?.ipv6, false);
+});
+
+test('another address for names is taken, and a wrong one named', () => {
+  const options = dnsOptions(settingsOf({ ISTIO_META_DNS_PROXY_ADDR: '[::1]:53' }));
+  assert.equal(options?.hosts, ['::1']);
+  assert.is(options?.port, 53);
+  for (const wrong of ['15053', 'localhost', 'example.org:53', '127.0.0.1:70000']) {
+    assert.throws(() => settingsOf({ ISTIO_META_DNS_PROXY_ADDR: wrong }), /AMB1004.*HOST:PORT/);
+  }
+});
 
 const deadlines: readonly (readonly [string, Record<string, string>, number])[] = [
   ['five seconds less than the grace period', {}, 25_000],
@@ -16,14 +47,14 @@ const deadlines: readonly (readonly [string, Record<string, string>, number])[] 
 
 for (const [what, env, expected] of deadlines) {
   test(`gives open connections ${what}`, () => {
-    assert.is(drainDeadlineMs(readSettings(settingsTable, { ...minimal, ...env })), expected);
+    assert.is(drainDeadlineMs(settingsOf(env)), expected);
   });
 }
 
 test('refuses a deadline that is no duration', () => {
   for (const value of ['5', 'soon', '0s', '-1s', '9999h']) {
-    const env = { ...minimal, CONNECTION_TERMINATION_DEADLINE: value };
-    assert.throws(() => readSettings(settingsTable, env), /CONNECTION_TERMINATION_DEADLINE/);
+    const env = { CONNECTION_TERMINATION_DEADLINE: value };
+    assert.throws(() => settingsOf(env), /CONNECTION_TERMINATION_DEADLINE/);
   }
 });
 

@@ -42,14 +42,14 @@ export function translateRequestPolicy(
   if (action === 'AUDIT' || action === 'CUSTOM') {
     return { kind: 'unsupported', field: `spec.action ${action}` };
   }
-  if (isDryRun(object)) return { kind: 'unsupported', field: 'annotation istio.io/dry-run' };
   const dropped: string[] = [];
   const rules = (object.spec?.rules ?? []).flatMap((rule, index) => {
     const lost = unsupportedFields(rule, `spec.rules[${index}]`);
     dropped.push(...lost);
     return lost.length > 0 && action === 'ALLOW' ? [] : [translateRule(rule, namespace)];
   });
-  return { kind: 'policy', policy: { namespace, name, action, rules }, dropped };
+  const dryRun = isDryRun(object) && { dryRun: true };
+  return { kind: 'policy', policy: { namespace, name, action, rules, ...dryRun }, dropped };
 }
 
 function unsupportedFields(rule: RuleSpec, path: string): string[] {

@@ -2,7 +2,7 @@
 
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import type { DecisionRecord, Party } from '../../mesh/decision.ts';
+import type { DecisionRecord, Party, ShadowVerdict } from '../../mesh/decision.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { Exchange } from './exchange.ts';
@@ -16,6 +16,7 @@ export interface Ending {
   readonly code?: Code;
   readonly policy?: string;
   readonly rule?: number;
+  readonly shadow?: ShadowVerdict;
   readonly route?: string;
   readonly endpoint?: UpstreamEndpoint;
   /** The status answered; 0 when none was. */
@@ -65,7 +66,7 @@ function recordOf({
   ending,
   durationMs,
 }: Finished): DecisionRecord {
-  const { outcome, reason, code, policy, rule, route, endpoint, status } = ending;
+  const { outcome, reason, code, policy, rule, route, shadow, endpoint, status } = ending;
   const tunnelled = endpoint?.workload.tunnelProtocol === 'hbone';
   return {
     id,
@@ -83,6 +84,7 @@ function recordOf({
       ...(policy === undefined ? {} : { policy }),
       ...(rule === undefined ? {} : { rule }),
       ...(route === undefined ? {} : { route }),
+      ...(shadow === undefined ? {} : { shadow }),
     },
     configVersion: parts.configVersion(),
     bytesSent: ending.bytesSent ?? 0,

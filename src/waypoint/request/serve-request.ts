@@ -1,6 +1,7 @@
 // The way of one request through the waypoint: identify, authorize, route, fault, change, forward,
 // record. Deciding is planRequest's; here it is carried out.
 
+import type { RequestVerdict } from '../../mesh/authorize-request.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import { normalizePath, type RequestPath } from '../../mesh/path.ts';
 import { planRequest, type RequestPlan } from '../../mesh/plan-request.ts';
@@ -212,18 +213,18 @@ async function faultAndForward(
   );
 }
 
-function policyOf(verdict: { policy?: string; rule?: number }): { policy?: string; rule?: number } {
-  const { policy, rule } = verdict;
+type Judged = Pick<RequestVerdict, 'policy' | 'rule' | 'shadow'>;
+
+function policyOf({ policy, rule, shadow }: Judged): Judged {
   return {
     ...(policy === undefined ? {} : { policy }),
     ...(rule === undefined ? {} : { rule }),
+    ...(shadow === undefined ? {} : { shadow }),
   };
 }
 
-interface Named {
+interface Named extends Judged {
   readonly reason: string;
-  readonly policy?: string;
-  readonly rule?: number;
   readonly route?: string;
   readonly flag?: string;
   readonly endpoint?: UpstreamEndpoint;

@@ -4,6 +4,7 @@
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import { authorizeRequest } from '../../mesh/authorize-request.ts';
+import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
 import type { ClientConnection, PipelineParts } from '../request/parts.ts';
@@ -17,6 +18,7 @@ export type TcpWay =
       readonly stream: ByteStream;
       readonly endpoint: UpstreamEndpoint;
       readonly reason: string;
+      readonly shadow?: ShadowVerdict;
     }
   /** `status` answers the tunnel, where that is still possible. */
   | { readonly kind: 'refused'; readonly status: 401 | 503; readonly ending: Ending };
@@ -35,7 +37,7 @@ export async function openTcp(
   }
   const verdict = authorizeRequest(rules.policies, { source, destination: target.destination });
   if (!verdict.allowed) {
-    const { reason, policy, rule } = verdict;
+    const { reason, policy, rule, shadow } = verdict;
     return refused(401, {
       outcome: 'denied',
       code: 'AMB1702',
@@ -44,6 +46,7 @@ export async function openTcp(
       flag: '-',
       ...(policy === undefined ? {} : { policy }),
       ...(rule === undefined ? {} : { rule }),
+      ...(shadow === undefined ? {} : { shadow }),
     });
   }
   const choice = chooseUpstream(undefined, connection, parts, new Set());
@@ -55,7 +58,8 @@ export async function openTcp(
   try {
     const caller = { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer };
     const stream = await parts.open(endpoint, caller, signal);
-    return { kind: 'open', stream, endpoint, reason: verdict.reason };
+    const { reason, shadow } = verdict;
+    return { kind: 'open', stream, endpoint, reason, ...(shadow && { shadow }) };
   } catch (error) {
     signal.throwIfAborted();
     const reason = `the endpoint could not be reached: ${causeChain(error)}`;
@@ -71,8 +75,8 @@ export async function relayTcp(
   signal: AbortSignal,
 ): Promise<Ending> {
   const { aToB, bToA, error } = await splice(client, way.stream, { signal });
-  const { endpoint, reason } = way;
-  const bytes = { bytesSent: aToB, bytesReceived: bToA };
+  const { endpoint, reason, shadow } = way;
+  const bytes = { bytesSent: aToB, bytesReceived: bToA, ...(shadow && { shadow }) };
   if (error === undefined) {
     return { outcome: 'forwarded', reason, endpoint, status: 0, flag: '-', ...bytes };
   }

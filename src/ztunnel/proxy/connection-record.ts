@@ -7,7 +7,7 @@ import type { SpliceResult } from '../../dataplane/splice.ts';
 import type { TrafficParties } from '../../dataplane/traffic-labels.ts';
 import type { ConnectionMeter } from '../../dataplane/traffic-metrics.ts';
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
-import type { DecisionRecord, Hop, Party, Verdict } from '../../mesh/decision.ts';
+import type { DecisionRecord, Hop, Party, ShadowVerdict, Verdict } from '../../mesh/decision.ts';
 import { keyOfService, type Service } from '../../mesh/service.ts';
 import type { Workload } from '../../mesh/workload.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
@@ -55,6 +55,8 @@ export interface RecordFacts {
 export class ConnectionRecord {
   readonly id = newDecisionId();
   readonly facts: RecordFacts;
+  /** What dry-run policies would have made of it. */
+  shadow: ShadowVerdict | undefined;
   #meter: ConnectionMeter | undefined;
   readonly #decisions: DecisionLog;
   readonly #parts: ProxyParts;
@@ -98,7 +100,7 @@ export class ConnectionRecord {
       ...this.facts,
       time: new Date(clock.now()).toISOString(),
       by: recordedBy,
-      verdict,
+      verdict: { ...verdict, ...(this.shadow && { shadow: this.shadow }) },
       configVersion: configVersion(),
       bytesSent: bytes.sent,
       bytesReceived: bytes.received,

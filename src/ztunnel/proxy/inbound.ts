@@ -113,6 +113,7 @@ export async function deliver(
       ended.abort(new AmbitError('AMB1411', verdict.reason));
     },
   );
+  record.shadow = permit.shadow;
   if (permit.verdict.kind === 'deny') {
     refuse(401, denialOf(permit.verdict));
     return;
