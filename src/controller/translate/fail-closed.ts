@@ -2,6 +2,7 @@
 // it out could open access, so it is taken at its strictest, for what it selects (design principle:
 // fail closed, and say so).
 
+import type { KubernetesObject } from '../kinds/object.ts';
 import type {
   AuthorizationPolicyObject,
   AuthorizationPolicySpec,
@@ -26,6 +27,7 @@ export interface Closed<T> {
  * denies. A dry run, and actions that nothing enforces, have no effect either way. */
 export function closeAuthorizationPolicy(
   policy: AuthorizationPolicyObject,
+  mesh: MeshOptions,
 ): Closed<AuthorizationPolicyObject> {
   const spec = fieldsOf(policy.spec) as AuthorizationPolicySpec;
   const { action = 'ALLOW' } = spec;
@@ -38,7 +40,7 @@ export function closeAuthorizationPolicy(
       ? ({ action, rules: [] } as const)
       : ({ action: 'DENY', rules: [{}] } as const);
   const places = placesOf(policy, spec);
-  const where = places === undefined ? 'its whole namespace' : 'what it selects';
+  const where = places === undefined ? wholeOf(policy, mesh) : 'what it selects';
   const does = action === 'ALLOW' ? 'allows nothing' : 'denies everything';
   return {
     replacements: (places ?? [{}]).map((place) => ({
@@ -58,7 +60,7 @@ export function closePeerAuthentication(
   const selector = readableSelector(object);
   if (selector === 'unreadable') {
     const spec = { mtls: { mode: 'STRICT' } } as const;
-    const consequence = closed('demands mutual TLS (STRICT) in its whole namespace');
+    const consequence = closed(`demands mutual TLS (STRICT) for ${wholeOf(object, mesh)}`);
     return { replacements: [{ ...object, spec }], consequence };
   }
   const spec = { mtls: { mode: 'STRICT' }, ...(selector && { selector }) } as const;
@@ -68,6 +70,11 @@ export function closePeerAuthentication(
   }
   const consequence = closed('demands mutual TLS (STRICT) for what it selects');
   return { replacements: [replacement], consequence };
+}
+
+/** Where a policy without a selector applies. */
+function wholeOf({ metadata }: KubernetesObject, mesh: MeshOptions): string {
+  return metadata.namespace === mesh.rootNamespace ? 'the whole mesh' : 'its whole namespace';
 }
 
 /** Closes several, apart by whether it is known which workloads were meant. */

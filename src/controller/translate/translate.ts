@@ -56,7 +56,7 @@ export function translate(
   const policies = [
     ...valid.authorizationPolicies.objects,
     ...valid.authorizationPolicies.unknown.flatMap(
-      (policy) => closeAuthorizationPolicy(policy).replacements,
+      (policy) => closeAuthorizationPolicy(policy, mesh).replacements,
     ),
   ];
   const connectionPolicies = policies.filter((policy) => !hasTargets(policy));
@@ -133,7 +133,7 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
         hasTargets(policy) ? translateRequestPolicy(policy) : translateAuthorization(policy, mesh),
       {
         warn: literalStars,
-        withoutVersion: (policy) => closeAuthorizationPolicy(policy).consequence,
+        withoutVersion: (policy) => closeAuthorizationPolicy(policy, mesh).consequence,
       },
     ),
     peerAuthentications: settle(
