@@ -109,7 +109,7 @@ test('a version that is too large is not saved, and its author is told', () => {
   assert.equal(changes(new ObjectTables(), [large]).apply, []);
   const [finding] = lastValidFindings([large]);
   assert.is(finding?.code, 'AMB1620');
-  assert.equal(finding.object, { kind: 'AuthorizationPolicy', name: 'p', namespace: 'n' });
+  assert.equal(finding?.object, { kind: 'AuthorizationPolicy', name: 'p', namespace: 'n' });
   assert.equal(lastValidFindings([kept()]), []);
 });
 
