@@ -11,8 +11,11 @@ import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { dnsMetrics } from './dns/dns-metrics.ts';
+import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
+import { EndpointLoad } from './proxy/endpoint-load.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -23,6 +26,8 @@ export interface NodeProxyOptions {
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Absent when names are not to be answered. */
+  readonly dns?: DnsOptions;
   readonly clock: Clock;
   readonly log: Logger;
   /** Numbers in [0, 1). */
@@ -65,8 +70,16 @@ export class NodeProxy implements AsyncDisposable {
       tunnels: this.#tunnels,
       connections: this.#connections,
       open: this.open,
+      load: new EndpointLoad(),
       decisions: this.decisions,
       metrics: this.metrics,
+      ...(options.dns && {
+        dns: {
+          ...options.dns,
+          metrics: dnsMetrics(options.registry),
+          log: log.child({ target: 'dns' }),
+        },
+      }),
       clock,
       log,
       network: options.network,
