@@ -16,6 +16,7 @@ import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
 import { SigningServer } from './ca/signing-server.ts';
 import { Debouncer } from './debouncer.ts';
+import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
@@ -23,6 +24,7 @@ import { ApiSecrets } from './kubernetes/secrets.ts';
 import { TokenReviewer } from './kubernetes/verify-token.ts';
 import { ObjectWatcher } from './kubernetes/watch-objects.ts';
 import { StatusWriter } from './kubernetes/write-status.ts';
+import { lastValidChanges, lastValidFindings, savedVersions } from './last-valid.ts';
 import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
@@ -88,6 +90,7 @@ export class Controller implements AsyncDisposable {
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
+  readonly #watcher: ObjectWatcher;
   readonly #writer: StatusWriter;
   readonly #applier: ObjectApplier;
   readonly #translating: Debouncer;
@@ -121,6 +124,7 @@ export class Controller implements AsyncDisposable {
     this.#tables = new ObjectTables(() => {
       if (this.#synced) this.#translating.changed();
     });
+    this.#watcher = new ObjectWatcher(client, this.#tables, clock, log);
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
     this.#applier = new ObjectApplier(client, clock, log);
@@ -147,14 +151,15 @@ export class Controller implements AsyncDisposable {
     const { client, settings, clock, log } = this.#parts;
     for (const name of ['certificate authority', 'objects', 'listener'])
       this.#readiness.block(name);
-    const watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
+    this.#stack.use(this.#watcher);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [authority] = await Promise.all([
       this.#loadAuthority(secrets),
-      watcher.start().then(() => this.#readiness.unblock('objects')),
+      this.#watcher.start().then(() => this.#readiness.unblock('objects')),
       this.#listenHttp(),
     ]);
     this.#authority = authority;
+    this.#restoreVersions();
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
     this.#translate();
@@ -183,6 +188,15 @@ export class Controller implements AsyncDisposable {
     await this.#writing[Symbol.asyncDispose]();
     this.#xds[Symbol.dispose]();
     await this.#stack.disposeAsync();
+  }
+
+  /** Takes back what an earlier process has saved, before anything is published. */
+  #restoreVersions(): void {
+    const { versions, unreadable } = savedVersions(this.#tables, this.#mesh.rootNamespace);
+    this.#versions.restore(versions);
+    for (const name of unreadable) {
+      this.#parts.log.warn({ code: 'AMB1625', object: `ConfigMap ${name}` }, 'ignored');
+    }
   }
 
   /** Loads the authority, however long the API server is away. */
@@ -275,13 +289,16 @@ export class Controller implements AsyncDisposable {
       const findings = withoutRepeats([
         ...refusalFindings(this.#xds.standing()),
         ...this.#translation.findings,
+        ...lastValidFindings(this.#versions.kept),
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
+      const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
       this.#metrics.wroteStatus(writes.length);
       const done = await Promise.all([
+        this.#applier.apply(saved),
         this.#applier.apply(roots),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
@@ -292,6 +309,18 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
     }
+  }
+
+  /** Nothing before the first translation, which alone tells what is invalid. */
+  #versionChanges(): Changes {
+    if (this.#translation === emptyTranslation) return { apply: [], remove: [] };
+    return lastValidChanges(
+      this.#tables,
+      this.#versions.kept,
+      this.#mesh.rootNamespace,
+      (kind) => this.#watcher.isListed(kind),
+      this.#parts.clock.now(),
+    );
   }
 
   async #writeLater(): Promise<void> {
