@@ -10,7 +10,8 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
-import type { CertificateAuthority } from './ca/authority.ts';
+import type { CertificateAuthority, SigningAuthority } from './ca/authority.ts';
+import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
 import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
@@ -93,7 +94,7 @@ export class Controller implements AsyncDisposable {
   readonly #translating: Debouncer;
   readonly #writing: Debouncer;
   readonly #writeRetry: Backoff;
-  #authority: CertificateAuthority | undefined;
+  #authority: LiveAuthority | undefined;
   #writeRetryWaits = false;
   #translation: Translation = emptyTranslation;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
@@ -149,11 +150,14 @@ export class Controller implements AsyncDisposable {
       this.#readiness.block(name);
     const watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
-    const [authority] = await Promise.all([
+    const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),
       watcher.start().then(() => this.#readiness.unblock('objects')),
       this.#listenHttp(),
     ]);
+    const authority = this.#stack.use(
+      new LiveAuthority(loaded, { secrets, registry: this.#registry, clock, log }),
+    );
     this.#authority = authority;
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
@@ -161,6 +165,10 @@ export class Controller implements AsyncDisposable {
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
+    authority.subscribe(() => {
+      certificate.renew();
+      this.#writing.changed();
+    });
     const signing = this.#signingServer(authority);
     const server = await onHost(settings.LISTEN_HOST, settings.GRPC_PORT, (host) =>
       GrpcServer.listen({
@@ -220,7 +228,7 @@ export class Controller implements AsyncDisposable {
     this.#ports = { ...this.#ports, readiness: readiness.port, monitoring: monitoring.port };
   }
 
-  #signingServer(authority: CertificateAuthority): SigningServer {
+  #signingServer(authority: SigningAuthority): SigningServer {
     const { settings, clock, log } = this.#parts;
     const pods: PodDirectory = {
       pod: (namespace, name) => this.#tables.get('Pod', namespace, name),

@@ -1,5 +1,6 @@
 // The waypoint process.
 
+import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
@@ -90,6 +91,9 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   void subscription.ready.then(() => readiness.unblock('configuration'));
   const ended = new AbortController();
   stack.defer(() => ended.abort());
+  const { certificates } = waypoint;
+  const roots = { path: settings.XDS_ROOT_CA, certificates, clock, log, random: Math.random };
+  void followRoots(roots, ended.signal);
   void waitForCertificate(waypoint, identity, ended.signal).then(() =>
     readiness.unblock('certificate'),
   );
