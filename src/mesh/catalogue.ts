@@ -6,6 +6,7 @@ import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
 import { localNetworkCodes } from './catalogue/local-network.ts';
+import { nameCodes } from './catalogue/names.ts';
 import { nodeCodes } from './catalogue/node.ts';
 import { setupCodes } from './catalogue/setup.ts';
 import { standaloneCodes } from './catalogue/standalone.ts';
@@ -19,6 +20,7 @@ export const catalogue = {
   ...localNetworkCodes,
   ...nodeCodes,
   ...dataplaneCodes,
+  ...nameCodes,
   ...controllerCodes,
   ...waypointCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

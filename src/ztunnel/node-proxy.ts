@@ -11,6 +11,8 @@ import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { dnsMetrics } from './dns/dns-metrics.ts';
+import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
@@ -23,6 +25,8 @@ export interface NodeProxyOptions {
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Absent when names are not to be answered. */
+  readonly dns?: DnsOptions;
   readonly clock: Clock;
   readonly log: Logger;
   /** Numbers in [0, 1). */
@@ -67,6 +71,13 @@ export class NodeProxy implements AsyncDisposable {
       open: this.open,
       decisions: this.decisions,
       metrics: this.metrics,
+      ...(options.dns && {
+        dns: {
+          ...options.dns,
+          metrics: dnsMetrics(options.registry),
+          log: log.child({ target: 'dns' }),
+        },
+      }),
       clock,
       log,
       network: options.network,

@@ -1,7 +1,10 @@
 // What the node proxy can be told, by the names that Istio's has (protocol section 7.7).
 
+import { type IpAddress, isV6, parseIp, splitHostPort } from '../mesh/address.ts';
 import { logLevels } from '../runtime/log.ts';
-import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
+import { flag, integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
+import type { DnsOptions } from './dns/dns-parts.ts';
 
 export const settingsTable = {
   XDS_ADDRESS: text('HOST:PORT of the controller', 'istiod.istio-system.svc:15012'),
@@ -23,6 +26,13 @@ export const settingsTable = {
   CLUSTER_DOMAIN: text('the DNS domain of the cluster', 'cluster.local'),
   NETWORK: text('the network that this node is on; empty with only one', ''),
   INPOD_UDS: text('the socket of the node agent', '/var/run/ztunnel/ztunnel.sock'),
+  ISTIO_META_DNS_CAPTURE: flag('whether names are answered for pods', 'true'),
+  ISTIO_META_DNS_PROXY_ADDR: podAddress(
+    'HOST:PORT in each pod to answer names on',
+    'localhost:15053',
+  ),
+  PREFERED_SERVICE_NAMESPACE: text('whose services go first among those of one name', ''),
+  IPV6_ENABLED: flag('whether names are answered with IPv6 addresses, and over IPv6', 'true'),
   ADMIN_PORT: integer('the admin port, on loopback', '15000', { min: 0, max: 65_535 }),
   STATS_PORT: integer('the metrics port', '15020', { min: 0, max: 65_535 }),
   READINESS_PORT: integer('the readiness port', '15021', { min: 0, max: 65_535 }),
@@ -35,6 +45,36 @@ export const settingsTable = {
 };
 
 export type ZtunnelSettings = Settings<typeof settingsTable>;
+
+/** What the settings say about names; undefined when they are not to be answered. */
+export function dnsOptions(settings: ZtunnelSettings): DnsOptions | undefined {
+  if (!settings.ISTIO_META_DNS_CAPTURE) return undefined;
+  const { hosts, port } = settings.ISTIO_META_DNS_PROXY_ADDR;
+  const ipv6 = settings.IPV6_ENABLED;
+  return {
+    hosts: hosts.filter((host) => ipv6 || !isV6(host)),
+    port,
+    domain: settings.CLUSTER_DOMAIN,
+    ipv6,
+    preferredNamespace: settings.PREFERED_SERVICE_NAMESPACE,
+    nameServers: () => readNameServers(),
+  };
+}
+
+/** An address within a pod; `localhost` is loopback of both families. */
+function podAddress(
+  meaning: string,
+  fallback: string,
+): Setting<{ readonly hosts: readonly IpAddress[]; readonly port: number }> {
+  const read: ReturnType<typeof podAddress>['read'] = (raw) => {
+    const { host = '', port = 0 } = splitHostPort(raw) ?? {};
+    const hosts = host === 'localhost' ? ['127.0.0.1', '::1'] : [host];
+    const addresses = hosts.flatMap((one) => parseIp(one) ?? []);
+    if (addresses.length > 0) return { value: { hosts: addresses, port } };
+    return { problem: 'must be HOST:PORT, with localhost or an IP address as HOST' };
+  };
+  return { read, meaning, fallback };
+}
 
 /** How long open connections may go on after the order to end: what Istio derives from the pod's grace
  * period, so that the end is the proxy's own. Milliseconds. */

@@ -25,7 +25,7 @@ import { adminRoutes } from './admin.ts';
 import { NodeProxy } from './node-proxy.ts';
 import { followPodFeed } from './pods/pod-feed-client.ts';
 import { workloadManagerMetrics } from './pods/pod-metrics.ts';
-import type { ZtunnelSettings } from './settings.ts';
+import { dnsOptions, type ZtunnelSettings } from './settings.ts';
 
 /** What a running proxy must wait for (protocol section 10.1). */
 const blockers = { state: 'state manager', pods: 'workload proxy manager' } as const;
@@ -60,6 +60,7 @@ export class Ztunnel implements AsyncDisposable {
     buildMetric(this.registry, 'ztunnel', settings.ISTIO_META_ISTIO_VERSION);
     processMetrics(this.registry, clock.now());
     const countPods = workloadManagerMetrics(this.registry);
+    const dns = dnsOptions(settings);
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
@@ -68,6 +69,7 @@ export class Ztunnel implements AsyncDisposable {
       }),
       configVersion: () => this.#subscription.configVersion,
       registry: this.registry,
+      ...(dns && { dns }),
       clock,
       log,
       random: Math.random,

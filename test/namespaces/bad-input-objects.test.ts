@@ -129,6 +129,8 @@ test('kubectl is told of bad fields, values and kinds by the server', async ({ m
   for (const [text, ...words] of refusedByServer) {
     const ran = await mesh.kubectlRaw(['apply', '-f', '-'], `---\n${text}`);
     assert.is.not(ran.code, 0, text);
+    // An old kubectl refuses it before the server can, by the server's own schema.
+    if (ran.stderr.includes('error validating')) continue;
     for (const word of words) assert.ok(ran.stderr.includes(word), `${word} in: ${ran.stderr}`);
   }
 });

@@ -7,8 +7,9 @@ import type { DecisionRecord } from '../../src/mesh/decision.ts';
 import { keyOfService, type Service } from '../../src/mesh/service.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { silentLogger } from '../../src/runtime/log.ts';
+import { type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
+import type { DnsOptions } from '../../src/ztunnel/dns/dns-parts.ts';
 import { NodeProxy } from '../../src/ztunnel/node-proxy.ts';
 import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
 import { TestAuthority } from '../support/certificates.ts';
@@ -30,8 +31,11 @@ export interface TwoPods {
 
 export const serviceAddresses = { ipv4: '10.96.0.20', ipv6: 'fd96::20' } as const;
 
-/** Starts both proxies with their pods redirected. */
-export async function startTwoPods(stack: AsyncDisposableStack): Promise<TwoPods> {
+/** Starts both proxies with their pods redirected; with `dns`, names go to the proxies too. */
+export async function startTwoPods(
+  stack: AsyncDisposableStack,
+  { dns, log = silentLogger }: { readonly dns?: DnsOptions; readonly log?: Logger } = {},
+): Promise<TwoPods> {
   const network = await makePodNetwork(stack);
   const authority = new TestAuthority();
   const registries = { alpha: createRegistry(), beta: createRegistry() };
@@ -44,7 +48,8 @@ export async function startTwoPods(stack: AsyncDisposableStack): Promise<TwoPods
         configVersion: () => 'c0ffee',
         registry: registries[node],
         clock: systemClock,
-        log: silentLogger,
+        log,
+        ...(dns && { dns }),
         random: Math.random,
       }),
     );
@@ -69,7 +74,7 @@ export async function startTwoPods(stack: AsyncDisposableStack): Promise<TwoPods
     if (problem !== '') throw new Error(problem);
     await applyRedirection(network[name], {
       ipv6: true,
-      captureDns: false,
+      captureDns: dns !== undefined,
       bypassInbound: false,
       virtualInterfaces: [],
       probeAddresses,

@@ -33,9 +33,11 @@ export interface LaptopMeshOptions {
 /** Brings a mesh up; the stack takes it down, whatever happened, and fails if anything is left. */
 export async function upMesh(
   stack: AsyncDisposableStack,
-  name: string,
+  purpose: string,
   options: LaptopMeshOptions = {},
 ): Promise<LaptopMesh> {
+  // Two runs of a suite on one machine must not take each other's mesh.
+  const name = `${purpose}-${process.pid}`;
   const stateFolder = mkdtempSync(path.join(os.tmpdir(), 'ambit-test-'));
   stack.defer(() => rmSync(stateFolder, { recursive: true, force: true }));
   const env = { ...process.env, AMBIT_STATE_DIR: stateFolder, HOME: stateFolder };

@@ -4,6 +4,7 @@
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Authorization } from '../../mesh/authorization.ts';
 import type { ApplicablePolicies, MeshView, ServiceEndpoint } from '../../mesh/mesh-view.ts';
+import type { NameView } from '../../mesh/resolve-name.ts';
 import type { Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -17,7 +18,7 @@ import { Workloads } from './workloads.ts';
 export type StateChange = 'addresses' | 'authorizations';
 
 /** Workloads, services and policies, with their indexes. */
-export class MeshState implements MeshView {
+export class MeshState implements MeshView, NameView {
   readonly #workloads = new Workloads();
   readonly #services = new Services();
   readonly #authorizations = new Authorizations();
@@ -64,6 +65,11 @@ export class MeshState implements MeshView {
 
   serviceByKey(key: ServiceKey): Service | undefined {
     return this.#services.byKey(key);
+  }
+
+  /** All services of a host name, whoever may see them. */
+  servicesByHostname(hostname: string): Iterable<Service> {
+    return this.#services.ofHostname(hostname);
   }
 
   /** The service of a host name, preferably in a namespace, else the canonical one. */

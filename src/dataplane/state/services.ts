@@ -20,6 +20,10 @@ export class Services {
     return this.#byKey.get(key);
   }
 
+  ofHostname(hostname: string): Iterable<Service> {
+    return this.#byHostname.get(hostname) ?? [];
+  }
+
   byHostname(hostname: string, namespace?: string): Service | undefined {
     return preferred(this.#byHostname.get(hostname) ?? [], namespace ?? '');
   }

@@ -99,7 +99,8 @@ export const dataplaneCodes = {
   AMB1418: {
     title: 'a listener could not be opened in a pod',
     cause: 'A port of the mesh is in use in the pod, or the network namespace is gone.',
-    remedy: 'See that nothing in the pod listens on 15001, 15006 or 15008; the proxy tries again.',
+    remedy:
+      'See that nothing in the pod listens on 15001, 15006, 15008 or 15053; the proxy tries again.',
   },
   AMB1419: {
     title: 'the node agent broke the protocol',

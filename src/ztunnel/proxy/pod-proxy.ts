@@ -8,6 +8,9 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { Endpoint } from '../../mesh/address.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import type { DnsParts } from '../dns/dns-parts.ts';
+import { PodNameServer } from '../dns/pod-name-server.ts';
+import { PodNames } from '../dns/pod-names.ts';
 import type { ServedPod } from '../pods/pod-set.ts';
 import { listenInPod, type PodListener } from '../pods/pod-sockets.ts';
 import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
@@ -28,6 +31,7 @@ export class PodProxy implements ServedPod {
   readonly #end = new AbortController();
   readonly #tunnels: TunnelServer;
   readonly #listeners: PodListener[] = [];
+  readonly #names: PodNameServer | undefined;
   /** Connections being served. */
   readonly #stories = new Set<Promise<void>>();
 
@@ -48,6 +52,7 @@ export class PodProxy implements ServedPod {
       this.#listen(ports.outbound, (socket) => serveOutbound(parts, this.#context, socket));
       this.#listen(ports.passthrough, (socket) => servePassthrough(parts, this.#context, socket));
       this.#open(ports.tunnel, (socket) => this.#tunnels.accept(socket));
+      this.#names = parts.dns && this.#answerNames(parts.dns);
     } catch (error) {
       for (const listener of this.#listeners) listener.close();
       throw error;
@@ -69,6 +74,17 @@ export class PodProxy implements ServedPod {
 
   #open(port: number, onSocket: (socket: Socket) => void): void {
     this.#listeners.push(listenInPod(this.#network, port, onSocket, this.#parts.log));
+  }
+
+  #answerNames(dns: DnsParts): PodNameServer {
+    const names = new PodNames(this.#parts, dns, this.#context);
+    const { hosts, port, log } = dns;
+    return new PodNameServer({ network: this.#network, hosts, port, names, log });
+  }
+
+  #stopListening(): void {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+    if (this.#names !== undefined) this.#serve(this.#names.close());
   }
 
   #serve(story: Promise<void>): void {
@@ -105,7 +121,7 @@ export class PodProxy implements ServedPod {
 
   /** Stops accepting and lets open connections finish until the deadline. */
   async drain(deadline: AbortSignal): Promise<void> {
-    for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#stopListening();
     this.#parts.tunnels.drain(this.pod.uid);
     const close = (): void => this.#close('the proxy shuts down');
     if (deadline.aborted) close();
@@ -128,7 +144,7 @@ export class PodProxy implements ServedPod {
 
   /** Ends everything at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#stopListening();
     this.#close('the pod has left the mesh');
     this.#parts.tunnels.drain(this.pod.uid);
     await this.#finish();

@@ -10,6 +10,7 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { DnsParts } from '../dns/dns-parts.ts';
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
@@ -21,6 +22,8 @@ export interface ProxyParts {
   readonly open: Set<OpenConnection>;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
+  /** Absent when names are not answered. */
+  readonly dns?: DnsParts;
   readonly clock: Clock;
   readonly log: Logger;
   /** The proxy's own network; empty in a mesh of one network. */

@@ -1,0 +1,362 @@
+import type { RemoteInfo } from 'node:dgram';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as assert from 'uvu/assert';
+import { removeRedirection } from '../../src/cni/redirect/apply.ts';
+import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
+import { connectTcp } from '../../src/linux/tcp.ts';
+import { openUdp } from '../../src/linux/udp.ts';
+import { keyOfService } from '../../src/mesh/service.ts';
+import type { Logger } from '../../src/runtime/log.ts';
+import { silentLogger } from '../../src/runtime/log.ts';
+import type { NameServer } from '../../src/runtime/resolv-conf.ts';
+import { frame, TcpMessages } from '../../src/wire/dns/tcp-messages.ts';
+import { maxPendingQueries } from '../../src/ztunnel/dns/pod-names.ts';
+import { addresses, families } from '../cni/pod-network.ts';
+import { question, readAnswer } from '../support/dns-client.ts';
+import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
+import { suite } from '../support/suite.ts';
+import { type Arrived, answerTo, serveNames } from './dns-upstream.ts';
+import { runIn } from './net-support.ts';
+import { serviceAddresses, startTwoPods, type TwoPods } from './ztunnel-support.ts';
+
+const test = suite('names in pods of the mesh', { deadlineMs: 60_000 });
+
+const types = { a: 1, txt: 16, aaaa: 28 } as const;
+/** An address that nothing has. */
+const outsideServer = { ipv4: '10.78.9.9', ipv6: 'fd78:9::9' } as const;
+const echo = 'echo.default.svc.cluster.local';
+
+interface Scene extends TwoPods {
+  readonly arrived: Arrived[];
+  /** The name servers of the proxy. */
+  readonly servers: NameServer[];
+  readonly lines: { code?: string; domain?: string; result?: string; message: string }[];
+}
+
+/** Two pods, and a name server on the node that answers `192.0.2.1` to anything. */
+async function start(
+  stack: AsyncDisposableStack,
+  answer: (query: Arrived) => Buffer | undefined = ({ bytes }) =>
+    answerTo(bytes, types.a, [Buffer.of(192, 0, 2, 1)]),
+): Promise<Scene> {
+  const servers: NameServer[] = [{ address: addresses.node.ipv4, port: 53 }];
+  const lines: Scene['lines'] = [];
+  const note = (fields: object, message: string): void => void lines.push({ ...fields, message });
+  const log: Logger = { ...silentLogger, debug: note, warn: note, child: () => log };
+  const two = await startTwoPods(stack, {
+    log,
+    dns: {
+      hosts: ['127.0.0.1', '::1'],
+      port: 15_053,
+      domain: 'cluster.local',
+      ipv6: true,
+      preferredNamespace: '',
+      nameServers: async () => servers,
+    },
+  });
+  const arrived = await serveNames(stack, two.network.node, answer);
+  const headless = aService('db');
+  const member = new Map([[keyOfService(headless), headless.ports]]);
+  two.publish({
+    services: [
+      headless,
+      aService('www.example.com', {
+        hostname: 'www.example.com',
+        addresses: [{ network: '', address: ipAddress('240.240.0.1') }],
+      }),
+    ],
+    workloads: ['db-0', 'db-1'].map((name, index) =>
+      aWorkload(name, {
+        addresses: [ipAddress(`10.78.1.${index}`), ipAddress(`fd78:1::${index}`)],
+        services: member,
+      }),
+    ),
+  });
+  return { ...two, arrived, servers, lines };
+}
+
+/** Asks with Node's own resolver from inside a pod, several questions one after the other on the same
+ * resolver; each as `METHOD NAME`. */
+async function resolve(
+  namespace: NetworkNamespace,
+  server: string,
+  questions: readonly string[],
+): Promise<string[]> {
+  const program = `
+    const resolver = new (require('node:dns').promises.Resolver)({ timeout: 5000, tries: 1 });
+    resolver.setServers([process.argv[1]]);
+    (async () => {
+      const answers = [];
+      for (const [method, name] of process.argv.slice(2).map((text) => text.split(' '))) {
+        answers.push(await resolver[method](name).then((found) => found.flat().toSorted().join(' '), (error) => error.code));
+      }
+      console.log(JSON.stringify(answers));
+    })();`;
+  const { stdout, stderr } = await runIn(namespace, process.execPath, [
+    '-e',
+    program,
+    server,
+    ...questions,
+  ]);
+  assert.is(stderr, '');
+  return JSON.parse(stdout) as string[];
+}
+
+/** Sends raw bytes over UDP from a pod and waits for one answer. */
+async function exchange(
+  stack: AsyncDisposableStack,
+  namespace: NetworkNamespace,
+  server: string,
+  bytes: Buffer,
+): Promise<{ answer: Buffer; from: RemoteInfo }> {
+  const host = server.includes(':') ? '::' : '0.0.0.0';
+  const socket = await openUdp({ host, port: 0, namespace });
+  stack.defer(() => void socket.close());
+  const answered = once(socket, 'message') as Promise<[Buffer, RemoteInfo]>;
+  socket.send(bytes, 53, server);
+  const [answer, from] = await answered;
+  return { answer, from };
+}
+
+/** The same over TCP, several questions on one connection. */
+async function exchangeTcp(
+  namespace: NetworkNamespace,
+  server: string,
+  queries: readonly Buffer[],
+): Promise<Buffer[]> {
+  const socket = await connectTcp({ host: server, port: 53, namespace });
+  const { promise, resolve: done } = Promise.withResolvers<void>();
+  const answers: Buffer[] = [];
+  const messages = new TcpMessages((bytes) => {
+    answers.push(bytes);
+    if (answers.length === queries.length) done();
+  });
+  socket.on('data', (chunk: Buffer) => messages.push(chunk));
+  for (const query of queries) socket.write(frame(query));
+  await promise;
+  socket.destroy();
+  return answers;
+}
+
+for (const family of families) {
+  test(`answers for the mesh whatever ${family} server the pod asks`, async ({ stack }) => {
+    const { network, arrived } = await start(stack);
+    const answers = await resolve(network.alpha, outsideServer[family], [
+      `resolve4 ${echo}`,
+      `resolve6 ${echo}`,
+      'resolve4 echo.default',
+      'resolve4 db.default',
+      'resolve6 db.default',
+      'resolve4 db-1.db.default.svc.cluster.local',
+      'resolve4 www.example.com',
+      'resolve6 www.example.com',
+      'resolve4 www.example.com.default.svc.cluster.local',
+    ]);
+    assert.equal(answers, [
+      serviceAddresses.ipv4,
+      serviceAddresses.ipv6,
+      serviceAddresses.ipv4,
+      '10.78.1.0 10.78.1.1',
+      'fd78:1:: fd78:1::1',
+      '10.78.1.1',
+      '240.240.0.1',
+      'ENODATA',
+      '240.240.0.1',
+    ]);
+    assert.equal(arrived, []);
+  });
+
+  test(`asks the ${family} server of the proxy in the pod's place`, async ({ stack }) => {
+    const { network, arrived, servers, registries, lines } = await start(stack);
+    servers.splice(0, 1, { address: addresses.node[family], port: 53 });
+    const names = ['one.test', 'two.test', 'three.test'];
+    // One resolver asks all of them: later packets of a redirected flow must find the proxy as well.
+    const answers = await resolve(
+      network.alpha,
+      outsideServer[family],
+      names.map((name) => `resolve4 ${name}`),
+    );
+    assert.equal(answers, ['192.0.2.1', '192.0.2.1', '192.0.2.1']);
+    assert.equal(
+      arrived.map(({ name, source, transport }) => `${name} ${transport} ${source}`),
+      names.map((name) => `${name} udp ${addresses.alpha[family]}`),
+    );
+    const metrics = await registries.alpha.text();
+    const labels = `request_query_type="a",request_protocol="udp",source_canonical_service="alpha",source_canonical_revision="latest"`;
+    assert.ok(metrics.includes(`istio_dns_requests_total{${labels}} 3`), metrics);
+    assert.ok(metrics.includes(`istio_dns_upstream_requests_total{${labels}} 3`));
+    assert.ok(metrics.includes(`istio_dns_upstream_request_duration_seconds_count{${labels}} 3`));
+    assert.not.match(metrics, /istio_dns_upstream_failures_total\{/);
+    assert.ok(lines.some(({ domain, result }) => domain === 'one.test.' && result === 'forward'));
+  });
+
+  test(`asks the very server that the pod would have asked over ${family}`, async ({ stack }) => {
+    // Both flows have the same server and port, so connection tracking has to keep them apart.
+    const { network, arrived, servers } = await start(stack);
+    servers.splice(0, 1, { address: addresses.node[family], port: 53 });
+    const asked = Array.from({ length: 20 }, (_, index) => `resolve4 n${index}.test`);
+    const answers = await resolve(network.alpha, addresses.node[family], asked);
+    assert.equal(new Set(answers), new Set(['192.0.2.1']));
+    assert.is(arrived.length, 20);
+  });
+
+  test(`answers over TCP on ${family}, several questions on a connection`, async ({ stack }) => {
+    const { network, arrived } = await start(stack);
+    const answers = await exchangeTcp(network.alpha, outsideServer[family], [
+      question(echo, 'A'),
+      question('one.test', 'A'),
+      question(echo, 'A'),
+    ]);
+    const told = answers.map((answer) => readAnswer(answer).answers.join()).toSorted();
+    const own = `${echo} A ${serviceAddresses.ipv4}`;
+    assert.equal(told, [own, own, 'one.test A 192.0.2.1']);
+    assert.equal(
+      arrived.map(({ transport, source }) => `${transport} ${source}`),
+      [`tcp ${addresses.alpha.ipv4}`],
+    );
+  });
+}
+
+test('finds services by the search domains of the pod', async ({ stack }) => {
+  const { network } = await start(stack, ({ bytes }) => answerTo(bytes, types.a, [], 0x8183));
+  const folder = mkdtempSync(path.join(tmpdir(), 'ambit-ztunnel-dns-'));
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const file = path.join(folder, 'resolv.conf');
+  const search = 'default.svc.cluster.local svc.cluster.local cluster.local';
+  writeFileSync(file, `nameserver ${outsideServer.ipv4}\nsearch ${search}\noptions ndots:5\n`);
+  const script = 'mount --bind "$0" /etc/resolv.conf && exec "$@"';
+  for (const [name, address] of [
+    ['echo', serviceAddresses.ipv4],
+    ['echo.default', serviceAddresses.ipv4],
+    ['www.example.com', '240.240.0.1'],
+  ] as const) {
+    const args = ['-m', 'sh', '-c', script, file, 'getent', 'ahostsv4', name];
+    const { stdout, stderr } = await runIn(network.alpha, 'unshare', args);
+    assert.ok(stdout.startsWith(`${address} `), `${name}: ${stdout}${stderr}`);
+  }
+});
+
+test('passes other record types and EDNS options through untouched', async ({ stack }) => {
+  const text = Buffer.from('\u0005hello\u0002\xff\u0000', 'latin1');
+  const { network, arrived } = await start(stack, ({ bytes }) =>
+    answerTo(bytes, types.txt, [text]),
+  );
+  const query = question('txt.test', 'TXT', 4096);
+  // A cookie (RFC 7873) that the proxy knows nothing of.
+  const cookie = Buffer.of(0, 10, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8);
+  query.writeUInt16BE(cookie.length, query.length - 2);
+  const sent = Buffer.concat([query, cookie]);
+  const { answer, from } = await exchange(stack, network.alpha, outsideServer.ipv4, sent);
+  assert.is(from.address, outsideServer.ipv4);
+  assert.equal(arrived[0]?.bytes.subarray(2), sent.subarray(2));
+  assert.equal(answer, answerTo(sent, types.txt, [text]));
+});
+
+test('comes back over TCP when an answer was cut', async ({ stack }) => {
+  const many = Array.from({ length: 100 }, (_, index) => Buffer.of(192, 0, 2, index));
+  const { network, arrived } = await start(stack, ({ bytes, transport }) =>
+    transport === 'udp' ? answerTo(bytes, types.a, [], 0x8380) : answerTo(bytes, types.a, many),
+  );
+  const [answer] = await resolve(network.alpha, outsideServer.ipv4, ['resolve4 big.test']);
+  assert.is(answer?.split(' ').length, 100);
+  assert.equal(
+    arrived.map(({ transport }) => transport),
+    ['udp', 'tcp'],
+  );
+});
+
+test('passes the response code of the server through', async ({ stack }) => {
+  const { network } = await start(stack, ({ bytes }) => answerTo(bytes, types.a, [], 0x8183));
+  const answers = await resolve(network.alpha, outsideServer.ipv4, ['resolve4 nothing.test']);
+  assert.equal(answers, ['ENOTFOUND']);
+});
+
+test('says that it failed when no server answers, with a code', async ({ stack }) => {
+  const { network, servers, registries, lines } = await start(stack);
+  for (const list of [
+    [{ address: addresses.node.ipv4, port: 54 }],
+    [{ address: '127.0.0.53', port: 53 }],
+    [],
+  ]) {
+    servers.splice(0, servers.length, ...list);
+    const query = question('one.test', 'A');
+    const { answer } = await exchange(stack, network.alpha, outsideServer.ipv4, query);
+    assert.is(readAnswer(answer).code, 2);
+  }
+  servers.splice(0, servers.length, { address: addresses.node.ipv4, port: 54 });
+  const [overTcp] = await exchangeTcp(network.alpha, outsideServer.ipv4, [
+    question('one.test', 'A'),
+  ]);
+  assert.is(readAnswer(overTcp!).code, 2);
+  assert.is(lines.filter(({ code }) => code === 'AMB1451').length, 4);
+  const metrics = await registries.alpha.text();
+  assert.match(metrics, /istio_dns_upstream_failures_total\{request_query_type="a",[^}]*\} 3/);
+  assert.match(metrics, /ambit_dns_failures_total\{code="AMB1451"\} 4/);
+  const stillThere = await exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  assert.is(readAnswer(stillThere.answer).code, 0);
+});
+
+test('asks the next server when one is silent', async ({ stack }) => {
+  const { network, servers } = await start(stack);
+  servers.unshift({ address: '10.78.0.200', port: 53 });
+  const answers = await resolve(network.alpha, outsideServer.ipv4, ['resolve4 one.test']);
+  assert.equal(answers, ['192.0.2.1']);
+});
+
+test('refuses what it can not read and holds a bounded number of queries', async ({
+  stack,
+  signal,
+}) => {
+  const { network, registries, arrived } = await start(stack, () => undefined);
+  const opcode = question(echo, 'A');
+  opcode[2] = 0x28;
+  const isAnswer = question(echo, 'A');
+  isAnswer[2] = 0x81;
+  const unreadable = question(echo, 'A').subarray(0, 20);
+  for (const [bytes, code] of [
+    [opcode, 4],
+    [isAnswer, 1],
+    [unreadable, 1],
+  ] as const) {
+    const { answer } = await exchange(stack, network.alpha, outsideServer.ipv4, bytes);
+    assert.is((answer[3] ?? 0) & 15, code);
+  }
+  const socket = await openUdp({ host: '0.0.0.0', port: 0, namespace: network.alpha });
+  stack.defer(() => void socket.close());
+  const refused = once(socket, 'message', { signal }) as Promise<[Buffer]>;
+  for (let count = 0; count <= maxPendingQueries; count++) {
+    socket.send(question(`n${count}.test`, 'A'), 53, outsideServer.ipv4);
+    // So that no buffer of the kernel runs over.
+    if (count % 32 === 0) await new Promise((resolve) => setImmediate(resolve));
+  }
+  const [answer] = await refused;
+  assert.is(readAnswer(answer).code, 5);
+  assert.ok(arrived.length <= maxPendingQueries);
+  const metrics = await registries.alpha.text();
+  assert.match(metrics, /ambit_dns_failures_total\{code="AMB1453"\} 3/);
+  assert.match(metrics, /ambit_dns_failures_total\{code="AMB1452"\} [1-9]/);
+  // Names of the mesh wait for nobody, so they are answered all the same.
+  const own = await exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  assert.is(readAnswer(own.answer).code, 0);
+});
+
+test('leaves names to the pod again when it leaves the mesh', async ({ stack }) => {
+  const { network, proxies, arrived } = await start(stack);
+  const ask = () => resolve(network.alpha, addresses.node.ipv4, [`resolve4 ${echo}`]);
+  assert.equal(await ask(), [serviceAddresses.ipv4]);
+  await removeRedirection(network.alpha);
+  proxies.alpha.pods.remove('uid-alpha');
+  assert.equal(await ask(), ['192.0.2.1']);
+  assert.equal(
+    arrived.map(({ source }) => source),
+    [addresses.alpha.ipv4],
+  );
+  // Both ports are free again for whoever needs them.
+  const socket = await openUdp({ host: '127.0.0.1', port: 15_053, namespace: network.alpha });
+  socket.close();
+});
+
+test.run();
