@@ -113,6 +113,7 @@ export class Controller implements AsyncDisposable {
       mesh: this.#mesh,
       waypointImage: settings.WAYPOINT_IMAGE,
       controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+      spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     };
     this.#translating = new Debouncer(gathering, clock, () => {
       this.#translate();
