@@ -14,6 +14,7 @@ import { silentLogger } from '../../src/runtime/log.ts';
 import type { NameServer } from '../../src/runtime/resolv-conf.ts';
 import { frame, TcpMessages } from '../../src/wire/dns/tcp-messages.ts';
 import { maxPendingQueries } from '../../src/ztunnel/dns/pod-names.ts';
+import { proxyMark } from '../../src/ztunnel/proxy/proxy-parts.ts';
 import { addresses, families } from '../cni/pod-network.ts';
 import { question, readAnswer } from '../support/dns-client.ts';
 import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
@@ -220,6 +221,29 @@ for (const family of families) {
   });
 }
 
+for (const family of families) {
+  test(`keeps the proxy's ${family} questions apart from the pod's on the same port`, async ({
+    stack,
+  }) => {
+    const { network } = await start(stack);
+    const host = family === 'ipv4' ? '0.0.0.0' : '::';
+    const askFrom = async (mark?: number): Promise<string> => {
+      const marked = mark === undefined ? {} : { mark };
+      const socket = await openUdp({ host, port: 40_053, namespace: network.alpha, ...marked });
+      const answered = once(socket, 'message') as Promise<[Buffer]>;
+      socket.send(question(echo, 'A'), 53, addresses.node[family]);
+      const [answer] = await answered;
+      await new Promise<void>((resolve) => void socket.close(resolve));
+      return readAnswer(answer).answers.join();
+    };
+    const ownAnswer = `${echo} A ${serviceAddresses.ipv4}`;
+    // The pod's flow is still tracked when the proxy gets the port that the pod has given up.
+    assert.is(await askFrom(), ownAnswer);
+    assert.is(await askFrom(proxyMark), `${echo} A 192.0.2.1`);
+    assert.is(await askFrom(), ownAnswer);
+  });
+}
+
 test('finds services by the search domains of the pod', async ({ stack }) => {
   const { network } = await start(stack, ({ bytes }) => answerTo(bytes, types.a, [], 0x8183));
   const folder = mkdtempSync(path.join(tmpdir(), 'ambit-ztunnel-dns-'));
@@ -341,6 +365,37 @@ test('refuses what it can not read and holds a bounded number of queries', async
   // Names of the mesh wait for nobody, so they are answered all the same.
   const own = await exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
   assert.is(readAnswer(own.answer).code, 0);
+});
+
+test('waits for the controller to describe the pod, but not for ever', async ({ stack }) => {
+  const { network, publish, workloads, lines } = await start(stack);
+  publish({ removed: [workloads.alpha.uid] });
+  const early = exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  await new Promise((resolve) => setImmediate(resolve));
+  publish({ workloads: [workloads.alpha] });
+  assert.is(readAnswer((await early).answer).code, 0);
+  publish({ removed: [workloads.alpha.uid] });
+  const never = await exchange(stack, network.alpha, outsideServer.ipv4, question(echo, 'A'));
+  assert.is(readAnswer(never.answer).code, 2);
+  assert.ok(lines.some(({ code }) => code === 'AMB1404'));
+});
+
+test('serves a socket that a pod keeps while it joins and leaves', async ({ stack }) => {
+  const { network, proxies } = await start(stack);
+  const socket = await openUdp({ host: '0.0.0.0', port: 0, namespace: network.alpha });
+  stack.defer(() => void socket.close());
+  const ask = async (): Promise<string> => {
+    const answered = once(socket, 'message') as Promise<[Buffer, RemoteInfo]>;
+    socket.send(question(echo, 'A'), 53, addresses.node.ipv4);
+    const [answer, from] = await answered;
+    assert.is(from.address, addresses.node.ipv4);
+    return readAnswer(answer).answers.join();
+  };
+  assert.is(await ask(), `${echo} A ${serviceAddresses.ipv4}`);
+  assert.is(await ask(), `${echo} A ${serviceAddresses.ipv4}`);
+  await removeRedirection(network.alpha);
+  proxies.alpha.pods.remove('uid-alpha');
+  assert.is(await ask(), `${echo} A 192.0.2.1`);
 });
 
 test('leaves names to the pod again when it leaves the mesh', async ({ stack }) => {

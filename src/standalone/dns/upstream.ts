@@ -5,8 +5,8 @@ import { randomInt } from 'node:crypto';
 import { createSocket } from 'node:dgram';
 import { connect } from 'node:net';
 import type { NameServer } from '../../runtime/resolv-conf.ts';
+import { exchangeTcp, exchangeUdp } from '../../wire/dns/exchange.ts';
 import { type RelayedQuery, relayQuery } from '../../wire/dns/relay.ts';
-import { frame, TcpMessages } from '../../wire/dns/tcp-messages.ts';
 
 export interface UpstreamOptions {
   readonly servers: () => Promise<readonly NameServer[]>;
@@ -53,7 +53,7 @@ export class Upstream {
     const servers = await this.#options.servers();
     if (servers.length === 0) throw new Error('the machine has no name server');
     const relayed = relayQuery(query, questionBytes, randomInt(0x1_0000));
-    const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
+    const exchange = transport === 'udp' ? overUdp : overTcp;
     const failures: unknown[] = [];
     for (const server of servers) {
       try {
@@ -72,47 +72,12 @@ export class Upstream {
 
 type Exchange = (server: NameServer, query: RelayedQuery, signal: AbortSignal) => Promise<Buffer>;
 
-/** A socket, and so a port, of its own for every question: a forger has to guess it. */
-const exchangeUdp: Exchange = async (server, query, signal) => {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+const overUdp: Exchange = async (server, query, signal) => {
   const socket = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  socket.on('error', reject);
-  socket.on('message', (bytes) => {
-    const answer = query.accept(bytes);
-    if (answer !== undefined) resolve(answer);
-  });
-  // Not as the callback of connect(), which is also called when connecting fails.
-  socket.once('connect', () => socket.send(query.bytes));
-  socket.connect(server.port, server.address);
-  try {
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    socket.close();
-  }
+  return await exchangeUdp(socket, server, query, signal);
 };
 
-const exchangeTcp: Exchange = async (server, query, signal) => {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+const overTcp: Exchange = async (server, query, signal) => {
   const socket = connect({ host: server.address, port: server.port });
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const messages = new TcpMessages((bytes) => {
-    const answer = query.accept(bytes);
-    if (answer !== undefined) resolve(answer);
-  });
-  socket.on('error', reject);
-  socket.on('close', () => reject(new Error('the connection was closed')));
-  socket.on('data', (chunk: Buffer) => messages.push(chunk));
-  socket.write(frame(query.bytes));
-  try {
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    socket.destroy();
-  }
+  return await exchangeTcp(socket, query, signal);
 };

@@ -13,7 +13,11 @@ export function frame(message: Uint8Array): Buffer {
 /** Cuts a stream into messages. Holds at most one unfinished message, 64 KiB. */
 export class TcpMessages {
   readonly #onMessage: (message: Buffer) => void;
-  #held = Buffer.alloc(0);
+  /** Joined only when a message is complete, so that bytes in small pieces are not copied each time. */
+  #held: Uint8Array[] = [];
+  #size = 0;
+  /** How many bytes there must be before there is anything to do. */
+  #wanted = 2;
 
   constructor(onMessage: (message: Buffer) => void) {
     this.#onMessage = onMessage;
@@ -21,14 +25,18 @@ export class TcpMessages {
 
   /** Takes what arrived. */
   push(chunk: Uint8Array): void {
-    this.#held = Buffer.concat([this.#held, chunk]);
-    while (this.#held.length >= 2) {
-      const end = 2 + this.#held.readUInt16BE(0);
-      if (this.#held.length < end) return;
-      const message = this.#held.subarray(2, end);
-      this.#held = this.#held.subarray(end);
-      this.#onMessage(message);
+    this.#held.push(chunk);
+    this.#size += chunk.length;
+    if (this.#size < this.#wanted) return;
+    let bytes = Buffer.concat(this.#held);
+    for (;;) {
+      this.#wanted = bytes.length < 2 ? 2 : 2 + bytes.readUInt16BE(0);
+      if (bytes.length < this.#wanted) break;
+      this.#onMessage(bytes.subarray(2, this.#wanted));
+      bytes = bytes.subarray(this.#wanted);
     }
+    this.#held = [bytes];
+    this.#size = bytes.length;
   }
 }
 
@@ -52,7 +60,11 @@ export function serveConnection(
     pending++;
     const bytes = await answer(query);
     pending--;
-    if (bytes !== undefined && socket.writable) socket.write(frame(bytes));
+    if (bytes === undefined || !socket.writable || socket.write(frame(bytes))) return;
+    // A client that does not read its answers is not asked for more questions.
+    if (socket.isPaused()) return;
+    socket.pause();
+    socket.once('drain', () => socket.resume());
   };
   const messages = new TcpMessages((query) => {
     if (pending < maxPending) void reply(query);

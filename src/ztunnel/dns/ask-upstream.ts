@@ -9,9 +9,9 @@ import { openUdp } from '../../linux/udp.ts';
 import { isLoopback, parseIp } from '../../mesh/address.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { NameServer } from '../../runtime/resolv-conf.ts';
+import { exchangeTcp, exchangeUdp } from '../../wire/dns/exchange.ts';
 import type { Query } from '../../wire/dns/message.ts';
 import { type RelayedQuery, relayQuery } from '../../wire/dns/relay.ts';
-import { frame, TcpMessages } from '../../wire/dns/tcp-messages.ts';
 import { type PodContext, proxyMark } from '../proxy/proxy-parts.ts';
 
 /** Per server. Milliseconds. */
@@ -26,7 +26,7 @@ export async function askUpstream(
   transport: 'udp' | 'tcp',
 ): Promise<Buffer> {
   const relayed = relayQuery(question.bytes, question.query.questionBytes, randomInt(0x1_0000));
-  const exchange = transport === 'udp' ? exchangeUdp : exchangeTcp;
+  const exchange = transport === 'udp' ? overUdp : overTcp;
   const usable = servers.filter(isUsable);
   if (usable.length === 0) {
     const named = servers.map(({ address }) => address).join(', ');
@@ -60,37 +60,13 @@ type Exchange = (
   signal: AbortSignal,
 ) => Promise<Buffer>;
 
-/** A socket, and so a port, of its own for every question: a forger has to guess it. */
-const exchangeUdp: Exchange = async ({ network }, server, query, signal) => {
-  const v6 = server.address.includes(':');
-  const socket = await openUdp({
-    host: v6 ? '::' : '0.0.0.0',
-    port: 0,
-    namespace: network,
-    mark: proxyMark,
-  });
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  socket.on('error', reject);
-  socket.on('message', (bytes) => {
-    const answer = query.accept(bytes);
-    if (answer !== undefined) resolve(answer);
-  });
-  // Not as the callback of connect(), which is also called when connecting fails.
-  socket.once('connect', () => socket.send(query.bytes));
-  // Connected, the kernel lets only this server's packets through, and reports when nobody is there.
-  socket.connect(server.port, server.address);
-  try {
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    socket.close();
-  }
+const overUdp: Exchange = async ({ network }, server, query, signal) => {
+  const host = server.address.includes(':') ? '::' : '0.0.0.0';
+  const socket = await openUdp({ host, port: 0, namespace: network, mark: proxyMark });
+  return await exchangeUdp(socket, server, query, signal);
 };
 
-const exchangeTcp: Exchange = async ({ network }, server, query, signal) => {
+const overTcp: Exchange = async ({ network }, server, query, signal) => {
   const socket = await connectTcp({
     host: server.address,
     port: server.port,
@@ -99,23 +75,5 @@ const exchangeTcp: Exchange = async ({ network }, server, query, signal) => {
     signal,
     timeoutMs: timeoutMs.tcp,
   });
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  const messages = new TcpMessages((bytes) => {
-    const answer = query.accept(bytes);
-    if (answer !== undefined) resolve(answer);
-  });
-  socket.on('error', reject);
-  socket.on('close', () => reject(new Error('the connection was closed')));
-  socket.on('end', () => reject(new Error('the connection was closed')));
-  socket.on('data', (chunk: Buffer) => messages.push(chunk));
-  socket.write(frame(query.bytes));
-  try {
-    signal.throwIfAborted();
-    return await promise;
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-    socket.destroy();
-  }
+  return await exchangeTcp(socket, query, signal);
 };
