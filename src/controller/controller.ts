@@ -10,7 +10,8 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
-import type { CertificateAuthority } from './ca/authority.ts';
+import type { CertificateAuthority, SigningAuthority } from './ca/authority.ts';
+import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
 import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
@@ -96,7 +97,7 @@ export class Controller implements AsyncDisposable {
   readonly #translating: Debouncer;
   readonly #writing: Debouncer;
   readonly #writeRetry: Backoff;
-  #authority: CertificateAuthority | undefined;
+  #authority: LiveAuthority | undefined;
   #writeRetryWaits = false;
   #translation: Translation = emptyTranslation;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
@@ -115,6 +116,7 @@ export class Controller implements AsyncDisposable {
       mesh: this.#mesh,
       waypointImage: settings.WAYPOINT_IMAGE,
       controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+      spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     };
     this.#translating = new Debouncer(gathering, clock, () => {
       this.#translate();
@@ -153,11 +155,14 @@ export class Controller implements AsyncDisposable {
       this.#readiness.block(name);
     this.#stack.use(this.#watcher);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
-    const [authority] = await Promise.all([
+    const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),
       this.#watcher.start().then(() => this.#readiness.unblock('objects')),
       this.#listenHttp(),
     ]);
+    const authority = this.#stack.use(
+      new LiveAuthority(loaded, { secrets, registry: this.#registry, clock, log }),
+    );
     this.#authority = authority;
     this.#restoreVersions();
     this.#synced = true;
@@ -166,6 +171,10 @@ export class Controller implements AsyncDisposable {
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
+    authority.subscribe(() => {
+      certificate.renew();
+      this.#writing.changed();
+    });
     const signing = this.#signingServer(authority);
     const server = await onHost(settings.LISTEN_HOST, settings.GRPC_PORT, (host) =>
       GrpcServer.listen({
@@ -234,7 +243,7 @@ export class Controller implements AsyncDisposable {
     this.#ports = { ...this.#ports, readiness: readiness.port, monitoring: monitoring.port };
   }
 
-  #signingServer(authority: CertificateAuthority): SigningServer {
+  #signingServer(authority: SigningAuthority): SigningServer {
     const { settings, clock, log } = this.#parts;
     const pods: PodDirectory = {
       pod: (namespace, name) => this.#tables.get('Pod', namespace, name),

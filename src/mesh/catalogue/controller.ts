@@ -165,15 +165,23 @@ export const controllerCodes = {
       'Send a PKCS#10 request in PEM, signed with its own ECDSA P-256 or RSA key of 2048 bits.',
   },
   AMB1635: {
-    title: 'a certificate was asked for too long',
-    cause: 'The validity asked for exceeds MAX_WORKLOAD_CERT_TTL.',
-    remedy: 'Ask for less, or raise MAX_WORKLOAD_CERT_TTL of the controller.',
+    title: 'a certificate was asked for a validity that is not given',
+    cause: 'The validity asked for exceeds MAX_WORKLOAD_CERT_TTL_SECONDS or is below a minute.',
+    remedy:
+      'Ask for a minute or more and not too much, or raise MAX_WORKLOAD_CERT_TTL_SECONDS of the controller.',
   },
   AMB1636: {
     title: 'the certificate authority cannot be loaded',
     cause: 'A Secret with the key and certificate of the authority is incomplete or inconsistent.',
     remedy:
       'Correct the Secret that the message names, or delete it to have a new root made (which breaks trust until every proxy has reconnected).',
+  },
+  AMB1637: {
+    title: 'the root certificate was exchanged in one step',
+    cause:
+      'Certificates in use and those issued from now on are not below a root that both sides trust, so connections fail until every proxy has renewed.',
+    remedy:
+      'Put the old root back into root-cert.pem beside the new one, and follow the steps of docs/certificates.md.',
   },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
