@@ -1,5 +1,5 @@
-// Which endpoint of a service a connection goes to: health, port, place and weight, in that order
-// (protocol sections 9.2 to 9.4).
+// Which endpoint of a service a connection goes to: health, port, place, weight and load, in that order
+// (protocol sections 9.2 to 9.4; the choice by load is ours).
 
 import { type IpAddress, isV6 } from './address.ts';
 import type { Code } from './catalogue.ts';
@@ -19,6 +19,11 @@ export interface EndpointFacts {
   readonly requested?: IpAddress;
   /** The choice is for a waypoint of the service's, not for the service itself. */
   readonly forWaypoint?: boolean;
+  /** Workloads, by uid, that are not to be chosen: those that were tried in vain. */
+  readonly tried?: ReadonlySet<string>;
+  /** Connections open to a workload, by uid. With it, the less busy of two drawn endpoints is taken;
+   * without it, the first drawn. */
+  readonly openTo?: (uid: string) => number;
   /** Numbers in [0, 1). */
   readonly random: () => number;
 }
@@ -52,15 +57,16 @@ export function chooseEndpoint(
     return { kind: 'none', code: 'AMB1406', reason: `${name} has no port ${facts.port}` };
   }
   const healthy = endpoints.filter(({ workload }) => isUsable(service, workload, facts));
+  const untried = healthy.filter(({ workload }) => facts.tried?.has(workload.uid) !== true);
   const candidates: Candidate[] = [];
-  for (const endpoint of healthy) {
+  for (const endpoint of untried) {
     const targetPort = targetPortOf(service, endpoint, facts.port);
     if (targetPort !== undefined) candidates.push({ workload: endpoint.workload, targetPort });
   }
   const best = preferred(service, candidates, facts);
-  const chosen = pickWeighted(best, facts.random);
+  const chosen = lessBusyOfTwo(best, facts);
   if (chosen === undefined) {
-    return { kind: 'none', ...whyNone(name, { endpoints, healthy, candidates, facts }) };
+    return { kind: 'none', ...whyNone(name, { endpoints, healthy, untried, candidates, facts }) };
   }
   const address = addressOf(service, chosen.workload, facts.requested);
   return {
@@ -76,17 +82,21 @@ function whyNone(
   seen: {
     readonly endpoints: readonly unknown[];
     readonly healthy: readonly unknown[];
+    readonly untried: readonly unknown[];
     readonly candidates: readonly unknown[];
     readonly facts: EndpointFacts;
   },
 ): { code: Code; reason: string } {
-  const { endpoints, healthy, candidates, facts } = seen;
+  const { endpoints, healthy, untried, candidates, facts } = seen;
   if (endpoints.length === 0) return { code: 'AMB1405', reason: `${name} has no endpoints` };
   if (healthy.length === 0) {
     return {
       code: 'AMB1405',
       reason: `none of ${endpoints.length} endpoints of ${name} is healthy`,
     };
+  }
+  if (untried.length === 0) {
+    return { code: 'AMB1405', reason: `${name} has no endpoint that was not tried` };
   }
   if (candidates.length === 0) {
     return { code: 'AMB1406', reason: `no endpoint of ${name} maps port ${facts.port}` };
@@ -162,6 +172,21 @@ function shares(scope: Scope, workload: Workload, { source, network }: EndpointF
     case 'subzone':
       return workload.locality[scope] === source?.locality[scope];
   }
+}
+
+/** Two are drawn by weight; the one with fewer connections for its weight is taken. Drawing two rather
+ * than comparing all keeps proxies, which do not see each other's connections, from all rushing to the
+ * same endpoint (Mitzenmacher, "The power of two choices in randomized load balancing"). */
+function lessBusyOfTwo(
+  candidates: readonly Candidate[],
+  { random, openTo }: EndpointFacts,
+): Candidate | undefined {
+  const first = pickWeighted(candidates, random);
+  if (first === undefined || openTo === undefined || candidates.length === 1) return first;
+  const others = candidates.filter((candidate) => candidate !== first);
+  const second = pickWeighted(others, random);
+  const load = ({ workload }: Candidate): number => openTo(workload.uid) / workload.capacity;
+  return second !== undefined && load(second) < load(first) ? second : first;
 }
 
 function pickWeighted(

@@ -24,6 +24,10 @@ export interface OutboundFacts {
   readonly network: string;
   /** Numbers in [0, 1). */
   readonly random: () => number;
+  /** Next hops, by uid, that were tried in vain. */
+  readonly tried?: ReadonlySet<string>;
+  /** Connections open to a next hop, by uid. */
+  readonly openTo?: (uid: string) => number;
 }
 
 interface Planned {

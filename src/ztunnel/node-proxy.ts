@@ -15,6 +15,7 @@ import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
+import { EndpointLoad } from './proxy/endpoint-load.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -69,6 +70,7 @@ export class NodeProxy implements AsyncDisposable {
       tunnels: this.#tunnels,
       connections: this.#connections,
       open: this.open,
+      load: new EndpointLoad(),
       decisions: this.decisions,
       metrics: this.metrics,
       ...(options.dns && {

@@ -2,9 +2,18 @@
 
 import { type IpAddress, isV6, parseIp, splitHostPort } from '../mesh/address.ts';
 import { logLevels } from '../runtime/log.ts';
+
+<<<<<<< HEAD
+
 import { readNameServers } from '../runtime/resolv-conf.ts';
 import { flag, integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
+
+=======
+
+import { integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
+
+>>>>>>> lifecycle
 
 export const settingsTable = {
   XDS_ADDRESS: text('HOST:PORT of the controller', 'istiod.istio-system.svc:15012'),
@@ -41,11 +50,16 @@ export const settingsTable = {
     max: 3_600,
   }),
   ISTIO_META_ISTIO_VERSION: text('the version to be shown in istio_build', 'unknown'),
+  CONNECTION_TERMINATION_DEADLINE: deadline(
+    'how long open connections may go on after the order to end: a duration, `none`, or `auto` for what the grace period leaves',
+    'auto',
+  ),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 };
 
 export type ZtunnelSettings = Settings<typeof settingsTable>;
 
+<<<<<<< HEAD
 /** What the settings say about names; undefined when they are not to be answered. */
 export function dnsOptions(settings: ZtunnelSettings): DnsOptions | undefined {
   if (!settings.ISTIO_META_DNS_CAPTURE) return undefined;
@@ -81,5 +95,30 @@ function podAddress(
 export function drainDeadlineMs({
   TERMINATION_GRACE_PERIOD_SECONDS: grace,
 }: ZtunnelSettings): number {
+=======
+/** The longest that a timer can wait, near 25 days: as good as never. */
+const neverMs = 2 ** 31 - 1;
+
+/** How long open connections may go on after the order to end. By default what Istio derives from the
+ * pod's grace period, so that the end is the proxy's own. Milliseconds. */
+export function drainDeadlineMs(settings: ZtunnelSettings): number {
+  const { CONNECTION_TERMINATION_DEADLINE: told } = settings;
+  if (told === 'none') return neverMs;
+  if (told !== 'auto') return told;
+  const grace = settings.TERMINATION_GRACE_PERIOD_SECONDS;
+>>>>>>> lifecycle
   return Math.max(1, grace > 10 ? grace - 5 : grace - 1) * 1_000;
+}
+
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+function deadline(meaning: string, fallback: string): Setting<number | 'auto' | 'none'> {
+  const read: Setting<number | 'auto' | 'none'>['read'] = (raw) => {
+    if (raw === 'auto' || raw === 'none') return { value: raw };
+    const [, count, unit] = /^(\d{1,9})(ms|s|m|h)$/.exec(raw) ?? [];
+    const value = Number(count) * unitsMs[(unit ?? 'ms') as keyof typeof unitsMs];
+    if (value >= 1 && value <= neverMs) return { value };
+    return { problem: 'must be a duration such as 30s or 5m, `none` or `auto`' };
+  };
+  return { read, meaning, fallback };
 }

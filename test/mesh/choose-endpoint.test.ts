@@ -160,6 +160,41 @@ for (const [what, mode, scopes, endpoints, expected] of rankings) {
   });
 }
 
+test('takes the less busy of two, for its weight', () => {
+  const [busy, idle] = [endpoint('busy'), endpoint('idle')];
+  const openTo = (uid: string) => (uid === busy.workload.uid ? 5 : 4);
+  assert.equal(reachable(service, [busy, idle], { ...facts, openTo }), ['idle']);
+  const strong = endpoint('strong', { capacity: 4 });
+  const eachFour = () => 4;
+  assert.equal(reachable(service, [busy, strong], { ...facts, openTo: eachFour }), ['strong']);
+});
+
+test('never sends all to the least busy of many, which other choosers may also think idle', () => {
+  const endpoints = ['a', 'b', 'c', 'd'].map((name) => endpoint(name));
+  const openTo = (uid: string) => endpoints.findIndex(({ workload }) => workload.uid === uid);
+  const draws = [0.9, 0.5];
+  const choice = chooseEndpoint(service, endpoints, {
+    ...facts,
+    openTo,
+    random: () => draws.shift() ?? 0,
+  });
+  assert.is(choice.kind === 'chosen' && choice.workload.name, 'b');
+});
+
+test('takes nothing that was tried, and says so when nothing is left', () => {
+  const [one, other] = [endpoint('one'), endpoint('other')];
+  const tried = new Set([one.workload.uid]);
+  assert.equal(reachable(service, [one, other], { ...facts, tried }), ['other']);
+  const choice = chooseEndpoint(service, [one], { ...facts, tried });
+  assert.match(choice.kind === 'none' ? choice.reason : '', /no endpoint that was not tried/);
+});
+
+test('goes further away when everything near was tried', () => {
+  const tried = new Set([near.workload.uid]);
+  const nearest = balanced('failover', places);
+  assert.equal(reachable(nearest, [near, far], { ...facts, tried }), ['far']);
+});
+
 test('keeps to the dialled address, else to its family, else to what is allowed', () => {
   const [v4, v6] = [ipAddress('10.0.0.200'), ipAddress('fd00::200')];
   const both = [endpoint('both', { addresses: [v4, v6] })];

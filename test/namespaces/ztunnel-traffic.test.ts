@@ -24,6 +24,23 @@ async function outcomeOf(host: string, port: number, namespace: NetworkNamespace
   }
 }
 
+/** Listeners go on for a moment, for what was on its way. */
+async function untilRefused(
+  host: string,
+  namespace: NetworkNamespace,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let refused = false; !refused; ) {
+    signal.throwIfAborted();
+    await connectTcp({ host, port: 8080, namespace }).then(
+      (socket) => socket.destroy(),
+      () => {
+        refused = true;
+      },
+    );
+  }
+}
+
 function endOf(socket: Socket): Promise<string> {
   return new Promise((resolve) => {
     let received = 0;
@@ -326,6 +343,7 @@ test('drains: open connections go on until the deadline, then end with its code'
   const { socket } = await dial(stack, { host, port: 8080, namespace: network.alpha });
   const deadline = new AbortController();
   const drained = proxies.beta.drain(deadline.signal);
+  await untilRefused(host, network.node, signal);
   assert.is(await outcomeOf(host, 8080, network.alpha), 'ECONNRESET');
   socket.write('still here');
   assert.is(String((await once(socket, 'data'))[0]), 'still here');

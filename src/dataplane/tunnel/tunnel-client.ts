@@ -4,6 +4,7 @@
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { AmbitError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { SecureContexts } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
@@ -12,6 +13,9 @@ import { openTunnelConnection, type TunnelConnection } from './tunnel-connection
 
 /** An unused connection is closed after this long. */
 const unusedReleaseMs = 5 * 60_000;
+/** Connections that say goodbye before they carry a request, for one request. Peers that are being
+ * replaced do so once or twice; one that always does is broken. */
+const maxGoodbyes = 4;
 
 export interface TunnelPoolOptions {
   /** The certificate of a local workload. */
@@ -37,27 +41,27 @@ export class TunnelPool implements AsyncDisposable {
    * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2. */
   async open(target: TunnelTarget, options: { signal?: AbortSignal } = {}): Promise<TunnelResult> {
     const key = keyOf(target);
-    for (let attempt = 0; ; attempt++) {
+    let last: AmbitError | undefined;
+    for (let goodbyes = 0; goodbyes < maxGoodbyes; goodbyes++) {
       options.signal?.throwIfAborted();
-      const { connection, fresh } = await this.#checkOut(key, target);
+      const connection = await this.#checkOut(key, target);
+      if (connection === undefined) continue;
       const outcome = await connection.request(target.authority, target.headers, options.signal);
-      // A shared connection may be told to go away between check-out and request: once more then.
+      // A connection may be told to go away between check-out and request: once more then.
       if (outcome.kind !== 'not-processed') return outcome;
-      if (fresh || attempt > 1) throw outcome.error;
+      last = outcome.error;
     }
+    throw last ?? new AmbitError('AMB1506', 'the peer ends every connection before it is used');
   }
 
-  async #checkOut(
-    key: string,
-    target: TunnelTarget,
-  ): Promise<{ connection: TunnelConnection; fresh: boolean }> {
+  /** A connection with a place reserved on it; undefined when a new one went away at once. */
+  async #checkOut(key: string, target: TunnelTarget): Promise<TunnelConnection | undefined> {
     for (;;) {
-      const idle = [...(this.#connections.get(key) ?? [])].find((one) => one.reserve());
-      if (idle !== undefined) return { connection: idle, fresh: false };
-      const known = this.#opening.get(key);
-      const opening = known ?? this.#connect(key, target);
-      const connection = await opening;
-      if (connection.reserve()) return { connection, fresh: known === undefined };
+      const free = [...(this.#connections.get(key) ?? [])].find((one) => one.reserve());
+      if (free !== undefined) return free;
+      const connection = await (this.#opening.get(key) ?? this.#connect(key, target));
+      if (connection.reserve()) return connection;
+      if (connection.retired) return undefined;
     }
   }
 

@@ -168,9 +168,14 @@ export class TunnelConnection {
     void keepAlive(session, clock);
   }
 
+  /** Whether it takes no more streams for good. */
+  get retired(): boolean {
+    return this.#retired || this.#session.closed || this.#session.destroyed;
+  }
+
   /** Takes one stream's place; false when the connection takes no more. */
   reserve(): boolean {
-    if (this.#retired || this.#session.closed || this.#session.destroyed) return false;
+    if (this.retired) return false;
     const allowed = this.#session.remoteSettings.maxConcurrentStreams ?? streamsPerConnection;
     if (this.#streams >= Math.min(streamsPerConnection, allowed)) return false;
     this.#streams++;

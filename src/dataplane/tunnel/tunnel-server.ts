@@ -160,17 +160,12 @@ export class TunnelServer implements AsyncDisposable {
     onRefusedPeer?.(peer, localEnd(socket), error);
   }
 
-  /** Tells every peer to go elsewhere, and resolves once all streams have ended. */
+  /** Tells every peer to go elsewhere, and resolves once all streams have ended. Connections still in
+   * their handshake are finished and told the same, so that the peer knows to try again. */
   async drain(): Promise<void> {
     this.#draining = true;
-    await Promise.all(
-      [...this.#sessions].map(
-        (session) =>
-          new Promise<void>((resolve) => {
-            session.close(resolve);
-          }),
-      ),
-    );
+    for (const session of this.#sessions) session.close();
+    await Promise.all([...this.#sockets].map(closed));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -179,6 +174,10 @@ export class TunnelServer implements AsyncDisposable {
     for (const socket of this.#sockets) socket.destroy();
     await Promise.resolve();
   }
+}
+
+function closed(socket: Socket): Promise<void> {
+  return new Promise((resolve) => socket.once('close', () => resolve()));
 }
 
 /** The answering half of a request. */

@@ -10,7 +10,16 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+
+<<<<<<< HEAD
+
 import type { DnsParts } from '../dns/dns-parts.ts';
+
+=======
+
+import type { EndpointLoad } from './endpoint-load.ts';
+
+>>>>>>> lifecycle
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
@@ -20,6 +29,8 @@ export interface ProxyParts {
   readonly connections: Connections;
   /** Those being served whose both ends are known. */
   readonly open: Set<OpenConnection>;
+  /** By which endpoints are chosen. */
+  readonly load: EndpointLoad;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
   /** Absent when names are not answered. */

@@ -1,0 +1,119 @@
+// One attempt to reach the next hop of a planned connection, by tunnel or as it is. Nothing of the
+// application's is sent by it, so that a failed one can be followed by another.
+
+import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import { socketStream } from '../../dataplane/duplex-stream.ts';
+import type { TunnelResult } from '../../dataplane/tunnel/tunnel.ts';
+import type { Endpoint } from '../../mesh/address.ts';
+import { baggageOf } from '../../mesh/baggage.ts';
+import type { Code } from '../../mesh/catalogue.ts';
+import type { Verdict } from '../../mesh/decision.ts';
+import {
+  decisionHeader,
+  forwardedHeader,
+  parseDecisionNote,
+  traceparentHeader,
+} from '../../mesh/hop-headers.ts';
+import type { OutboundPlan } from '../../mesh/plan-outbound.ts';
+import { identityOfWorkload, type Workload } from '../../mesh/workload.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { newSpanId } from './connection-record.ts';
+import { dialError, dialFrom } from './dial.ts';
+import type { PodContext, ProxyParts } from './proxy-parts.ts';
+
+/** A plan that can be tried. */
+export type PassingPlan = Exclude<OutboundPlan, { kind: 'deny' }>;
+
+/** How an attempt went. */
+export type Attempt =
+  | { readonly kind: 'open'; readonly stream: ByteStream }
+  | {
+      readonly kind: 'failed';
+      readonly verdict: Verdict;
+      /** Whether it was the next hop that failed, so that another might do. */
+      readonly hopFailed: boolean;
+    };
+
+/** In whose name an attempt is made. */
+export interface Caller {
+  readonly workload: Workload;
+  readonly source: Endpoint;
+  readonly traceId: string;
+}
+
+/** Not reached, no TLS, another identity than expected, no answer on HTTP/2. */
+const hopFailures: readonly Code[] = [
+  'AMB1409',
+  'AMB1410',
+  'AMB1501',
+  'AMB1502',
+  'AMB1503',
+  'AMB1504',
+  'AMB1506',
+];
+
+/** Tries once. Rejects only for what is no failure of a connection. */
+export async function attempt(
+  parts: ProxyParts,
+  context: PodContext,
+  caller: Caller,
+  plan: PassingPlan,
+): Promise<Attempt> {
+  try {
+    return plan.kind === 'plain'
+      ? await pass(context, plan)
+      : await tunnel(parts, context, caller, plan);
+  } catch (error) {
+    if (!(error instanceof AmbitError)) throw error;
+    const verdict = { outcome: 'failed', code: error.code, reason: causeChain(error) } as const;
+    const hopFailed = hopFailures.includes(error.code) && !context.end.aborted;
+    return { kind: 'failed', verdict, hopFailed };
+  }
+}
+
+async function pass(context: PodContext, { peer }: PassingPlan): Promise<Attempt> {
+  const socket = await dialFrom(context, peer).catch((error: unknown) => {
+    throw dialError(context, peer, error);
+  });
+  return { kind: 'open', stream: socketStream(socket) };
+}
+
+async function tunnel(
+  parts: ProxyParts,
+  context: PodContext,
+  { workload, source, traceId }: Caller,
+  plan: Extract<OutboundPlan, { kind: 'tunnel' | 'waypoint' }>,
+): Promise<Attempt> {
+  const result = await parts.tunnels.open(
+    {
+      sourceIdentity: identityOfWorkload(workload),
+      expectedIdentities: plan.expectedIdentities,
+      peer: plan.peer,
+      authority: plan.authority,
+      headers: {
+        baggage: baggageOf(workload),
+        forwarded: forwardedHeader(source, plan.service?.hostname),
+        traceparent: traceparentHeader(traceId, newSpanId()),
+      },
+      poolScope: context.pod.uid,
+      connect: (peer) => dialFrom(context, peer),
+    },
+    { signal: context.end },
+  );
+  if (result.kind === 'open') return result;
+  return { kind: 'failed', verdict: refusalOf(plan, result), hopFailed: result.status === 503 };
+}
+
+/** What the other side's refusal means here. Its own record has the details; its id is repeated. */
+function refusalOf(
+  plan: { readonly authority: string },
+  { status, headers }: Extract<TunnelResult, { kind: 'refused' }>,
+): Verdict {
+  const note = parseDecisionNote(headers.get(decisionHeader));
+  const seeRecord = note === undefined ? '' : `, see record ${note.id} there`;
+  return {
+    outcome: status === 401 || status === 403 ? 'denied' : 'failed',
+    code: note?.code ?? (status === 401 ? 'AMB1401' : 'AMB1507'),
+    reason: `the proxy of ${plan.authority} answered ${status}${seeRecord}`,
+  };
+}
