@@ -2,18 +2,9 @@
 
 import { type IpAddress, isV6, parseIp, splitHostPort } from '../mesh/address.ts';
 import { logLevels } from '../runtime/log.ts';
-
-<<<<<<< HEAD
-
 import { readNameServers } from '../runtime/resolv-conf.ts';
 import { flag, integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
-
-=======
-
-import { integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
-
->>>>>>> lifecycle
 
 export const settingsTable = {
   XDS_ADDRESS: text('HOST:PORT of the controller', 'istiod.istio-system.svc:15012'),
@@ -59,7 +50,6 @@ export const settingsTable = {
 
 export type ZtunnelSettings = Settings<typeof settingsTable>;
 
-<<<<<<< HEAD
 /** What the settings say about names; undefined when they are not to be answered. */
 export function dnsOptions(settings: ZtunnelSettings): DnsOptions | undefined {
   if (!settings.ISTIO_META_DNS_CAPTURE) return undefined;
@@ -90,12 +80,6 @@ function podAddress(
   return { read, meaning, fallback };
 }
 
-/** How long open connections may go on after the order to end: what Istio derives from the pod's grace
- * period, so that the end is the proxy's own. Milliseconds. */
-export function drainDeadlineMs({
-  TERMINATION_GRACE_PERIOD_SECONDS: grace,
-}: ZtunnelSettings): number {
-=======
 /** The longest that a timer can wait, near 25 days: as good as never. */
 const neverMs = 2 ** 31 - 1;
 
@@ -106,7 +90,6 @@ export function drainDeadlineMs(settings: ZtunnelSettings): number {
   if (told === 'none') return neverMs;
   if (told !== 'auto') return told;
   const grace = settings.TERMINATION_GRACE_PERIOD_SECONDS;
->>>>>>> lifecycle
   return Math.max(1, grace > 10 ? grace - 5 : grace - 1) * 1_000;
 }
 

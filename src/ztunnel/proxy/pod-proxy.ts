@@ -122,13 +122,10 @@ export class PodProxy implements ServedPod {
   /** Leaves new connections to a successor, if there is one, and lets open ones finish until the
    * deadline. Peers are told to go elsewhere only when elsewhere is where they would get. */
   async drain(deadline: AbortSignal): Promise<void> {
-<<<<<<< HEAD
-    this.#stopListening();
-=======
     const { clock } = this.#parts;
     const listeners = this.#listeners.splice(0);
     await Promise.all(listeners.map((listener) => listener.handOver(clock, deadline)));
->>>>>>> lifecycle
+    if (this.#names !== undefined) this.#serve(this.#names.close());
     this.#parts.tunnels.drain(this.pod.uid);
     const close = (): void => this.#close('the proxy shuts down');
     if (deadline.aborted) close();

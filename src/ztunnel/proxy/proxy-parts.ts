@@ -10,16 +10,8 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-
-<<<<<<< HEAD
-
 import type { DnsParts } from '../dns/dns-parts.ts';
-
-=======
-
 import type { EndpointLoad } from './endpoint-load.ts';
-
->>>>>>> lifecycle
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
