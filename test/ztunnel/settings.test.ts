@@ -1,6 +1,11 @@
 import * as assert from 'uvu/assert';
 import { readSettings } from '../../src/runtime/settings.ts';
-import { dnsOptions, settingsTable, type ZtunnelSettings } from '../../src/ztunnel/settings.ts';
+import {
+  dnsOptions,
+  drainDeadlineMs,
+  settingsTable,
+  type ZtunnelSettings,
+} from '../../src/ztunnel/settings.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('settings of the node proxy');
@@ -29,6 +34,27 @@ test('another address for names is taken, and a wrong one named', () => {
   assert.is(options?.port, 53);
   for (const wrong of ['15053', 'localhost', 'example.org:53', '127.0.0.1:70000']) {
     assert.throws(() => settingsOf({ ISTIO_META_DNS_PROXY_ADDR: wrong }), /AMB1004.*HOST:PORT/);
+  }
+});
+
+const deadlines: readonly (readonly [string, Record<string, string>, number])[] = [
+  ['five seconds less than the grace period', {}, 25_000],
+  ['one second less than a short grace period', { TERMINATION_GRACE_PERIOD_SECONDS: '5' }, 4_000],
+  ['what is set', { CONNECTION_TERMINATION_DEADLINE: '90s' }, 90_000],
+  ['parts of a second', { CONNECTION_TERMINATION_DEADLINE: '250ms' }, 250],
+  ['as long as a timer can wait', { CONNECTION_TERMINATION_DEADLINE: 'none' }, 2_147_483_647],
+];
+
+for (const [what, env, expected] of deadlines) {
+  test(`gives open connections ${what}`, () => {
+    assert.is(drainDeadlineMs(settingsOf(env)), expected);
+  });
+}
+
+test('refuses a deadline that is no duration', () => {
+  for (const value of ['5', 'soon', '0s', '-1s', '9999h']) {
+    const env = { CONNECTION_TERMINATION_DEADLINE: value };
+    assert.throws(() => settingsOf(env), /CONNECTION_TERMINATION_DEADLINE/);
   }
 });
 

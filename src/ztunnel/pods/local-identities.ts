@@ -1,9 +1,11 @@
 // Keeps certificates for exactly the identities of the node's pods: asked for before the first
-// connection, dropped with the last pod that has them (protocol section 5.6).
+// connection, dropped with the last pod that has them (protocol section 5.6). A pod is heard of from the
+// node agent before it runs, and from the controller only once it has an address: its identity is
+// asked for in the meantime, so that the first connection finds a certificate.
 
 import type { CertificateStore } from '../../dataplane/certificates/certificate-store.ts';
 import type { MeshState } from '../../dataplane/state/mesh-state.ts';
-import type { Identity } from '../../mesh/identity.ts';
+import { type Identity, identityOf } from '../../mesh/identity.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import type { Pod } from '../proxy/proxy-parts.ts';
 
@@ -20,8 +22,8 @@ export class LocalIdentities {
   update(pods: Iterable<Pod>, state: MeshState): void {
     const wanted = new Set<Identity>();
     for (const pod of pods) {
-      const workload = state.workloadOfPod(pod);
-      if (workload !== undefined) wanted.add(identityOfWorkload(workload));
+      const identity = identityOfPod(pod, state);
+      if (identity !== undefined) wanted.add(identity);
     }
     for (const identity of wanted) {
       if (!this.#wanted.has(identity)) this.#certificates.prefetch(identity);
@@ -31,4 +33,14 @@ export class LocalIdentities {
     }
     this.#wanted = wanted;
   }
+}
+
+/** As the controller describes it; before that, as it will: the trust domain is that of the mesh. */
+function identityOfPod(pod: Pod, state: MeshState): Identity | undefined {
+  const workload = state.workloadOfPod(pod);
+  if (workload !== undefined) return identityOfWorkload(workload);
+  const [another] = state.workloads();
+  if (another === undefined || pod.serviceAccount === '') return undefined;
+  const { namespace, serviceAccount } = pod;
+  return identityOf({ trustDomain: another.trustDomain, namespace, serviceAccount });
 }
