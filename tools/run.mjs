@@ -2,7 +2,7 @@
 // Plain JavaScript for old Nodes: it is the one file that the machine's own Node has to understand.
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -13,6 +13,9 @@ const modules = path.join(root, 'node_modules');
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
 /** Needed by the test suite alone: the stock client that it drives the API server with. */
 const testCommands = { 'kubernetes-client': 'kubectl' };
+
+/** Needed by the test suite alone, and only fetched: the stock scraper. */
+const testPrograms = { prometheus: 'prometheus' };
 
 function fail(code, message) {
   process.stderr.write(`${code} ${message}\n`);
@@ -55,6 +58,23 @@ function installPackages(wanted) {
   if (done.status !== 0) fail('AMB1002', `could not install ${missing.join(', ')}: run ${command}`);
 }
 
+/** Puts programs of Debian packages into a folder without installing them: installed, they would bring
+ * a service that starts by itself. What cannot be had is left to the tests that need it. */
+function unpackPrograms(wanted) {
+  for (const [name, command] of Object.entries(wanted)) {
+    const folder = path.join(modules, '.ambit-programs', name);
+    if (onPath(command) || existsSync(path.join(folder, 'usr', 'bin', command))) continue;
+    process.stderr.write(`setup: fetching the program ${command}\n`);
+    mkdirSync(folder, { recursive: true });
+    const script = `apt-get download ${name} && dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`;
+    const done = spawnSync('sh', ['-c', script], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    if (done.status !== 0) process.stderr.write(`AMB1002 could not fetch ${name}\n`);
+  }
+}
+
 function pinnedNode() {
   const packageName = `node-linux-${process.arch === 'arm64' ? 'arm64' : 'x64'}`;
   const pinned = path.join(modules, packageName, 'bin', 'node');
@@ -73,6 +93,7 @@ installDependencies();
 installPackages(
   entry.startsWith('test/') ? { ...debianCommands, ...testCommands } : debianCommands,
 );
+if (entry.startsWith('test/')) unpackPrograms(testPrograms);
 const node = pinnedNode();
 const child = spawn(node, [path.join(root, entry), ...args], {
   stdio: 'inherit',

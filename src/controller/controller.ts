@@ -10,12 +10,14 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
-import type { CertificateAuthority } from './ca/authority.ts';
+import type { CertificateAuthority, SigningAuthority } from './ca/authority.ts';
+import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
 import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
 import { SigningServer } from './ca/signing-server.ts';
 import { Debouncer } from './debouncer.ts';
+import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
@@ -23,6 +25,7 @@ import { ApiSecrets } from './kubernetes/secrets.ts';
 import { TokenReviewer } from './kubernetes/verify-token.ts';
 import { ObjectWatcher } from './kubernetes/watch-objects.ts';
 import { StatusWriter } from './kubernetes/write-status.ts';
+import { lastValidChanges, lastValidFindings, savedVersions } from './last-valid.ts';
 import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
@@ -88,12 +91,13 @@ export class Controller implements AsyncDisposable {
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
+  readonly #watcher: ObjectWatcher;
   readonly #writer: StatusWriter;
   readonly #applier: ObjectApplier;
   readonly #translating: Debouncer;
   readonly #writing: Debouncer;
   readonly #writeRetry: Backoff;
-  #authority: CertificateAuthority | undefined;
+  #authority: LiveAuthority | undefined;
   #writeRetryWaits = false;
   #translation: Translation = emptyTranslation;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
@@ -112,6 +116,7 @@ export class Controller implements AsyncDisposable {
       mesh: this.#mesh,
       waypointImage: settings.WAYPOINT_IMAGE,
       controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+      spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     };
     this.#translating = new Debouncer(gathering, clock, () => {
       this.#translate();
@@ -121,6 +126,7 @@ export class Controller implements AsyncDisposable {
     this.#tables = new ObjectTables(() => {
       if (this.#synced) this.#translating.changed();
     });
+    this.#watcher = new ObjectWatcher(client, this.#tables, clock, log);
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
     this.#applier = new ObjectApplier(client, clock, log);
@@ -147,20 +153,28 @@ export class Controller implements AsyncDisposable {
     const { client, settings, clock, log } = this.#parts;
     for (const name of ['certificate authority', 'objects', 'listener'])
       this.#readiness.block(name);
-    const watcher = this.#stack.use(new ObjectWatcher(client, this.#tables, clock, log));
+    this.#stack.use(this.#watcher);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
-    const [authority] = await Promise.all([
+    const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),
-      watcher.start().then(() => this.#readiness.unblock('objects')),
+      this.#watcher.start().then(() => this.#readiness.unblock('objects')),
       this.#listenHttp(),
     ]);
+    const authority = this.#stack.use(
+      new LiveAuthority(loaded, { secrets, registry: this.#registry, clock, log }),
+    );
     this.#authority = authority;
+    this.#restoreVersions();
     this.#synced = true;
     // Proxies are let in only now: they would take an empty answer for the truth.
     this.#translate();
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
+    authority.subscribe(() => {
+      certificate.renew();
+      this.#writing.changed();
+    });
     const signing = this.#signingServer(authority);
     const server = await onHost(settings.LISTEN_HOST, settings.GRPC_PORT, (host) =>
       GrpcServer.listen({
@@ -183,6 +197,15 @@ export class Controller implements AsyncDisposable {
     await this.#writing[Symbol.asyncDispose]();
     this.#xds[Symbol.dispose]();
     await this.#stack.disposeAsync();
+  }
+
+  /** Takes back what an earlier process has saved, before anything is published. */
+  #restoreVersions(): void {
+    const { versions, unreadable } = savedVersions(this.#tables, this.#mesh.rootNamespace);
+    this.#versions.restore(versions);
+    for (const name of unreadable) {
+      this.#parts.log.warn({ code: 'AMB1625', object: `ConfigMap ${name}` }, 'ignored');
+    }
   }
 
   /** Loads the authority, however long the API server is away. */
@@ -220,7 +243,7 @@ export class Controller implements AsyncDisposable {
     this.#ports = { ...this.#ports, readiness: readiness.port, monitoring: monitoring.port };
   }
 
-  #signingServer(authority: CertificateAuthority): SigningServer {
+  #signingServer(authority: SigningAuthority): SigningServer {
     const { settings, clock, log } = this.#parts;
     const pods: PodDirectory = {
       pod: (namespace, name) => this.#tables.get('Pod', namespace, name),
@@ -275,13 +298,16 @@ export class Controller implements AsyncDisposable {
       const findings = withoutRepeats([
         ...refusalFindings(this.#xds.standing()),
         ...this.#translation.findings,
+        ...lastValidFindings(this.#versions.kept),
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
+      const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
       this.#metrics.wroteStatus(writes.length);
       const done = await Promise.all([
+        this.#applier.apply(saved),
         this.#applier.apply(roots),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
@@ -292,6 +318,18 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
     }
+  }
+
+  /** Nothing before the first translation, which alone tells what is invalid. */
+  #versionChanges(): Changes {
+    if (this.#translation === emptyTranslation) return { apply: [], remove: [] };
+    return lastValidChanges(
+      this.#tables,
+      this.#versions.kept,
+      this.#mesh.rootNamespace,
+      (kind) => this.#watcher.isListed(kind),
+      this.#parts.clock.now(),
+    );
   }
 
   async #writeLater(): Promise<void> {

@@ -29,6 +29,11 @@ export function marked(object: KubernetesObject): KubernetesObject {
   return { ...object, metadata: { ...object.metadata, annotations } };
 }
 
+/** What tells two wanted versions of an object apart: the mark, or all of it. */
+export function contentOf(wanted: KubernetesObject): string {
+  return wanted.metadata.annotations?.[appliedAnnotation] ?? JSON.stringify(wanted);
+}
+
 /** Whether the object that exists was made from what is wanted now. */
 export function isApplied(
   existing: KubernetesObject | undefined,

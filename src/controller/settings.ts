@@ -24,6 +24,7 @@ export const controllerSettings = {
   MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
   ISTIOD_CUSTOM_HOST: text('more DNS names that proxies may call the controller, by comma', '-'),
   WAYPOINT_IMAGE: text('program of waypoints', 'ambit/waypoint'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('where waypoints send spans; none are made when empty', ''),
   LISTEN_HOST: text('address to listen on', '::'),
   GRPC_PORT: integer('configuration and certificates, TLS', '15012', port),
   MONITORING_PORT: integer('metrics and debug', '15014', port),

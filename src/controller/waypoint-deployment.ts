@@ -16,6 +16,8 @@ export interface ProvisionOptions {
   readonly waypointImage: string;
   /** Where waypoints find this controller, `HOST:PORT`. */
   readonly controllerAddress: string;
+  /** Where waypoints send spans by OTLP; empty when they make none. */
+  readonly spansTo: string;
 }
 
 const statusPort = 15_021;
@@ -62,7 +64,7 @@ export function waypointDeployment(
 }
 
 function container(gateway: Gateway, options: ProvisionOptions): object {
-  const { mesh, controllerAddress, waypointImage } = options;
+  const { mesh, controllerAddress, waypointImage, spansTo } = options;
   const fromPod = (name: string, fieldPath: string): object => ({
     name,
     valueFrom: { fieldRef: { fieldPath } },
@@ -82,6 +84,7 @@ function container(gateway: Gateway, options: ProvisionOptions): object {
       { name: 'CLUSTER_ID', value: mesh.clusterId },
       { name: 'TRUST_DOMAIN', value: mesh.trustDomain },
       { name: 'CLUSTER_DOMAIN', value: mesh.clusterDomain },
+      ...(spansTo === '' ? [] : [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: spansTo }]),
       fromPod('POD_NAME', 'metadata.name'),
       fromPod('POD_NAMESPACE', 'metadata.namespace'),
       fromPod('INSTANCE_IP', 'status.podIP'),

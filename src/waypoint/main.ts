@@ -1,5 +1,6 @@
 // The waypoint process.
 
+import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
@@ -13,6 +14,7 @@ import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
+import { type RequestTracer, startTracing } from '../runtime/tracing.ts';
 import { adminRoutes, metricsRoutes, probeRoutes } from './admin.ts';
 import { drainDeadlineMs, settingsTable, type WaypointSettings } from './settings.ts';
 import { Waypoint } from './waypoint.ts';
@@ -20,7 +22,12 @@ import { Waypoint } from './waypoint.ts';
 const certificatePollMs = 100;
 
 /** Makes the waypoint and its subscription, which are not started yet. */
-function assemble(settings: WaypointSettings, log: LevelledLogger, registry: MetricsRegistry) {
+function assemble(
+  settings: WaypointSettings,
+  log: LevelledLogger,
+  registry: MetricsRegistry,
+  tracer: RequestTracer | undefined,
+) {
   const access = {
     rootCertPath: settings.XDS_ROOT_CA,
     tokenPath: settings.AUTH_TOKEN,
@@ -43,6 +50,7 @@ function assemble(settings: WaypointSettings, log: LevelledLogger, registry: Met
     registry,
     clock,
     log,
+    ...(tracer && { tracer }),
   });
   const subscription: Subscription = new Subscription({
     ...access,
@@ -61,7 +69,10 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   const registry = createRegistry();
   buildMetric(registry, 'proxy', settings.ISTIO_META_ISTIO_VERSION);
   processMetrics(registry, clock.now());
-  const { waypoint, subscription, identity } = assemble(settings, log, registry);
+  const tracer =
+    settings.OTEL_EXPORTER_OTLP_ENDPOINT === '' ? undefined : await startTracing('waypoint');
+  if (tracer !== undefined) stack.use(tracer);
+  const { waypoint, subscription, identity } = assemble(settings, log, registry, tracer);
   stack.use(waypoint);
   stack.use(subscription);
   const readiness = new Readiness();
@@ -90,6 +101,9 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   void subscription.ready.then(() => readiness.unblock('configuration'));
   const ended = new AbortController();
   stack.defer(() => ended.abort());
+  const { certificates } = waypoint;
+  const roots = { path: settings.XDS_ROOT_CA, certificates, clock, log, random: Math.random };
+  void followRoots(roots, ended.signal);
   void waitForCertificate(waypoint, identity, ended.signal).then(() =>
     readiness.unblock('certificate'),
   );

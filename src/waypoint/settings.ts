@@ -27,6 +27,7 @@ export const settingsTable = {
   STATS_PORT: integer('the metrics port', '15020', port),
   READINESS_PORT: integer('the readiness port', '15021', port),
   TERMINATION_GRACE_PERIOD_SECONDS: integer('time to drain', '30', { min: 1, max: 86_400 }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: text('where spans go by OTLP; none are made when empty', ''),
   ISTIO_META_ISTIO_VERSION: text('the version to be shown in istio_build', 'unknown'),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 } as const;

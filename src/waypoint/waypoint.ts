@@ -16,6 +16,7 @@ import { serviceKey } from '../mesh/workload.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { RequestTracer } from '../runtime/tracing.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
 import { decodeServiceConfig, decodeWorkloadLabels } from '../wire/waypoint-config.ts';
@@ -39,6 +40,8 @@ export interface WaypointOptions {
   readonly registry: MetricsRegistry;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Absent when nobody asked for spans. */
+  readonly tracer?: RequestTracer;
 }
 
 /** Serves the tunnels of one waypoint. */
@@ -83,6 +86,7 @@ export class Waypoint implements AsyncDisposable {
       },
       undecided: (record) => decisions.record(record),
       activity: new Activity(),
+      ...(options.tracer && { tracer: options.tracer }),
       log,
       ownService: serviceKey(namespace, `${gateway}.${namespace}.svc.${options.clusterDomain}`),
     });

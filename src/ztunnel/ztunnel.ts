@@ -1,6 +1,7 @@
 // The node proxy in its surroundings: configuration and certificates from the controller, pods from the
 // node agent, questions from operators.
 
+import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import type { ControllerAccess } from '../dataplane/subscription-channel.ts';
@@ -43,6 +44,7 @@ export class Ztunnel implements AsyncDisposable {
   readonly #subscription: Subscription;
   readonly #feedEnd = new AbortController();
   readonly #quit = new AbortController();
+  readonly #end = new AbortController();
   readonly #servers: AdminServer[] = [];
   #feed: Promise<void> = Promise.resolve();
   /** Whether the pods are those that the node agent wants. */
@@ -123,12 +125,20 @@ export class Ztunnel implements AsyncDisposable {
       ),
     );
     this.#subscription.start();
+    this.#followRoots();
     this.#feed = this.#follow();
   }
 
   /** The ports in use, in the order admin, metrics, readiness. */
   get ports(): readonly number[] {
     return this.#servers.map((server) => server.port);
+  }
+
+  #followRoots(): void {
+    const parts = { clock: this.#clock, log: this.#log, random: Math.random };
+    const { certificates } = this.#proxy;
+    const options = { path: this.#settings.XDS_ROOT_CA, certificates, ...parts };
+    void followRoots(options, this.#end.signal);
   }
 
   async #follow(): Promise<void> {
@@ -172,6 +182,7 @@ export class Ztunnel implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#end.abort();
     this.#feedEnd.abort(new Error('the proxy was closed'));
     await this.#feed;
     await this.#subscription[Symbol.asyncDispose]();

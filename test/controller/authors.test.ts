@@ -132,7 +132,9 @@ test('tells the author of a Gateway whose class nobody knows', async ({ running 
   );
 });
 
-test('tells the author of a policy that is not in force', async ({ running }) => {
+test('tells the author of a policy that is closed as no valid version is known', async ({
+  running,
+}) => {
   running.apply(shop);
   running.apply(`
 apiVersion: security.istio.io/v1
@@ -147,7 +149,10 @@ spec: {action: DENY, rules: [{from: [{source: {ipBlocks: [300.0.0.1]}}]}]}
     'ambit.io/Accepted',
     'False',
   );
-  assert.match(found.message, /AMB1609 .*ipBlocks\[0\].*AMB1613: NOT in force/);
+  assert.match(
+    found.message,
+    /AMB1609 .*ipBlocks\[0\].*AMB1619: .*denies everything for what it selects/,
+  );
   await condition(
     running,
     'security.istio.io/authorizationpolicies',

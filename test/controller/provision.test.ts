@@ -9,6 +9,7 @@ const options = {
   mesh,
   waypointImage: 'ambit/waypoint',
   controllerAddress: 'istiod.istio-system.svc:15012',
+  spansTo: '',
 };
 
 for (const { title, check } of goldenPairs('provision', (tables) => ({

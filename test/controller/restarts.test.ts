@@ -1,11 +1,13 @@
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
+import type { ApiServer } from '../../src/standalone/api/api-server.ts';
 import { typeUrls } from '../../src/wire/xds.ts';
 import { suite } from '../support/suite.ts';
 import { ProxyStream, ztunnelNode } from './proxy-client.ts';
 import {
   openApi,
   type RunningController,
+  startApi,
   startController,
   temporaryFolder,
 } from './running-controller.ts';
@@ -79,7 +81,123 @@ test('an API server that comes back is watched again, and what went meanwhile is
   });
 });
 
+const policy = (principal: string): string => `
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: p, namespace: default}
+spec: {rules: [{from: [{source: {principals: ["${principal}"]}}]}]}
+`;
+const valid = policy('cluster.local/ns/default/sa/a');
+const mistyped = policy('spiffe://cluster.local/ns/default/sa/a');
+const policies = 'security.istio.io/authorizationpolicies';
+
+test('the last valid version of an invalid object outlives the controller', async ({ stack }) => {
+  const api = await startApi(stack);
+  await whileControlled(api, async (running) => {
+    running.apply(valid);
+    await running.eventually('the policy', () => hasOneRule(running));
+    assert.equal(savedIn(api), []);
+    running.apply(mistyped);
+    await running.eventually('the version to be saved', () => savedIn(api)[0]);
+  });
+  await whileControlled(api, async (running) => {
+    // Without waiting: it holds from the first publication on.
+    assert.is(await rulesOfPolicy(running), 1);
+    const message = await running.eventually('the condition', () => acceptance(api));
+    assert.match(message, /AMB1609 .*the last valid version \(generation 1\) stays in force/);
+    assert.is(savedIn(api).length, 1);
+    running.apply(valid);
+    await running.eventually('it to be removed', () => savedIn(api).length === 0 || undefined);
+  });
+});
+
+test('a saved version goes when its object was corrected or deleted without a controller', async ({
+  stack,
+}) => {
+  const api = await startApi(stack);
+  for (const meanwhile of [
+    (running: RunningController) => running.apply(valid),
+    () => api.store.delete(policies, 'default', 'p'),
+  ]) {
+    const before = await whileControlled(api, async (running) => {
+      running.apply(valid);
+      await running.eventually('the policy', () => hasOneRule(running));
+      running.apply(mistyped);
+      await running.eventually('the version to be saved', () => savedIn(api)[0]);
+      return running;
+    });
+    meanwhile(before);
+    assert.is(savedIn(api).length, 1);
+    await whileControlled(api, async (running) => {
+      await running.eventually('it to be removed', () => savedIn(api).length === 0 || undefined);
+    });
+  }
+});
+
+test('a policy that is mistyped while no controller runs closes instead of opening', async ({
+  stack,
+}) => {
+  const api = await startApi(stack);
+  const before = await whileControlled(api, async (running) => {
+    running.apply(valid);
+    await running.eventually('the policy', () => hasOneRule(running));
+    return running;
+  });
+  before.apply(mistyped);
+  await whileControlled(api, async (running) => {
+    assert.is(await rulesOfPolicy(running), 0);
+    const message = await running.eventually('the condition', async () => {
+      const text = acceptance(api);
+      return text?.includes('AMB1619') ? text : undefined;
+    });
+    assert.match(message, /allows nothing for what it selects/);
+    await running.eventually('the event', () =>
+      api.store
+        .list('events', { namespace: 'default' })
+        .find((one) => String(one['message']).includes('AMB1619')),
+    );
+    running.apply(valid);
+    await running.eventually('the policy', () => hasOneRule(running));
+  });
+});
+
 test.run();
+
+/** Runs a controller for the time of the body. */
+async function whileControlled<T>(
+  api: ApiServer,
+  body: (running: RunningController) => Promise<T>,
+): Promise<T> {
+  await using own = new AsyncDisposableStack();
+  return await body(await startController(own, api));
+}
+
+/** How many rules of the policy are published; undefined when it is not. */
+async function rulesOfPolicy(running: RunningController): Promise<number | undefined> {
+  const url = `http://127.0.0.1:${running.controller.ports.monitoring}/debug/config_dump`;
+  const { authorizations } = (await (await fetch(url)).json()) as {
+    authorizations: Record<string, { groups: unknown[] }>;
+  };
+  return authorizations['default/p']?.groups.length;
+}
+
+async function hasOneRule(running: RunningController): Promise<true | undefined> {
+  return (await rulesOfPolicy(running)) === 1 || undefined;
+}
+
+function savedIn(api: ApiServer): string[] {
+  return api.store
+    .list('configmaps', { namespace: 'istio-system' })
+    .filter(({ metadata }) => metadata.labels?.['ambit.io/last-valid'] === 'true')
+    .map(({ metadata }) => metadata.name);
+}
+
+function acceptance(api: ApiServer): string | undefined {
+  const status = api.store.get(policies, 'default', 'p')?.['status'] as
+    | { conditions?: { type: string; message: string }[] }
+    | undefined;
+  return status?.conditions?.find(({ type }) => type === 'ambit.io/Accepted')?.message;
+}
 
 async function workloads(running: RunningController): Promise<string[]> {
   const url = `http://127.0.0.1:${running.controller.ports.monitoring}/debug/config_dump`;

@@ -59,7 +59,7 @@ function steppedClock(): Clock & { advance(ms: number): Promise<void>; waits: nu
 }
 
 function storeWith(stack: AsyncDisposableStack, source: CertificateSource, clock: Clock) {
-  return stack.use(new CertificateStore({ source, clock, log: silentLogger }));
+  return stack.use(new CertificateStore({ source, clock, log: silentLogger, random: () => 0 }));
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {

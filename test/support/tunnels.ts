@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { WorkloadCertificate } from '../../src/dataplane/certificates/workload-certificate.ts';
 import type { TunnelRequest, TunnelTarget } from '../../src/dataplane/tunnel/tunnel.ts';
 import { TunnelPool } from '../../src/dataplane/tunnel/tunnel-client.ts';
 import { TunnelServer } from '../../src/dataplane/tunnel/tunnel-server.ts';
@@ -21,16 +22,18 @@ export function identity(account: string, trustDomain = 'cluster.local'): Identi
 export async function startTunnelServer(
   stack: AsyncDisposableStack,
   options: {
-    readonly authority: TestAuthority;
+    readonly authority: Pick<TestAuthority, 'issue'>;
     readonly identity: Identity;
+    /** For a server whose certificate changes; otherwise the authority issues one. */
+    readonly certificate?: () => Promise<WorkloadCertificate>;
     readonly onRequest: (request: TunnelRequest) => void;
     readonly onRefusedPeer?: (error: AmbitError) => void;
   },
 ): Promise<{ endpoint: Endpoint; server: TunnelServer; sockets: Socket[] }> {
   const { authority, onRequest, onRefusedPeer } = options;
-  const certificate = await authority.issue(options.identity);
+  const issued = await authority.issue(options.identity);
   const server = new TunnelServer({
-    certificate: () => Promise.resolve(certificate),
+    certificate: options.certificate ?? (() => Promise.resolve(issued)),
     onRequest,
     ...(onRefusedPeer && { onRefusedPeer: (_peer, _local, error) => onRefusedPeer(error) }),
     clock: systemClock,

@@ -17,6 +17,7 @@ import { keyOfService, type Service, type ServicePort } from '../../src/mesh/ser
 import type { Workload } from '../../src/mesh/workload.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import type { RequestTracer } from '../../src/runtime/tracing.ts';
 import { Front } from '../../src/waypoint/front/front.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
 import { Activity, type Decided } from '../../src/waypoint/request/parts.ts';
@@ -142,9 +143,13 @@ export class FakeMesh implements WaypointMeshView {
 /** Starts everything; disposed with the stack. */
 export async function startWaypoint(
   stack: AsyncDisposableStack,
-  options: { readonly clock?: Clock; readonly random?: () => number } = {},
+  options: {
+    readonly clock?: Clock;
+    readonly random?: () => number;
+    readonly tracer?: RequestTracer;
+  } = {},
 ): Promise<WaypointUnderTest> {
-  const { clock = systemClock, random = Math.random } = options;
+  const { clock = systemClock, random = Math.random, tracer } = options;
   const authority = new TestAuthority();
   const own = identity('waypoint');
   const arrived: TunnelRequest[] = [];
@@ -187,6 +192,7 @@ export async function startWaypoint(
     },
     undecided: keep,
     activity: new Activity(),
+    ...(tracer && { tracer }),
     log: silentLogger,
     ownService: `default/${waypointHost}`,
   });

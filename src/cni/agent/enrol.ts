@@ -5,7 +5,7 @@
 // last, because it makes peers open tunnels. Leaving begins with the annotation for the same
 // reason, and ends with ztunnel, which serves the tunnels of peers that have not heard of it yet.
 
-import { destroyTcpConnections, type TcpConnection } from '../../linux/connections.ts';
+import { destroyTcpConnections } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -13,11 +13,13 @@ import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import {
   applyRedirection,
+  effectiveSettings,
   endCapture,
+  endTransition,
   removeRedirection,
   verifyRedirection,
 } from '../redirect/apply.ts';
-import { connectionsBeyond } from '../redirect/old-connections.ts';
+import { redirectedConnections, unredirectedConnections } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { Member, Members } from './members.ts';
@@ -84,7 +86,6 @@ export class Enrolment {
     const { feed, members, probes } = this.#options;
     const { uid } = pod;
     await using undo = new AsyncDisposableStack();
-    const wasJoined = members.get(uid)?.joined === true;
     members.set({ pod, netns, settings, joined: false });
     undo.defer(() => members.remove(uid));
     // Before the step, as a ztunnel that did not answer in time may have taken the pod.
@@ -93,32 +94,31 @@ export class Enrolment {
     undo.defer(async () => await this.#quietly(probes.remove(uid)));
     await probes.set(uid, addresses);
     undo.defer(async () => await this.#quietly(removeRedirection(netns)));
-    const old = wasJoined ? [] : await this.#oldConnections(netns);
-    await applyRedirection(netns, settings);
+    await this.#redirect(netns, settings);
     undo.move();
     members.set({ pod, netns, settings, joined: true });
-    await this.#quietly(destroyTcpConnections(old, netns));
+  }
+
+  /** Redirects a pod, and ends what goes past the proxy although the rules stand.
+   * @throws AmbitError AMB1304 */
+  async #redirect(netns: NetworkNamespace, settings: RedirectSettings): Promise<void> {
+    await applyRedirection(netns, settings, true);
+    const effective = effectiveSettings(netns, settings);
+    const old = unredirectedConnections(netns, effective);
+    await this.#quietly(old.then(async (list) => await destroyTcpConnections(list, netns)));
+    await this.#quietly(endTransition(netns));
   }
 
   /** New connections go their own way at once; those that the proxy has, and those that peers still
    * open to it, have until `lingerMs` to end. */
   async #release(netns: NetworkNamespace): Promise<void> {
     const { clock, lingerMs = defaultLingerMs } = this.#options;
-    const old = await this.#oldConnections(netns);
     await endCapture(netns);
     await clock.wait(lingerMs);
+    // While the proxy's ends are there still, which tell these connections from the new ones.
+    const old = redirectedConnections(netns);
+    await this.#quietly(old.then(async (list) => await destroyTcpConnections(list, netns)));
     await removeRedirection(netns);
-    await this.#quietly(destroyTcpConnections(old, netns));
-  }
-
-  /** A kernel that cannot tell ends them all the same, later. */
-  async #oldConnections(netns: NetworkNamespace): Promise<TcpConnection[]> {
-    try {
-      return await connectionsBeyond(netns);
-    } catch (error) {
-      this.#options.log.warn({ error: causeChain(error) }, 'old connections not listed');
-      return [];
-    }
   }
 
   /** Brings a member up to date with a changed pod: its settings, addresses and annotation.
@@ -127,7 +127,7 @@ export class Enrolment {
     const { members, probes, status } = this.#options;
     const { netns } = member;
     const changed = JSON.stringify(member.settings) !== JSON.stringify(settings);
-    if (netns !== undefined && changed) await applyRedirection(netns, settings);
+    if (netns !== undefined && changed) await this.#redirect(netns, settings);
     members.set({ ...member, pod, settings });
     if (pod.addresses.length > 0) await probes.set(pod.uid, pod.addresses);
     if (pod.annotations.get(redirectionAnnotation) !== 'enabled') {
@@ -168,7 +168,7 @@ export class Enrolment {
     const object = `Pod ${pod.namespace}/${pod.name}`;
     const error = new AmbitError('AMB1314', problems.join('; '), { object });
     this.#options.log.warn({ code: error.code, error: causeChain(error) }, 'putting rules back');
-    await applyRedirection(netns, settings);
+    await this.#redirect(netns, settings);
   }
 
   /** For undoing and tidying, which must go on whatever fails. */

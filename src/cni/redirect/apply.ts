@@ -7,24 +7,39 @@ import { getSysctl } from '../../linux/sysctl.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { differences } from './compare.ts';
 import { addPolicyRouting, removePolicyRouting } from './policy-routing.ts';
-import { captureTable, podRules, podTables, type RedirectSettings } from './rules.ts';
+import {
+  captureTable,
+  podRules,
+  podTables,
+  type RedirectSettings,
+  transitionScript,
+  transitionTable,
+} from './rules.ts';
 import { flushScript, removeScript, replaceScript } from './table.ts';
 
 /** Redirects a pod's traffic. Idempotent: rules that are there already are replaced in one
- * transaction, without an instant between. Routing comes first, because rules without it would lose
+ * transaction, without an instant between. `inTransition` holds old
+ * connections back until endTransition(). Routing comes first, because rules without it would lose
  * the answers of the application. @throws AmbitError AMB1304 */
 export async function applyRedirection(
   namespace: NetworkNamespace,
   settings: RedirectSettings,
+  inTransition = false,
 ): Promise<void> {
-  const effective = { ...settings, ipv6: settings.ipv6 && hasIpv6(namespace) };
+  const effective = effectiveSettings(namespace, settings);
   try {
     await addPolicyRouting('ipv4', namespace);
     if (effective.ipv6) await addPolicyRouting('ipv6', namespace);
-    await nft(replaceScript(podTables, podRules(effective)), namespace);
+    const script = replaceScript(podTables, podRules(effective));
+    await nft(inTransition ? script + transitionScript() : script, namespace);
   } catch (cause) {
     throw new AmbitError('AMB1304', 'the rules of the pod could not be installed', { cause });
   }
+}
+
+/** Lets the packets of all connections through again. @throws LinuxError */
+export async function endTransition(namespace: NetworkNamespace): Promise<void> {
+  await nft(removeScript([transitionTable]), namespace);
 }
 
 /** Takes no new connection of a pod any more; those that the proxy has go on. The chains stay, because
@@ -55,13 +70,21 @@ export async function verifyRedirection(
   namespace: NetworkNamespace,
   settings: RedirectSettings,
 ): Promise<string[]> {
-  const effective = { ...settings, ipv6: settings.ipv6 && hasIpv6(namespace) };
+  const effective = effectiveSettings(namespace, settings);
   try {
     const listing = await nftJson(['list', 'ruleset'], namespace);
     return differences(listing, podTables, podRules(effective));
   } catch (cause) {
     throw new AmbitError('AMB1304', 'the rules of the pod could not be read', { cause });
   }
+}
+
+/** The settings as they can hold in a pod: without IPv6 where it has none. @throws LinuxError */
+export function effectiveSettings(
+  namespace: NetworkNamespace,
+  settings: RedirectSettings,
+): RedirectSettings {
+  return { ...settings, ipv6: settings.ipv6 && hasIpv6(namespace) };
 }
 
 /** Whether the pod has IPv6 on its loopback interface, without which nothing can be redirected. */

@@ -41,8 +41,23 @@ const tableNames = {
   raw: 'istio-ambient-raw',
 } as const;
 
+/** Holds back packets of connections from before the rules, until those have been ended. Without it
+ * a server that speaks would be reset by the proxy's port, and its client never told. */
+export const transitionTable = 'ambit-transition';
+
 /** Every table that a pod may hold; removal names all of them. */
-export const podTables: readonly string[] = Object.values(tableNames);
+export const podTables: readonly string[] = [...Object.values(tableNames), transitionTable];
+
+/** The table of the transition: what the kernel takes for new although it is in the midst of a
+ * conversation is dropped, and its sender will send it again. */
+export function transitionScript(): string {
+  const chain = (hook: string): string =>
+    `  chain ${hook} {
+    type filter hook ${hook} priority -140; policy accept;
+    ct state new tcp flags & syn == 0 counter drop
+  }\n`;
+  return `table inet ${transitionTable} {\n${chain('prerouting')}${chain('output')}}\n`;
+}
 
 /** The table whose rules take new connections; the others only serve those that were taken. */
 export const captureTable = tableNames.nat;

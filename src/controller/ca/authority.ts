@@ -50,10 +50,19 @@ export function createRoot(trustDomain: string, nowMs: number): AuthorityMateria
   return { certPem, keyPem, chainPem: '', rootPem: certPem };
 }
 
-/** Issues certificates. */
-export class CertificateAuthority {
-  /** PEM of the roots; what proxies trust. */
+/** Who issues certificates. */
+export interface SigningAuthority {
+  /** PEM of the roots, the one that the issued certificates are below first. */
   readonly rootPem: string;
+  /** Issues a certificate; answers it and then every intermediate, each in PEM. */
+  issue(request: IssueRequest, nowMs: number): readonly string[];
+}
+
+/** An authority of one key. */
+export class CertificateAuthority implements SigningAuthority {
+  readonly rootPem: string;
+  /** Each root of the bundle, in DER. */
+  readonly roots: readonly Buffer[];
   readonly #key: KeyObject;
   readonly #name: Buffer;
   readonly #notAfterMs: number;
@@ -77,12 +86,27 @@ export class CertificateAuthority {
       if (error instanceof AmbitError) throw error;
       throw broken(origin, 'ca-cert.pem, ca-key.pem', 'cannot be read', error);
     }
-    this.rootPem = material.rootPem;
     this.#intermediates = certificatesIn(material.chainPem);
+    const path = [material.certPem, ...this.#intermediates];
+    const roots = ownRootFirst(path, certificatesIn(material.rootPem));
+    if (roots === undefined) {
+      throw broken(origin, 'root-cert.pem', 'has no root that ca-cert.pem is below');
+    }
+    this.rootPem = roots.join('');
+    this.roots = roots.map((pem) => new X509Certificate(pem).raw);
   }
 
-  /** Issues a certificate; answers it and then every intermediate, each in PEM. It never outlives
-   * the authority. */
+  /** Whether it issues the same certificates with the same trust. */
+  isSameAs(other: CertificateAuthority): boolean {
+    return (
+      this.#key.equals(other.#key) &&
+      this.rootPem === other.rootPem &&
+      this.#name.equals(other.#name) &&
+      this.#intermediates.join('') === other.#intermediates.join('')
+    );
+  }
+
+  /** A certificate never outlives the authority. */
   issue(request: IssueRequest, nowMs: number): readonly string[] {
     const { publicKey, subject, uris, dnsNames, ttlMs } = request;
     const leaf = issueCertificate(
@@ -102,10 +126,28 @@ export class CertificateAuthority {
   }
 }
 
-function certificatesIn(pem: string): readonly string[] {
+/** The certificates of a bundle, each in PEM. */
+export function certificatesIn(pem: string): readonly string[] {
   return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
     (block) => `${block}\n`,
   );
+}
+
+/** Puts the root that the path leads to before the others; undefined when it leads to none. That the
+ * order tells the signing root is what makes proxies renew when only the signing key has changed. */
+function ownRootFirst(
+  path: readonly string[],
+  roots: readonly string[],
+): readonly string[] | undefined {
+  const links = path.map((pem) => new X509Certificate(pem));
+  const own = roots.find((pem) => {
+    const root = new X509Certificate(pem);
+    return links.some(
+      (link) =>
+        link.raw.equals(root.raw) || (link.checkIssued(root) && link.verify(root.publicKey)),
+    );
+  });
+  return own === undefined ? undefined : [own, ...roots.filter((pem) => pem !== own)];
 }
 
 function broken(origin: string, field: string, text: string, cause?: unknown): AmbitError {

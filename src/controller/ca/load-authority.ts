@@ -1,9 +1,15 @@
 // Where the authority is kept: Istio's Secrets, so that either controller can take over from the
 // other (protocol section 5.5).
 
+import { createHash } from 'node:crypto';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type AuthorityMaterial, CertificateAuthority, createRoot } from './authority.ts';
+import {
+  type AuthorityMaterial,
+  CertificateAuthority,
+  certificatesIn,
+  createRoot,
+} from './authority.ts';
 
 /** Secrets of the controller's namespace; values are texts. */
 export interface SecretStore {
@@ -49,6 +55,24 @@ export async function loadAuthority(
   return open(selfSigned, other, log);
 }
 
+/** What the Secrets hold now, for comparison: undefined while there are none. */
+export async function authoritySecrets(
+  secrets: SecretStore,
+): Promise<{ readonly version: string; readonly open: () => CertificateAuthority } | undefined> {
+  for (const name of [pluggedIn, selfSigned]) {
+    const data = await secrets.get(name);
+    if (data === undefined) continue;
+    const version = createHash('sha256')
+      .update(JSON.stringify([name, ...data]))
+      .digest('hex');
+    return {
+      version,
+      open: () => new CertificateAuthority(materialOf(name, data), `Secret ${name}`),
+    };
+  }
+  return undefined;
+}
+
 function open(name: string, data: ReadonlyMap<string, string>, log: Logger): CertificateAuthority {
   const authority = new CertificateAuthority(materialOf(name, data), `Secret ${name}`);
   log.info({ secret: name }, 'loaded the certificate authority');
@@ -70,7 +94,8 @@ function materialOf(name: string, data: ReadonlyMap<string, string>): AuthorityM
   const keyPem = read('ca-key.pem', 'tls.key');
   const rootPem = data.get('root-cert.pem') ?? data.get('ca.crt') ?? '';
   const trusted = rootPem === '' ? certPem : rootPem;
-  const isRoot = trusted.trim() === certPem.trim();
+  // Among several roots while they are rotated.
+  const isRoot = certificatesIn(trusted).includes(certificatesIn(certPem)[0] ?? '');
   const chain = data.get('cert-chain.pem') ?? '';
   return {
     certPem,

@@ -4,7 +4,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { experimental } from '@grpc/grpc-js';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { CertificateAuthority } from './authority.ts';
+import type { SigningAuthority } from './authority.ts';
 import { organizationName } from './issue.ts';
 
 type IdentityListener = Parameters<
@@ -17,7 +17,7 @@ const checkEveryMs = 86_400_000;
 
 /** Issues and renews the serving certificate, and hands it to the gRPC server. */
 export class ServingCertificate implements experimental.CertificateProvider, Disposable {
-  readonly #authority: CertificateAuthority;
+  readonly #authority: SigningAuthority;
   readonly #dnsNames: readonly string[];
   readonly #clock: Clock;
   readonly #log: Logger;
@@ -25,12 +25,7 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
   readonly #end = new AbortController();
   #current: { certificate: Buffer; privateKey: Buffer; issuedMs: number };
 
-  constructor(
-    authority: CertificateAuthority,
-    dnsNames: readonly string[],
-    clock: Clock,
-    log: Logger,
-  ) {
+  constructor(authority: SigningAuthority, dnsNames: readonly string[], clock: Clock, log: Logger) {
     this.#authority = authority;
     this.#dnsNames = dnsNames;
     this.#clock = clock;
@@ -57,6 +52,13 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
   addCaCertificateListener(): void {}
 
   removeCaCertificateListener(): void {}
+
+  /** Issues it anew, with the authority in force. */
+  renew(): void {
+    this.#current = this.#issue();
+    this.#log.info({}, 'renewed the serving certificate');
+    for (const listener of this.#listeners) listener(this.#current);
+  }
 
   [Symbol.dispose](): void {
     this.#end.abort();
@@ -86,9 +88,7 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
     for (;;) {
       await this.#clock.wait(checkEveryMs, this.#end.signal);
       if (this.#clock.now() - this.#current.issuedMs < lifetimeMs / 2) continue;
-      this.#current = this.#issue();
-      this.#log.info({}, 'renewed the serving certificate');
-      for (const listener of this.#listeners) listener(this.#current);
+      this.renew();
     }
   }
 }

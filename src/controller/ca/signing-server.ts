@@ -6,7 +6,7 @@ import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { SigningRequest, SigningResponse } from '../../wire/certificates.ts';
 import { bearerToken, type TokenVerifier } from '../caller.ts';
-import type { CertificateAuthority } from './authority.ts';
+import type { SigningAuthority } from './authority.ts';
 import { type IdentityRules, mayHaveIdentity, type PodDirectory } from './may-have-identity.ts';
 import { readSigningRequest } from './signing-request.ts';
 
@@ -16,8 +16,11 @@ export interface CertificateLifetimes {
   readonly maxMs: number;
 }
 
+/** Shorter certificates would be renewed all the time. */
+const minValidityMs = 60_000;
+
 export interface SigningServerParts {
-  readonly authority: CertificateAuthority;
+  readonly authority: SigningAuthority;
   readonly verifier: TokenVerifier;
   readonly pods: PodDirectory;
   readonly rules: IdentityRules;
@@ -73,6 +76,10 @@ export class SigningServer {
     const asked = request.validitySeconds * 1000;
     if (asked > lifetimes.maxMs) {
       const text = `${request.validitySeconds} s asked for, at most ${lifetimes.maxMs / 1000} s given`;
+      throw new AmbitError('AMB1635', text);
+    }
+    if (asked !== 0 && asked < minValidityMs) {
+      const text = `${request.validitySeconds} s asked for, at least ${minValidityMs / 1000} s given`;
       throw new AmbitError('AMB1635', text);
     }
     const ttlMs = asked > 0 ? asked : lifetimes.defaultMs;

@@ -52,8 +52,9 @@ export const managedLabel = 'gateway.istio.io/managed';
 /** Its value for waypoints. */
 export const waypointManager = 'istio.io-mesh-controller';
 
-/** The label, with its value, on the root certificate of every namespace. */
-export const rootCertificateLabel = 'istio.io/config=true';
+/** The label, with its value, on every ConfigMap of the controller: the root certificate of each
+ * namespace, and saved versions of objects. */
+export const configLabel = 'istio.io/config=true';
 
 /** Every watched kind. */
 export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
@@ -72,7 +73,7 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     group: '',
     version: 'v1',
     plural: 'configmaps',
-    labelSelector: rootCertificateLabel,
+    labelSelector: configLabel,
   },
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },

@@ -3,7 +3,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Changes, DesiredObject } from '../desired.ts';
+import { type Changes, contentOf, type DesiredObject } from '../desired.ts';
 import { describeObject } from '../kinds/object.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
 
@@ -15,8 +15,8 @@ export class ObjectApplier {
   readonly #client: ApiClient;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** What was applied just now: body by path, with its time. */
-  readonly #recent = new Map<string, { readonly body: string; readonly atMs: number }>();
+  /** What was applied just now, by path, with its time. */
+  readonly #recent = new Map<string, { readonly content: string; readonly atMs: number }>();
 
   constructor(client: ApiClient, clock: Clock, log: Logger) {
     this.#client = client;
@@ -38,7 +38,7 @@ export class ObjectApplier {
       try {
         await this.#client.patch(path, 'apply', body);
         this.#recent.set(path, {
-          body: JSON.stringify(body),
+          content: contentOf(body),
           atMs: this.#clock.monotonic(),
         });
         this.#log.info({ object }, 'applied');
@@ -62,7 +62,7 @@ export class ObjectApplier {
   }
 
   #isSettling({ path, body }: DesiredObject): boolean {
-    return this.#recent.get(path)?.body === JSON.stringify(body);
+    return this.#recent.get(path)?.content === contentOf(body);
   }
 
   #forgetOld(): void {

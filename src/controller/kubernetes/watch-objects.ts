@@ -32,6 +32,7 @@ export class ObjectWatcher implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #informers: Informer[] = [];
   readonly #unsynced = new Set<KindName>(kindNames);
+  readonly #listed = new Set<KindName>();
   readonly #synced: Promise<void>;
   #resolveSynced: () => void = () => {};
 
@@ -51,6 +52,11 @@ export class ObjectWatcher implements AsyncDisposable {
     await this.#synced;
   }
 
+  /** Whether the tables have had all objects of a kind: one that is missing there does not exist. */
+  isListed(kind: KindName): boolean {
+    return this.#listed.has(kind);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await Promise.all(this.#informers.map((informer) => informer.stop()));
@@ -61,7 +67,10 @@ export class ObjectWatcher implements AsyncDisposable {
     const path = collectionPath(kind);
     const informer: Informer = new ListWatch(
       path,
-      new WatchAfterList(this.#client.config, this.#end.signal, () => this.#markSynced(kind)),
+      new WatchAfterList(this.#client.config, this.#end.signal, () => {
+        this.#listed.add(kind);
+        this.#markSynced(kind);
+      }),
       async () => {
         const { items, resourceVersion } = await this.#client.list(path, { labelSelector });
         const apiVersion = versionOf(kind);

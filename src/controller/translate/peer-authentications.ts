@@ -1,6 +1,10 @@
 // PeerAuthentications as DENY policies of node proxies (protocol section 4.10).
 
-import type { Authorization, AuthorizationMatch } from '../../mesh/authorization.ts';
+import type {
+  Authorization,
+  AuthorizationGroup,
+  AuthorizationMatch,
+} from '../../mesh/authorization.ts';
 import type { Pod } from '../kinds/core.ts';
 import { byAge, selects } from '../kinds/object.ts';
 import type { MutualTlsMode, PeerAuthentication } from '../kinds/security.ts';
@@ -8,12 +12,15 @@ import type { MeshOptions } from './mesh-options.ts';
 import { emptyMatch } from './policy-rules.ts';
 
 const staticName = 'istio_converted_static_strict';
+const convertedPrefix = 'converted_peer_authentication_';
 
 /** Plain text: no identity was proved. */
 const unauthenticated: AuthorizationMatch = {
   ...emptyMatch,
   notPrincipals: [{ kind: 'presence' }],
 };
+
+const onlyAuthenticated: AuthorizationGroup = { clauses: [{ matches: [unauthenticated] }] };
 
 /** What one PeerAuthentication with a selector demands, inheritance included. */
 interface WorkloadRule {
@@ -30,27 +37,48 @@ export interface PeerAuthenticationPolicies {
   referencesOf(pod: Pod): readonly string[];
 }
 
-/** Converts all valid PeerAuthentications. */
+/** What stands in for invalid PeerAuthentications (AMB1619): each is a policy of its own, so that
+ * decisions name it. */
+export interface ClosedPeerAuthentications {
+  /** In the place of what the author wrote; others may be closer to a workload, or older. */
+  readonly inPlace: readonly PeerAuthentication[];
+  /** For every workload of the namespace, beside all others: it is not known which were meant. */
+  readonly everywhere: readonly PeerAuthentication[];
+}
+
+/** Converts all PeerAuthentications in force. */
 export function convertPeerAuthentications(
   objects: readonly PeerAuthentication[],
   mesh: MeshOptions,
+  closed: ClosedPeerAuthentications = { inPlace: [], everywhere: [] },
 ): PeerAuthenticationPolicies {
-  const oldestFirst = [...objects].sort(byAge);
+  const oldestFirst = [...objects, ...closed.inPlace].sort(byAge);
+  const closedOnes = new Set(closed.inPlace);
   const staticReference = `${mesh.rootNamespace}/${staticName}`;
-  const meshMode = modeOf(oldestFirst, mesh.rootNamespace) ?? 'PERMISSIVE';
-  const namespaceMode = (namespace: string): MutualTlsMode =>
-    namespace === mesh.rootNamespace ? meshMode : (modeOf(oldestFirst, namespace) ?? meshMode);
-  const authorizations: Authorization[] = objects.length === 0 ? [] : [staticPolicy(mesh)];
+  const meshDefault = defaultOf(oldestFirst, mesh.rootNamespace) ?? {
+    mode: 'PERMISSIVE',
+    object: undefined,
+  };
+  const namespaceDefault = (namespace: string): ModeDefault =>
+    namespace === mesh.rootNamespace
+      ? meshDefault
+      : (defaultOf(oldestFirst, namespace) ?? meshDefault);
+  const authorizations: Authorization[] = oldestFirst.length === 0 ? [] : [staticPolicy(mesh)];
+  for (const object of closed.inPlace) authorizations.push(converted(object, [onlyAuthenticated]));
+  for (const object of closed.everywhere) {
+    const scope = object.metadata.namespace === mesh.rootNamespace ? 'global' : 'namespace';
+    authorizations.push({ ...converted(object, [onlyAuthenticated]), scope });
+  }
   const workloadRules = new Map<string, WorkloadRule[]>();
   for (const object of oldestFirst) {
     const { namespace = '' } = object.metadata;
     if (!hasSelector(object) || namespace === mesh.rootNamespace) continue;
-    const converted = convert(object, namespaceMode(namespace));
-    if (converted.kind === 'policy') authorizations.push(converted.authorization);
+    const conversion = convert(object, namespaceDefault(namespace).mode);
+    if (conversion.kind === 'policy') authorizations.push(conversion.authorization);
     const reference =
-      converted.kind === 'policy'
-        ? `${namespace}/${converted.authorization.name}`
-        : converted.kind === 'strict'
+      conversion.kind === 'policy' || closedOnes.has(object)
+        ? convertedReference(object)
+        : conversion.kind === 'strict'
           ? staticReference
           : undefined;
     const rules = workloadRules.get(namespace) ?? [];
@@ -65,7 +93,9 @@ export function convertPeerAuthentications(
         .get(namespace)
         ?.find(({ object }) => selects(object.spec?.selector?.matchLabels, pod.metadata.labels));
       if (own !== undefined) return own.reference === undefined ? [] : [own.reference];
-      return namespaceMode(namespace) === 'STRICT' ? [staticReference] : [];
+      const { mode, object } = namespaceDefault(namespace);
+      if (mode !== 'STRICT') return [];
+      return [object && closedOnes.has(object) ? convertedReference(object) : staticReference];
     },
   };
 }
@@ -75,15 +105,22 @@ export function hasSelector(object: PeerAuthentication): boolean {
   return Object.keys(object.spec?.selector?.matchLabels ?? {}).length > 0;
 }
 
-/** The mode that the oldest selector-less object of a namespace sets; undefined inherits. */
-function modeOf(
+/** The mode of workloads that no selector names, and the object that sets it, if any. */
+interface ModeDefault {
+  readonly mode: MutualTlsMode;
+  readonly object: PeerAuthentication | undefined;
+}
+
+/** What the oldest selector-less object of a namespace sets; undefined inherits. */
+function defaultOf(
   oldestFirst: readonly PeerAuthentication[],
   namespace: string,
-): MutualTlsMode | undefined {
+): ModeDefault | undefined {
   const object = oldestFirst.find(
     (candidate) => candidate.metadata.namespace === namespace && !hasSelector(candidate),
   );
-  return setMode(object?.spec?.mtls?.mode);
+  const mode = setMode(object?.spec?.mtls?.mode);
+  return mode && { mode, object };
 }
 
 function setMode(mode: MutualTlsMode | undefined): MutualTlsMode | undefined {
@@ -120,18 +157,26 @@ function convert(object: PeerAuthentication, inherited: MutualTlsMode): Conversi
     : exceptions.map((port) => ({
         clauses: [matches({ ...unauthenticated, destinationPorts: [port] })],
       }));
+  return { kind: 'policy', authorization: converted(object, groups) };
+}
+
+function converted(
+  object: PeerAuthentication,
+  groups: readonly AuthorizationGroup[],
+): Authorization {
   const { namespace = '', name } = object.metadata;
   return {
-    kind: 'policy',
-    authorization: {
-      name: `converted_peer_authentication_${name}`,
-      namespace,
-      scope: 'workload',
-      action: 'deny',
-      groups,
-      dryRun: false,
-    },
+    name: `${convertedPrefix}${name}`,
+    namespace,
+    scope: 'workload',
+    action: 'deny',
+    groups,
+    dryRun: false,
   };
+}
+
+function convertedReference({ metadata }: PeerAuthentication): string {
+  return `${metadata.namespace ?? ''}/${convertedPrefix}${metadata.name}`;
 }
 
 function staticPolicy(mesh: MeshOptions): Authorization {
@@ -140,7 +185,7 @@ function staticPolicy(mesh: MeshOptions): Authorization {
     namespace: mesh.rootNamespace,
     scope: 'workload',
     action: 'deny',
-    groups: [{ clauses: [{ matches: [unauthenticated] }] }],
+    groups: [onlyAuthenticated],
     dryRun: false,
   };
 }

@@ -10,6 +10,11 @@ import { keyOf } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
+import {
+  closeAuthorizationPolicy,
+  closePeerAuthentication,
+  closePeerAuthentications,
+} from './fail-closed.ts';
 import { type Problem, withoutRepeats } from './finding.ts';
 import {
   findingsOnInvalidPolicies,
@@ -18,6 +23,7 @@ import {
   waypointFindings,
 } from './findings.ts';
 import { resolveHost } from './hostnames.ts';
+import { literalStars } from './literal-stars.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { convertPeerAuthentications } from './peer-authentications.ts';
 import { resolveTargets } from './policy-targets.ts';
@@ -26,7 +32,7 @@ import { findingsOnDestinationRule, findingsOnVirtualService } from './route-fin
 import { buildServiceConfigs } from './service-configs.ts';
 import { isMeshService, translateService } from './services.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
-import type { ValidVersions } from './valid-versions.ts';
+import type { Questions, ValidVersions } from './valid-versions.ts';
 import { validateDestinationRule } from './validate-destination-rules.ts';
 import { validateAuthorizationPolicy, validatePeerAuthentication } from './validate-policies.ts';
 import { validateVirtualService } from './validate-routes.ts';
@@ -46,10 +52,20 @@ export function translate(
   const waypoints = collectWaypoints(objects);
   const valid = settleAll(objects, versions, mesh);
   const services = translateServices(objects, waypoints, mesh);
-  const policies = valid.authorizationPolicies.objects;
+  // What is invalid and has no valid version closes instead of being left out.
+  const policies = [
+    ...valid.authorizationPolicies.objects,
+    ...valid.authorizationPolicies.unknown.flatMap(
+      (policy) => closeAuthorizationPolicy(policy, mesh).replacements,
+    ),
+  ];
   const connectionPolicies = policies.filter((policy) => !hasTargets(policy));
   const authorizations = connectionPolicies.map((policy) => translateAuthorization(policy, mesh));
-  const peers = convertPeerAuthentications(valid.peerAuthentications.objects, mesh);
+  const peers = convertPeerAuthentications(
+    valid.peerAuthentications.objects,
+    mesh,
+    closePeerAuthentications(valid.peerAuthentications.unknown, mesh),
+  );
   const published = [
     ...authorizations.flatMap(({ authorization }) => authorization ?? []),
     ...peers.authorizations,
@@ -100,18 +116,31 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     kind: Kind,
     validate: (object: KindTypes[Kind]) => readonly Problem[],
     attempt: (object: KindTypes[Kind]) => unknown,
-  ) =>
-    versions.settle(kind, objects.list(kind), (object) => {
+    questions?: Questions<KindTypes[Kind]>,
+  ) => {
+    const check = (object: KindTypes[Kind]): readonly Problem[] => {
       const problems = validate(object);
       if (problems.length === 0) attempt(object);
       return problems;
-    });
+    };
+    return versions.settle(kind, objects.list(kind), check, questions);
+  };
   return {
-    authorizationPolicies: settle('AuthorizationPolicy', validateAuthorizationPolicy, (policy) =>
-      hasTargets(policy) ? translateRequestPolicy(policy) : translateAuthorization(policy, mesh),
+    authorizationPolicies: settle(
+      'AuthorizationPolicy',
+      validateAuthorizationPolicy,
+      (policy) =>
+        hasTargets(policy) ? translateRequestPolicy(policy) : translateAuthorization(policy, mesh),
+      {
+        warn: literalStars,
+        withoutVersion: (policy) => closeAuthorizationPolicy(policy, mesh).consequence,
+      },
     ),
-    peerAuthentications: settle('PeerAuthentication', validatePeerAuthentication, (object) =>
-      convertPeerAuthentications([object], mesh),
+    peerAuthentications: settle(
+      'PeerAuthentication',
+      validatePeerAuthentication,
+      (object) => convertPeerAuthentications([object], mesh),
+      { withoutVersion: (object) => closePeerAuthentication(object, mesh).consequence },
     ),
     virtualServices: settle('VirtualService', validateVirtualService, (object) =>
       translateVirtualService(object, (host) => serviceKey('', host)),

@@ -9,16 +9,14 @@ import type {
   RuleSpec,
   SourceSpec,
 } from '../kinds/security.ts';
+import { hasTargets } from './authorizations.ts';
 import type { Problem } from './finding.ts';
 import { hasSelector } from './peer-authentications.ts';
+import { selectorProblems, targetProblems } from './validate-selection.ts';
 import { invalid } from './validate-values.ts';
 
-const targetKinds = new Set([
-  'gateway.networking.k8s.io/Gateway',
-  'gateway.networking.k8s.io/GatewayClass',
-  '/Service',
-  'networking.istio.io/ServiceEntry',
-]);
+const actions = new Set(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']);
+const modes = new Set(['UNSET', 'DISABLE', 'PERMISSIVE', 'STRICT']);
 
 const conditionKey =
   /^(request\.headers\[[^\]]+\]|request\.auth\.(principal|audiences|presenter|claims(\[[^\]]+\])+)|(source|remote|destination)\.ip|source\.(namespace|principal|serviceAccount|trustDomain)|destination\.port|connection\.sni|experimental\.envoy\.filters\..+)$/;
@@ -27,31 +25,16 @@ const conditionKey =
 export function validateAuthorizationPolicy(policy: AuthorizationPolicyObject): Problem[] {
   const spec = policy.spec ?? {};
   const problems: Problem[] = [];
-  const targets = [...(spec.targetRef ? [spec.targetRef] : []), ...(spec.targetRefs ?? [])];
-  if (spec.selector !== undefined && targets.length > 0) {
+  problems.push(...selectorProblems(spec.selector));
+  if (spec.selector !== undefined && hasTargets(policy)) {
     problems.push(invalid('spec.selector', 'set either selector or targetRefs, not both'));
   }
-  for (const [index, target] of targets.entries()) {
-    const path = `spec.targetRefs[${index}]`;
-    if (target.namespace !== undefined && target.namespace !== policy.metadata.namespace) {
-      problems.push(
-        invalid(
-          `${path}.namespace`,
-          'must be left out: targets are in the namespace of the policy',
-        ),
-      );
-    }
-    if (!targetKinds.has(`${target.group ?? ''}/${target.kind}`)) {
-      problems.push(
-        invalid(
-          `${path}.kind`,
-          `must be Gateway, GatewayClass, Service or ServiceEntry with its group, not ${target.group ?? '""'} ${target.kind}`,
-        ),
-      );
-    }
-  }
+  problems.push(...targetProblems(policy));
   const action = spec.action ?? 'ALLOW';
   const rules = spec.rules ?? [];
+  if (!actions.has(action)) {
+    problems.push(invalid('spec.action', 'must be ALLOW, DENY, AUDIT or CUSTOM'));
+  }
   if (action === 'DENY' && rules.length === 0) {
     problems.push(
       invalid(
@@ -72,9 +55,12 @@ export function validateAuthorizationPolicy(policy: AuthorizationPolicyObject): 
 /** All problems of a PeerAuthentication. */
 export function validatePeerAuthentication(object: PeerAuthentication): Problem[] {
   const spec = object.spec ?? {};
-  if (spec.portLevelMtls === undefined) return [];
+  const problems: Problem[] = [
+    ...selectorProblems(spec.selector),
+    ...modeProblems(spec.mtls, 'spec.mtls'),
+  ];
+  if (spec.portLevelMtls === undefined) return problems;
   const ports = Object.keys(spec.portLevelMtls);
-  const problems: Problem[] = [];
   if (ports.length === 0) {
     problems.push(invalid('spec.portLevelMtls', 'must name at least one port, or be left out'));
   }
@@ -86,10 +72,18 @@ export function validatePeerAuthentication(object: PeerAuthentication): Problem[
       ),
     );
   }
-  for (const port of ports) {
-    if (!isPort(port)) problems.push(outOfRange(`spec.portLevelMtls[${port}]`));
+  for (const [port, setting] of Object.entries(spec.portLevelMtls)) {
+    const path = `spec.portLevelMtls[${port}]`;
+    if (!isPort(port)) problems.push(outOfRange(path));
+    problems.push(...modeProblems(setting, path));
   }
   return problems;
+}
+
+function modeProblems(setting: { readonly mode?: string } | undefined, path: string): Problem[] {
+  const { mode } = setting ?? {};
+  if (mode === undefined || modes.has(mode)) return [];
+  return [invalid(`${path}.mode`, `"${mode}" must be STRICT, PERMISSIVE, DISABLE or UNSET`)];
 }
 
 function ruleProblems(rule: RuleSpec, path: string): Problem[] {

@@ -12,6 +12,9 @@ import type { WorkloadCertificate } from './workload-certificate.ts';
 
 const requestsAtOnce = 8;
 const retryShape = { firstMs: 500, maxMs: 150_000, jitter: 0.2 };
+/** Renewal is earlier than half of the life by up to this share, so that proxies that started together
+ * do not ask together. */
+const renewalJitter = 0.05;
 /** How long a connection waits for its first certificate. */
 const waitForFirstMs = 5_000;
 /** A connection without a certificate has it asked for at once, but not more often than this. */
@@ -23,6 +26,8 @@ export interface CertificateStoreOptions {
   readonly source: CertificateSource;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Numbers in [0, 1). */
+  readonly random?: () => number;
 }
 
 /** What is known of one identity's certificate. */
@@ -48,6 +53,8 @@ export class CertificateStore implements Disposable {
   readonly #options: CertificateStoreOptions;
   readonly #slots = new Slots(requestsAtOnce);
   readonly #entries = new Map<Identity, Entry>();
+  /** Counts what the authority issued differently. */
+  #generation = 0;
 
   constructor(options: CertificateStoreOptions) {
     this.#options = options;
@@ -67,6 +74,13 @@ export class CertificateStore implements Disposable {
       object: identity,
       cause: entry.failure,
     });
+  }
+
+  /** Asks for every certificate anew, because what the authority issues has changed. Those held stay
+   * in use meanwhile. */
+  renewAll(): void {
+    this.#generation++;
+    for (const { hurry } of this.#entries.values()) hurry.abort();
   }
 
   /** Starts keeping a certificate before a connection needs it. */
@@ -125,19 +139,22 @@ export class CertificateStore implements Disposable {
 
   /** Requests and renews until released. */
   async #keep(identity: Identity, entry: Entry): Promise<void> {
-    const { source, clock, log } = this.#options;
+    const { source, clock, log, random = Math.random } = this.#options;
     const { signal } = entry.end;
     const backoff = new Backoff(retryShape, clock);
     while (!signal.aborted) {
       let waitMs: number;
       entry.lastAttemptMs = clock.now();
+      const generation = this.#generation;
       try {
         const certificate = await this.#slots.run(() => source(identity, signal));
         entry.certificate = certificate;
         entry.failure = undefined;
         backoff.reset();
         const { notBeforeMs, notAfterMs } = certificate;
-        waitMs = Math.max(1_000, (notBeforeMs + notAfterMs) / 2 - clock.now());
+        const untilHalf = (notBeforeMs + notAfterMs) / 2 - clock.now();
+        const isLate = generation !== this.#generation;
+        waitMs = isLate ? 0 : Math.max(1_000, untilHalf * (1 - renewalJitter * random()));
         log.info({ identity, expires: new Date(notAfterMs).toISOString() }, 'certificate issued');
         for (const wake of entry.waiting) wake();
       } catch (error) {

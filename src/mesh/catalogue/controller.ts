@@ -68,8 +68,9 @@ export const controllerCodes = {
     remedy: 'Bind the policy to a waypoint with targetRefs, or remove the HTTP attributes.',
   },
   AMB1613: {
-    title: 'a policy is NOT in force',
-    cause: 'The policy is not valid and no valid version of it has been seen.',
+    title: 'an object is NOT in force',
+    cause:
+      'The object is not valid, no valid version of it is known, and leaving it out opens nothing.',
     remedy: 'Correct the field that the message names, and check that the condition is True.',
   },
   AMB1614: {
@@ -101,6 +102,18 @@ export const controllerCodes = {
       'Waypoints take VirtualServices from the namespace of the service and from their own, as far as exportTo lets them.',
     remedy: 'Move the VirtualService there, or correct spec.exportTo.',
   },
+  AMB1619: {
+    title: 'an invalid policy is closed',
+    cause:
+      'The policy is not valid and no valid version of it is known, so it is taken at its strictest: ALLOW allows nothing, DENY denies everything, PeerAuthentication is STRICT, for what it selects; for its whole namespace (in the root namespace: the whole mesh) when that cannot be read.',
+    remedy: 'Correct the fields that the condition names, or delete the policy.',
+  },
+  AMB1620: {
+    title: 'the last valid version of an object is not saved',
+    cause:
+      'The version in force in the place of an invalid one is too large to save; a restart of the controller would lose it.',
+    remedy: 'Correct the object, or split it into smaller ones.',
+  },
   AMB1621: {
     title: 'watching the Kubernetes API failed',
     cause: 'The API server is unreachable, or refuses the list or watch.',
@@ -115,6 +128,18 @@ export const controllerCodes = {
     title: 'a kind is not served by the Kubernetes API',
     cause: 'Its CustomResourceDefinition is not installed.',
     remedy: 'Apply deploy/crds; until then there are no objects of this kind.',
+  },
+  AMB1624: {
+    title: 'a star in a policy is compared literally',
+    cause:
+      'Patterns are exact, PREFIX*, *SUFFIX or *; any other star stands for itself, so the value hardly matches anything.',
+    remedy:
+      'Write one star, at the beginning or the end. Paths may also use the templates {*} and {**}.',
+  },
+  AMB1625: {
+    title: 'a saved version of an object cannot be read',
+    cause: 'A ConfigMap with the label ambit.io/last-valid=true was changed by somebody else.',
+    remedy: 'Nothing: it is ignored and removed. The object counts as one without a valid version.',
   },
   AMB1631: {
     title: 'a caller could not prove who it is',
@@ -140,15 +165,23 @@ export const controllerCodes = {
       'Send a PKCS#10 request in PEM, signed with its own ECDSA P-256 or RSA key of 2048 bits.',
   },
   AMB1635: {
-    title: 'a certificate was asked for too long',
-    cause: 'The validity asked for exceeds MAX_WORKLOAD_CERT_TTL.',
-    remedy: 'Ask for less, or raise MAX_WORKLOAD_CERT_TTL of the controller.',
+    title: 'a certificate was asked for a validity that is not given',
+    cause: 'The validity asked for exceeds MAX_WORKLOAD_CERT_TTL_SECONDS or is below a minute.',
+    remedy:
+      'Ask for a minute or more and not too much, or raise MAX_WORKLOAD_CERT_TTL_SECONDS of the controller.',
   },
   AMB1636: {
     title: 'the certificate authority cannot be loaded',
     cause: 'A Secret with the key and certificate of the authority is incomplete or inconsistent.',
     remedy:
       'Correct the Secret that the message names, or delete it to have a new root made (which breaks trust until every proxy has reconnected).',
+  },
+  AMB1637: {
+    title: 'the root certificate was exchanged in one step',
+    cause:
+      'Certificates in use and those issued from now on are not below a root that both sides trust, so connections fail until every proxy has renewed.',
+    remedy:
+      'Put the old root back into root-cert.pem beside the new one, and follow the steps of docs/certificates.md.',
   },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',

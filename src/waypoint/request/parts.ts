@@ -8,6 +8,7 @@ import type { Service, ServicePort } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { RequestTracer } from '../../runtime/tracing.ts';
 import type { ServiceTable } from '../state/service-table.ts';
 import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
 import type { OpenUpstream } from '../upstream/open-upstream.ts';
@@ -73,6 +74,8 @@ export interface PipelineParts {
   /** Takes the record of a connection that asked for nothing known. */
   readonly undecided: (record: DecisionRecord) => void;
   readonly activity: Activity;
+  /** Absent when nobody asked for spans. */
+  readonly tracer?: RequestTracer;
   readonly log: Logger;
 }
 

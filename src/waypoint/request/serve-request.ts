@@ -3,6 +3,7 @@
 
 import type { RequestVerdict } from '../../mesh/authorize-request.ts';
 import type { Code } from '../../mesh/catalogue.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import { normalizePath, type RequestPath } from '../../mesh/path.ts';
 import { planRequest, type RequestPlan } from '../../mesh/plan-request.ts';
 import type { HttpRequestFacts, RequestFacts } from '../../mesh/request-facts.ts';
@@ -16,6 +17,7 @@ import { answerLocally, type LocalAnswer, redirectAnswer } from './local-answer.
 import { onwardHead } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { type Ending, recordRequest } from './record-request.ts';
+import { endSpan, startSpan } from './trace-request.ts';
 
 /** Serves one request. Never rejects; the request is answered or broken off, and recorded once. */
 export async function serveRequest(
@@ -23,12 +25,14 @@ export async function serveRequest(
   connection: ClientConnection,
   parts: PipelineParts,
 ): Promise<void> {
-  const { clock, hex } = parts;
+  const { clock, hex, tracer } = parts;
   const id = hex(16);
   const startMs = clock.monotonic();
+  const span = tracer && startSpan(tracer, exchange, connection);
+  const headers = span?.headers ?? exchange.head.headers;
   let ending: Ending;
   try {
-    ending = await carryOut(exchange, connection, parts, id);
+    ending = await carryOut(exchange, connection, parts, { id, headers });
   } catch (error) {
     const isGone = exchange.signal.aborted;
     const code: Code = isGone ? 'AMB1713' : 'AMB1715';
@@ -37,16 +41,25 @@ export async function serveRequest(
     const reason = causeChain(error);
     ending = { outcome: 'failed', reason, code, status: 0, flag: isGone ? 'DC' : '-' };
   }
+  if (span !== undefined) endSpan(span, id, ending);
   const durationMs = clock.monotonic() - startMs;
   recordRequest({ id, exchange, connection, parts, ending, durationMs });
+}
+
+/** What is this request's own. */
+interface Marks {
+  readonly id: string;
+  /** The headers to go on: the client's, or with the trace continued. */
+  readonly headers: HeaderList;
 }
 
 async function carryOut(
   exchange: Exchange,
   connection: ClientConnection,
   parts: PipelineParts,
-  id: string,
+  marks: Marks,
 ): Promise<Ending> {
+  const { id } = marks;
   const { target } = connection;
   const rules = parts.table.get(target.rules);
   if (rules === undefined) {
@@ -84,7 +97,7 @@ async function carryOut(
     case 'answer':
       return await answerByRoute(exchange, id, plan, path, connection);
     case 'forward':
-      return await faultAndForward(exchange, connection, parts, id, plan, path);
+      return await faultAndForward(exchange, connection, parts, marks, plan, path);
   }
 }
 
@@ -150,7 +163,7 @@ async function faultAndForward(
   exchange: Exchange,
   connection: ClientConnection,
   parts: PipelineParts,
-  id: string,
+  { id, headers }: Marks,
   plan: Extract<RequestPlan, { kind: 'forward' }>,
   path: RequestPath,
 ): Promise<Ending> {
@@ -184,13 +197,13 @@ async function faultAndForward(
     });
   }
   const requestId = parts.hex(32);
+  const head = { ...exchange.head, headers };
   const forwarded = await forward({
     exchange,
     connection,
     parts,
     way: plan,
-    headFor: (protocol) =>
-      onwardHead(exchange.head, plan, { path, protocol, requestId, replaceRegex }),
+    headFor: (protocol) => onwardHead(head, plan, { path, protocol, requestId, replaceRegex }),
   });
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {

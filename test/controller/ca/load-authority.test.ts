@@ -1,26 +1,13 @@
 import * as assert from 'uvu/assert';
 import { createRoot } from '../../../src/controller/ca/authority.ts';
-import { loadAuthority, type SecretStore } from '../../../src/controller/ca/load-authority.ts';
+import { loadAuthority } from '../../../src/controller/ca/load-authority.ts';
 import { silentLogger } from '../../../src/runtime/log.ts';
 import { suite } from '../../support/suite.ts';
+import { Secrets } from './secrets.ts';
 
 const test = suite('loading the authority');
 
-class Secrets implements SecretStore {
-  readonly all = new Map<string, ReadonlyMap<string, string>>();
-
-  get(name: string): Promise<ReadonlyMap<string, string> | undefined> {
-    return Promise.resolve(this.all.get(name));
-  }
-
-  create(name: string, _type: string, data: ReadonlyMap<string, string>): Promise<boolean> {
-    if (this.all.has(name)) return Promise.resolve(false);
-    this.all.set(name, data);
-    return Promise.resolve(true);
-  }
-}
-
-const load = (secrets: SecretStore) =>
+const load = (secrets: Secrets) =>
   loadAuthority(secrets, 'cluster.local', Date.now(), silentLogger);
 
 test('makes a root once and finds it again after a restart', async () => {

@@ -72,4 +72,58 @@ test('a field of an unexpected type makes that object invalid, and no other', ()
   assert.match(settled.findings[1]!.message, /unexpected type \(TypeError: list is not iterable\)/);
 });
 
+test('only the versions of invalid objects are given out to be saved', () => {
+  const versions = new ValidVersions();
+  settle(versions, object(1, 'STRICT'));
+  assert.equal(versions.kept, []);
+  settle(versions, object(2, 'STRIKT'));
+  assert.equal(versions.kept, [
+    { kind: 'PeerAuthentication', valid: object(1, 'STRICT'), invalidGeneration: 2 },
+  ]);
+  settle(versions, object(3, 'STRIKT'));
+  assert.is(versions.kept[0]!.invalidGeneration, 3);
+  settle(versions, object(4, 'STRICT'));
+  assert.equal(versions.kept, []);
+  settle(versions, object(5, 'STRIKT'));
+  settle(versions);
+  assert.equal(versions.kept, []);
+});
+
+const restored = (valid: PeerAuthentication, invalidGeneration = 2): ValidVersions => {
+  const versions = new ValidVersions();
+  versions.restore([{ kind: 'PeerAuthentication', valid, invalidGeneration }]);
+  return versions;
+};
+
+test('a saved version is in force again, and stays to be saved', () => {
+  const versions = restored(object(1, 'STRICT'));
+  assert.equal(settle(versions, object(2, 'STRIKT')).inForce, [1]);
+  assert.equal(settle(versions, object(3, 'STRIKT')).inForce, [1]);
+  assert.is(versions.kept[0]!.invalidGeneration, 3);
+});
+
+test('a saved version waits for its object, whose kind may be served later', () => {
+  const versions = restored(object(1, 'STRICT'));
+  settle(versions);
+  assert.equal(settle(versions, object(2, 'STRIKT')).inForce, [1]);
+});
+
+test('a saved version does not come back after a newer valid one', () => {
+  const versions = restored(object(1, 'STRICT'));
+  assert.equal(settle(versions, object(3, 'STRICT')).inForce, [3]);
+  assert.equal(settle(versions, object(4, 'STRIKT')).inForce, [3]);
+});
+
+test('a saved version does not count where a generation was missed that may have been valid', () => {
+  assert.equal(settle(restored(object(1, 'STRICT')), object(3, 'STRIKT')).inForce, [1]);
+  assert.equal(settle(restored(object(1, 'STRICT')), object(4, 'STRIKT')).inForce, []);
+});
+
+test('a saved version of another object, or one that is not valid itself, does not count', () => {
+  assert.equal(settle(restored(object(1, 'STRICT')), object(2, 'STRIKT', 'u2')).inForce, []);
+  assert.equal(settle(restored(object(1, 'STRIKT')), object(2, 'STRIKT')).inForce, []);
+  const renamed = { ...object(1, 'STRICT'), metadata: { name: 'q', namespace: 'n', uid: 'u1' } };
+  assert.equal(settle(restored(renamed), object(2, 'STRIKT')).inForce, []);
+});
+
 test.run();
