@@ -2,28 +2,22 @@
 //
 // Per type: unsubscribed -> (first request) -> due -> (response sent) -> waiting -> (ack or nack) ->
 // idle -> (change) -> waiting ... A type that is waiting is not sent again until it is answered, so
-// that a slow proxy holds one response per type and not a queue.
-//
-// Policies and the workloads that refer to them are ordered across types. A policy goes first, since
-// a proxy skips one that it lacks; while it cannot go, workloads wait too. It goes once more after
-// them, since a proxy judges its open connections anew when policies arrive, not when a workload
-// begins to refer to one (istio/ztunnel, src/proxy/connection_manager.rs).
+// that a slow proxy holds one response per type and not a queue. Workloads wait for the policies
+// that they may refer to: Istio's ztunnel skips a policy that it lacks, which lets traffic pass.
 
-import { type DeltaRequest, type DeltaResponse, typeUrls } from '../../wire/xds.ts';
-import { interestOf, type Proxy, sendOrder, type TypeUrl } from './interest.ts';
 import {
-  changesIn,
-  type PublishedResource,
-  type PublishedSnapshot,
-  type ResourceTable,
-} from './resources.ts';
+  type DeltaRequest,
+  type DeltaResponse,
+  type DiscoveryResource,
+  typeUrls,
+} from '../../wire/xds.ts';
+import { interestOf, type Proxy, sendOrder, type TypeUrl } from './interest.ts';
+import type { PublishedSnapshot } from './resources.ts';
 
 /** The state of one type on one stream. */
 interface TypeState {
   /** What the proxy holds: version by name. */
   held: Map<string, string>;
-  /** What was current at the last response; empty before. */
-  sent: ResourceTable;
   /** Set until the first response has been sent: it is sent even when empty. */
   due: boolean;
   /** The nonce that has not been answered yet. */
@@ -59,7 +53,6 @@ export class ProxySession {
     if (state === undefined) {
       this.#types.set(typeUrl, {
         held: new Map(request.initialVersions),
-        sent: new Map(),
         due: true,
         waitingFor: undefined,
         asked: new Set(),
@@ -79,12 +72,11 @@ export class ProxySession {
 
   /** The responses that are to be sent now, in order. */
   responses(snapshot: PublishedSnapshot): DeltaResponse[] {
-    const order = this.#policiesMustWait(snapshot)
-      ? sendOrder.filter((typeUrl) => typeUrl !== typeUrls.address)
-      : [...sendOrder, typeUrls.authorization];
-    return order.flatMap((typeUrl) => {
+    const policiesWait = this.#policiesWait(snapshot);
+    return sendOrder.flatMap((typeUrl) => {
       const state = this.#types.get(typeUrl);
       if (state === undefined || state.waitingFor !== undefined) return [];
+      if (policiesWait && typeUrl === typeUrls.address) return [];
       return this.#respond(typeUrl, state, snapshot) ?? [];
     });
   }
@@ -94,43 +86,35 @@ export class ProxySession {
     return this.#types.get(typeUrl)?.acknowledged;
   }
 
+  /** Whether there are policies to send while the last ones have not been answered. */
+  #policiesWait(snapshot: PublishedSnapshot): boolean {
+    const state = this.#types.get(typeUrls.authorization);
+    if (state?.waitingFor === undefined) return false;
+    const current = interestOf(this.proxy, typeUrls.authorization, snapshot);
+    return [...current.values()].some(({ name, version }) => state.held.get(name) !== version);
+  }
+
   #respond(
     typeUrl: TypeUrl,
     state: TypeState,
     snapshot: PublishedSnapshot,
   ): DeltaResponse | undefined {
     const current = interestOf(this.proxy, typeUrl, snapshot);
-    const { resources, removed } = changesIn(current, state.held, state.asked);
+    const resources: DiscoveryResource[] = [];
+    for (const resource of current.values()) {
+      const same = state.held.get(resource.name) === resource.version;
+      if (!same || state.asked.has(resource.name)) resources.push(resource);
+    }
+    const removed = [...new Set([...state.held.keys(), ...state.asked])].filter(
+      (name) => !current.has(name),
+    );
     if (!state.due && resources.length === 0 && removed.length === 0) return undefined;
     state.due = false;
     state.asked.clear();
-    if (typeUrl === typeUrls.address) this.#repeatPolicies(resources, state);
-    state.sent = current;
     state.held = new Map([...current.values()].map(({ name, version }) => [name, version]));
     const nonce = String(++this.#nonces);
     state.waitingFor = nonce;
     state.sentHash = snapshot.hash;
     return { systemVersion: snapshot.hash, typeUrl, nonce, resources, removed };
-  }
-
-  /** Whether policies have changed while the proxy has yet to answer the last ones. */
-  #policiesMustWait(snapshot: PublishedSnapshot): boolean {
-    const state = this.#types.get(typeUrls.authorization);
-    if (state?.waitingFor === undefined) return false;
-    const current = interestOf(this.proxy, typeUrls.authorization, snapshot);
-    return changesIn(current, state.held, new Set()).resources.length > 0;
-  }
-
-  /** Has the policies sent again that known workloads begin to refer to. */
-  #repeatPolicies(workloads: readonly PublishedResource[], state: TypeState): void {
-    const policies = this.#types.get(typeUrls.authorization);
-    if (policies === undefined) return;
-    for (const { name, policies: references = [] } of workloads) {
-      if (!state.held.has(name)) continue;
-      const before = state.sent.get(name)?.policies ?? [];
-      for (const policy of references) {
-        if (policies.held.has(policy) && !before.includes(policy)) policies.asked.add(policy);
-      }
-    }
   }
 }

@@ -12,13 +12,8 @@ import { encodeServiceConfig, encodeWorkloadLabels } from '../../wire/waypoint-c
 import type { DiscoveryResource } from '../../wire/xds.ts';
 import type { Snapshot } from '../translate/snapshot.ts';
 
-/** A resource, and for a workload the names of the policies that it refers to. */
-export interface PublishedResource extends DiscoveryResource {
-  readonly policies?: readonly string[];
-}
-
 /** Resources of one type, by name. */
-export type ResourceTable = ReadonlyMap<string, PublishedResource>;
+export type ResourceTable = ReadonlyMap<string, DiscoveryResource>;
 
 /** A snapshot ready to be sent. Immutable; equal contents have equal hashes. */
 export interface PublishedSnapshot {
@@ -38,7 +33,7 @@ export interface EncodingProblem {
 }
 
 /** Bytes of values that have been encoded before; values are immutable. */
-export type EncodingMemory = WeakMap<object, PublishedResource>;
+export type EncodingMemory = WeakMap<object, DiscoveryResource>;
 
 /** Encodes a snapshot. A resource that cannot be encoded is left out and named. */
 export function publishable(
@@ -54,16 +49,14 @@ export function publishable(
     encode: (value: T) => Uint8Array,
     aliases: (value: T) => readonly string[] = () => [],
     identity: (value: T) => object = () => ({}),
-    policies: (value: T) => readonly string[] = () => [],
   ): ResourceTable => {
-    const resources = new Map<string, PublishedResource>();
+    const resources = new Map<string, DiscoveryResource>();
     for (const [name, value] of entries) {
       try {
         let resource = memory.get(identity(value));
         if (resource === undefined) {
           const bytes = encode(value);
-          const version = digest(bytes);
-          resource = { name, version, aliases: aliases(value), bytes, policies: policies(value) };
+          resource = { name, version: digest(bytes), aliases: aliases(value), bytes };
           memory.set(identity(value), resource);
         }
         resources.set(name, resource);
@@ -85,7 +78,6 @@ export function publishable(
       encodeAddress,
       aliasesOfAddress,
       (address) => (address.kind === 'workload' ? address.workload : address.service),
-      (address) => (address.kind === 'workload' ? address.workload.authorizationPolicies : []),
     ),
     authorizations: table(snapshot.authorizations, encodeAuthorization),
     workloadLabels: table(
@@ -101,20 +93,6 @@ export function publishable(
     ),
   };
   return { published: { hash: hashOf(parts), ...parts }, problems };
-}
-
-/** What a proxy lacks that holds these versions by name: resources to send, names to remove. Names
- * that it asked for are answered whether they have changed or not. */
-export function changesIn(
-  current: ResourceTable,
-  held: ReadonlyMap<string, string>,
-  asked: ReadonlySet<string>,
-): { readonly resources: readonly PublishedResource[]; readonly removed: readonly string[] } {
-  const resources = [...current.values()].filter(
-    ({ name, version }) => held.get(name) !== version || asked.has(name),
-  );
-  const removed = [...new Set([...held.keys(), ...asked])].filter((name) => !current.has(name));
-  return { resources, removed };
 }
 
 /** A snapshot of nothing, before the first translation. */

@@ -118,80 +118,20 @@ test('answers a name asked for by itself, present or not', () => {
   ]);
 });
 
-/** A snapshot with one workload that refers to policies, all by name and version. */
-const referring = (
-  hash: string,
-  workload: { version: string; policies: readonly string[] },
-  policies: Record<string, string>,
-): PublishedSnapshot => {
-  const { version } = workload;
-  const resource = { name: 'pod', ...workload, aliases: [], bytes: Buffer.from(version) };
-  return {
-    ...emptySnapshot,
-    hash,
-    addresses: new Map([['pod', resource]]),
+test('holds workloads back while policies that they may refer to cannot be sent yet', () => {
+  const at = (hash: string, pod: string, policies: Record<string, string>): PublishedSnapshot => ({
+    ...snapshot(hash, { pod }),
     authorizations: table(policies),
-  };
-};
-
-/** A session that holds a snapshot's policies and workloads and has said so. */
-const settled = (first: PublishedSnapshot): ProxySession => {
+  });
   const session = new ProxySession(ztunnel);
   session.receive(address, request());
   session.receive(authorization, request({ typeUrl: authorization }));
-  for (const response of session.responses(first)) {
-    const typeUrl = response.typeUrl === address ? address : authorization;
-    session.receive(typeUrl, ack(response));
-  }
-  return session;
-};
-
-test('sends a policy again once a workload refers to it, so that open connections are judged', () => {
-  const session = settled(referring('0', { version: '1', policies: [] }, {}));
-  const joined = referring('1', { version: '2', policies: ['it/deny'] }, { 'it/deny': '1' });
-  const [policy, workload, ...more] = session.responses(joined);
-  assert.equal(brief([policy, workload].flatMap((one) => one ?? [])), [
-    { type: 'Authorization', names: ['it/deny'], removed: [] },
-    { type: 'Address', names: ['pod'], removed: [] },
-  ]);
-  assert.is(more.length, 0);
-  session.receive(authorization, ack(policy));
-  const again = session.responses(joined);
-  assert.equal(brief(again), [{ type: 'Authorization', names: ['it/deny'], removed: [] }]);
-  session.receive(authorization, ack(again[0]));
-  session.receive(address, ack(workload));
-  assert.equal(session.responses(joined), []);
-});
-
-test('sends a policy again that was there before the workload referred to it', () => {
-  const policies = { 'it/deny': '1' };
-  const session = settled(referring('0', { version: '1', policies: [] }, policies));
-  const responses = session.responses(
-    referring('1', { version: '2', policies: ['it/deny'] }, policies),
-  );
-  const types = brief(responses).map(({ type }) => type);
-  assert.equal(types, ['Address', 'Authorization']);
-});
-
-test('sends no policy again for a workload that referred to it before', () => {
-  const policies = { 'it/deny': '1' };
-  const session = settled(referring('0', { version: '1', policies: ['it/deny'] }, policies));
-  const responses = session.responses(
-    referring('1', { version: '2', policies: ['it/deny'] }, policies),
-  );
-  assert.equal(brief(responses), [{ type: 'Address', names: ['pod'], removed: [] }]);
-});
-
-test('holds workloads back while policies that they may refer to cannot be sent yet', () => {
-  const session = settled(referring('0', { version: '1', policies: [] }, {}));
-  const [first] = session.responses(
-    referring('1', { version: '1', policies: [] }, { 'it/one': '1' }),
-  );
-  const both = { 'it/one': '1', 'it/two': '1' };
-  const second = referring('2', { version: '2', policies: ['it/two'] }, both);
-  assert.equal(session.responses(second), []);
-  session.receive(authorization, ack(first));
-  assert.equal(brief(session.responses(second)), [
+  const [policies, pods] = session.responses(at('0', '1', { 'it/one': '1' }));
+  session.receive(address, ack(pods));
+  const next = at('1', 'refers to it/two', { 'it/one': '1', 'it/two': '1' });
+  assert.equal(session.responses(next), []);
+  session.receive(authorization, ack(policies));
+  assert.equal(brief(session.responses(next)), [
     { type: 'Authorization', names: ['it/two'], removed: [] },
     { type: 'Address', names: ['pod'], removed: [] },
   ]);
