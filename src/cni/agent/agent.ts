@@ -75,9 +75,29 @@ export async function startAgent(
       log,
     }),
   );
-  const enrolment = new Enrolment({ members, feed, probes, status, log, clock });
+  const enrolment = new Enrolment({
+    members,
+    feed,
+    probes,
+    status,
+    log,
+    clock,
+    quarantineOnFailure: settings.AMBIENT_QUARANTINE_ON_FAILURE,
+    onProblem: (kind) => metrics.problem(kind),
+    onUnproven: (pods) => metrics.unproven(pods),
+  });
   const excluded = settings.EXCLUDE_NAMESPACES;
-  const shared = { members, enrolment, objects, status, where, nodeSettings, excluded };
+  const proofPeriodMs = settings.AMBIENT_PROOF_PERIOD_MS;
+  const shared = {
+    proofPeriodMs,
+    members,
+    enrolment,
+    objects,
+    status,
+    where,
+    nodeSettings,
+    excluded,
+  };
   const keeper = stack.use(new Membership({ ...shared, metrics, clock, log }));
   late.membership = keeper;
   keeper.requestAll();

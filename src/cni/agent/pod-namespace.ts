@@ -94,6 +94,15 @@ function notTheNodes(
   throw new AmbitError('AMB1305', `${file} is the network namespace of the node itself`);
 }
 
+/** Whether a namespace owns all these addresses. */
+export function ownsAddresses(
+  namespace: NetworkNamespace,
+  addresses: readonly IpAddress[],
+): boolean {
+  const owned = addressesIn(namespace);
+  return addresses.every((address) => owned.has(address));
+}
+
 /** The addresses of the interfaces that are up in a namespace, beside loopback's. */
 function addressesIn(namespace: NetworkNamespace): Set<IpAddress> {
   try {

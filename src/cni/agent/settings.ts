@@ -4,6 +4,7 @@ import { type IpAddress, isV6, parseIp } from '../../mesh/address.ts';
 import { logLevels } from '../../runtime/log.ts';
 import { flag, integer, oneOf, type Setting, type Settings, text } from '../../runtime/settings.ts';
 
+const period = { min: 100, max: 10_000 };
 const port = { min: 0, max: 65535 };
 
 /** Every variable the agent reads. */
@@ -15,6 +16,11 @@ export const agentSettings = {
   EXCLUDE_NAMESPACES: list('namespaces that never join, with commas between', 'kube-system'),
   AMBIENT_IPV6: flag('whether IPv6 is redirected too', 'true'),
   AMBIENT_DNS_CAPTURE: flag('whether DNS of pods goes to ztunnel', 'false'),
+  AMBIENT_QUARANTINE_ON_FAILURE: flag(
+    'whether a running pod is denied when its rules cannot be installed',
+    'true',
+  ),
+  AMBIENT_PROOF_PERIOD_MS: integer('how often each pod is proven, milliseconds', '8000', period),
   HOST_PROBE_SNAT_IP: address('the source address that probes get', '169.254.7.127', 'IPv4'),
   HOST_PROBE_SNAT_IPV6: address(
     'the same for IPv6',
