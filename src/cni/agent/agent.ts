@@ -49,7 +49,11 @@ export async function startAgent(
   await using stack = new AsyncDisposableStack();
   const nodeName = settings.NODE_NAME;
   const nodeSettings = nodeSettingsOf(settings);
-  const where = { folder: settings.NETNS_DIR, nodeId: options.nodeNamespace.id };
+  const where = {
+    folder: settings.NETNS_DIR,
+    nodeId: options.nodeNamespace.id,
+    processes: settings.HOST_PROC,
+  };
   const members = stack.use(new Members((count) => metrics.enrolled(count)));
   const status = new ApiPodStatus({ config, nodeName, clock, log });
 
@@ -138,7 +142,7 @@ function adopt(
   const { settings } = redirectChoices(pod, nodeSettings);
   let netns: NetworkNamespace | undefined;
   try {
-    netns = findPodNamespace(pod.addresses, where);
+    netns = findPodNamespace(pod.addresses, where, pod.uid);
   } catch (error) {
     const name = `${pod.namespace}/${pod.name}`;
     log.warn(

@@ -112,7 +112,7 @@ export class Membership implements AsyncDisposable {
       await this.#settleInside(pod, decision.reason);
     } else if (member !== undefined || pod.annotations.has(redirectionAnnotation)) {
       if (member === undefined && pod.annotations.has(quarantineAnnotation) && !hasEnded(pod)) {
-        using netns = findPodNamespace(pod.addresses, this.#options.where);
+        using netns = findPodNamespace(pod.addresses, this.#options.where, pod.uid);
         await enrolment.release(pod, netns);
       }
       await enrolment.leave(pod, hasEnded(pod) ? 'ended' : 'running', decision.reason);
@@ -130,7 +130,7 @@ export class Membership implements AsyncDisposable {
     // A pod without addresses is being started: the plugin will announce it. One that is ending is
     // let go.
     if (pod.addresses.length === 0 || pod.terminating) return;
-    const netns = findPodNamespace(pod.addresses, where);
+    const netns = findPodNamespace(pod.addresses, where, pod.uid);
     const joining = { pod, netns, addresses: pod.addresses, settings, reason };
     await enrolment.join(joining, AbortSignal.timeout(joinDeadlineMs));
     metrics.joined();
@@ -194,7 +194,7 @@ export class Membership implements AsyncDisposable {
     const member = members.get(uid);
     if (member === undefined || (await enrolment.verify(member)) !== 'moved') return;
     // It joins anew, in the namespace that is its own now, if there is one.
-    using found = findPodNamespace(member.pod.addresses, this.#options.where);
+    using found = findPodNamespace(member.pod.addresses, this.#options.where, uid);
     if (found.id === member.netns?.id) return;
     members.set({ ...member, netns: undefined, joined: false });
     this.request(uid);

@@ -13,6 +13,7 @@ export const agentSettings = {
   CNI_AGENT_RUN_DIR: text('where the socket for the CNI plugin is', '/var/run/istio-cni'),
   ZTUNNEL_UDS_ADDRESS: text('the socket that ztunnel connects to', '/var/run/ztunnel/ztunnel.sock'),
   NETNS_DIR: text('where the network namespaces of pods are mounted', '/var/run/netns'),
+  HOST_PROC: text('the /proc of the node, asked where NETNS_DIR gives nothing', '/host/proc'),
   EXCLUDE_NAMESPACES: list('namespaces that never join, with commas between', 'kube-system'),
   AMBIENT_IPV6: flag('whether IPv6 is redirected too', 'true'),
   AMBIENT_DNS_CAPTURE: flag('whether DNS of pods goes to ztunnel', 'false'),
