@@ -66,7 +66,8 @@ function unpackPrograms(wanted) {
     if (onPath(command) || existsSync(path.join(folder, 'usr', 'bin', command))) continue;
     process.stderr.write(`setup: fetching the program ${command}\n`);
     mkdirSync(folder, { recursive: true });
-    const script = `apt-get download ${name} && dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`;
+    const fetch = `apt-get download ${name}`;
+    const script = `{ ${fetch} || { apt-get update && ${fetch}; }; } && dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`;
     const done = spawnSync('sh', ['-c', script], {
       cwd: folder,
       stdio: ['ignore', 'ignore', 'inherit'],

@@ -40,19 +40,6 @@ export function parseConnection(line: string): TcpConnection | undefined {
   };
 }
 
-/** The TCP ports that have a listener in a namespace. @throws LinuxError */
-export async function listeningPorts(namespace?: NetworkNamespace): Promise<Set<number>> {
-  const output = await runCommand({ program: 'ss', args: ['-Htnl'], namespace });
-  const ports = output.split('\n').map(
-    (line) =>
-      line
-        .trim()
-        .split(/\s+/)[3]
-        ?.match(/:(\d+)$/)?.[1],
-  );
-  return new Set(ports.filter((port) => port !== undefined).map(Number));
-}
-
 function withoutInterface(end: string): string {
   return end.replace(/%[^\]:]*/, '');
 }

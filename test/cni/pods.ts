@@ -23,10 +23,15 @@ export function aPod(changes: Partial<PodFacts> = {}): PodFacts {
 /** Keeps what is written to it. */
 export class RecordedStatus implements PodStatus {
   readonly redirection = new Map<string, Redirection | undefined>();
+  readonly quarantine = new Map<string, string | undefined>();
   readonly events: PodEvent[] = [];
 
   async setRedirection(pod: PodFacts, value: Redirection | undefined): Promise<void> {
     this.redirection.set(pod.uid, value);
+  }
+
+  async setQuarantine(pod: PodFacts, code: string | undefined): Promise<void> {
+    this.quarantine.set(pod.uid, code);
   }
 
   async record(_pod: PodFacts, event: PodEvent): Promise<void> {

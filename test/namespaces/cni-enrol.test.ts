@@ -8,8 +8,10 @@ import { Members } from '../../src/cni/agent/members.ts';
 import { PodFeedServer } from '../../src/cni/agent/pod-feed-server.ts';
 import { findPodNamespace, openPodNamespace } from '../../src/cni/agent/pod-namespace.ts';
 import { verifyRedirection } from '../../src/cni/redirect/apply.ts';
+import { policyRoutingProblems } from '../../src/cni/redirect/policy-routing.ts';
 import { ProbeExemption } from '../../src/cni/redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../../src/cni/redirect/rules.ts';
+import { ip } from '../../src/linux/ip.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { nft, nftJson } from '../../src/linux/nft.ts';
 import { parseIp } from '../../src/mesh/address.ts';
@@ -173,8 +175,10 @@ test('a running pod that ztunnel refuses keeps its traffic and is marked pending
   assert.is(ztunnel.words.at(-1), `del ${pod.uid}`);
 });
 
-test('a pod whose rules cannot be installed is taken back from ztunnel', async ({ stack }) => {
-  const { network, members, feedPath, enrolment } = await scene(stack);
+test('a pod whose rules cannot be installed is taken back from ztunnel and denied', async ({
+  stack,
+}) => {
+  const { network, status, members, feedPath, enrolment } = await scene(stack);
   const ztunnel = await FakeZtunnel.connect(stack, feedPath);
   // Settings from annotations never hold such a name; here it stands for anything nft refuses.
   const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
@@ -184,10 +188,30 @@ test('a pod whose rules cannot be installed is taken back from ztunnel', async (
   } catch (error) {
     assert.is(codeOf(error), 'AMB1304');
   }
-  assert.is(await tablesIn(network.alpha), 0);
+  assert.is(await tablesIn(network.alpha), 1);
+  assert.is(status.quarantine.get(pod.uid), 'AMB1315');
+  await assertDenied(network);
   assert.equal(await exempted(network), []);
   assert.is(members.get(pod.uid), undefined);
   assert.is(ztunnel.words.at(-1), `del ${pod.uid}`);
+
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  assert.is(status.quarantine.get(pod.uid), undefined);
+  assert.is(await tablesIn(network.alpha), 2);
+});
+
+test('a denied pod that leaves before it has joined is let go', async ({ stack }) => {
+  const { network, status, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
+  const failing = enrolment.join(
+    { ...joining(network), settings: broken },
+    AbortSignal.timeout(5_000),
+  );
+  await failing.catch(() => undefined);
+  await enrolment.release(pod, network.alpha);
+  assert.is(await tablesIn(network.alpha), 0);
+  assert.is(status.quarantine.get(pod.uid), undefined);
 });
 
 test('a pod that joins while no ztunnel is there is told to the one that comes', async ({
@@ -219,6 +243,91 @@ test('puts back what somebody changed in a pod', async ({ stack }) => {
   await enrolment.verify(members.get(pod.uid)!);
   assert.equal(await verifyRedirection(network.alpha, settings), []);
 });
+
+test('a flushed ruleset and lost routing are put back, with an event', async ({ stack }) => {
+  const { network, status, members, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await listenAsZtunnel(stack, network);
+  assert.is(await enrolment.verify(members.get(pod.uid)!), 'proven');
+  await nft('flush ruleset', network.alpha);
+  await ip(['-6 rule del priority 32764', '-4 route flush table 100'], network.alpha);
+  await serve(stack, 'beta', { host: '::', port: 8080, namespace: network.beta });
+  const past = { host: addresses.beta.ipv4, port: 8080, namespace: network.alpha };
+  const ended = once((await dial(stack, past)).socket, 'error');
+  assert.is(await enrolment.verify(members.get(pod.uid)!), 'proven');
+  await ended;
+  assert.equal(await verifyRedirection(network.alpha, settings), []);
+  for (const family of families) {
+    assert.equal(await policyRoutingProblems(family, network.alpha), []);
+  }
+  const { reason, message } = status.events.at(-1)!;
+  assert.is(reason, 'MeshUnproven');
+  assert.match(
+    message,
+    /table istio-ambient-nat is missing.*ipv4 route.*ipv6 routing rule.*put back/,
+  );
+});
+
+test('a pod whose ztunnel is gone is not proven, and nothing leaves it in plaintext', async ({
+  stack,
+}) => {
+  const { network, status, members, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  assert.is(await enrolment.verify(members.get(pod.uid)!), 'unproven');
+  assert.match(status.events.at(-1)?.message ?? '', /does not listen in it on 15001, 15006, 15008/);
+  await assertDenied(network);
+});
+
+test('a pod that cannot be repaired is denied until it is proven again', async ({ stack }) => {
+  const { network, status, members, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await listenAsZtunnel(stack, network);
+  await nft('flush ruleset', network.alpha);
+  const member = members.get(pod.uid)!;
+  const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
+  assert.is(await enrolment.verify({ ...member, settings: broken }), 'unproven');
+  assert.is(status.quarantine.get(pod.uid), 'AMB1315');
+  assert.is(status.events.at(-1)?.reason, 'MeshQuarantined');
+  await assertDenied(network);
+  await serve(stack, 'alpha', { host: '::', port: 8080, namespace: network.alpha });
+  await dial(stack, { host: addresses.alpha.ipv4, port: 8080, namespace: network.alpha });
+  assert.is(await enrolment.verify(member), 'proven');
+  assert.is(status.quarantine.get(pod.uid), undefined);
+  assert.is(status.events.at(-1)?.reason, 'MeshQuarantineLifted');
+  assert.is(await tablesIn(network.alpha), 2);
+});
+
+test('a member whose namespace lost its addresses is to be looked for', async ({ stack }) => {
+  const { network, members, feedPath, enrolment } = await scene(stack);
+  await FakeZtunnel.connect(stack, feedPath);
+  await enrolment.join(joining(network), AbortSignal.timeout(5_000));
+  await ip(['address flush dev eth0'], network.alpha);
+  assert.is(await enrolment.verify(members.get(pod.uid)!), 'moved');
+});
+
+/** Listeners as ztunnel's, which carry nothing. */
+async function listenAsZtunnel(stack: AsyncDisposableStack, network: PodNetwork): Promise<void> {
+  for (const port of [15001, 15006, 15008]) {
+    await serve(stack, 'ztunnel', { host: '::', port, namespace: network.alpha, mark: 0x539 });
+  }
+}
+
+/** Nothing leaves the first pod, although the second one answers. */
+async function assertDenied(network: PodNetwork): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  await serve(stack, 'beta', { host: '::', port: 9090, namespace: network.beta });
+  for (const family of families) {
+    const out = { host: addresses.beta[family], port: 9090, namespace: network.alpha };
+    const failed = await dial(stack, out).then(
+      () => undefined,
+      (error: unknown) => String(error),
+    );
+    assert.match(failed ?? 'it answered', 'ECONNREFUSED');
+  }
+}
 
 test('ends connections from before at once, but not those within the pod', async ({ stack }) => {
   const { network, feedPath, enrolment } = await scene(stack);

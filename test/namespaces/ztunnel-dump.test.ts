@@ -58,7 +58,7 @@ test('lists a connection at both ends while it is open, and no longer', async ({
     outbound: [{ src, originalDst: at, actualDst: `${target}:15008`, protocol: 'HBONE' }],
   });
   const beta = await dumpOf(proxies.beta);
-  const { inbound } = beta.workloadState['uid-beta']?.connections as {
+  const { inbound } = beta.workloadState['uid-beta']!.connections as {
     inbound: readonly Record<string, unknown>[];
   };
   assert.is(inbound.length, 1);

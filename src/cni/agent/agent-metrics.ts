@@ -8,6 +8,8 @@ export interface AgentMetrics {
   enrolled(pods: number): void;
   joined(): void;
   failed(code: string): void;
+  problem(kind: string): void;
+  unproven(pods: number): void;
 }
 
 /** Registers the metrics; `ztunnel_connected` is Istio's name. */
@@ -29,12 +31,24 @@ export function agentMetrics(registry: MetricsRegistry): AgentMetrics {
     help: 'failed attempts to bring a pod where it belongs, by error code',
     labels: ['code'],
   });
+  const problems = registry.counter<'kind'>({
+    name: 'ambit_redirection_problems_total',
+    help: 'what was found wrong with the redirection of enrolled pods, by kind',
+    labels: ['kind'],
+  });
+  const unproven = registry.gauge({
+    name: 'ambit_unproven_pods',
+    help: 'enrolled pods whose redirection is not proven',
+  });
+  unproven.set({}, 0);
   connected.set({}, 0);
   enrolled.set({}, 0);
   return {
     connected: (ztunnels) => connected.set({}, ztunnels),
     enrolled: (pods) => enrolled.set({}, pods),
     joined: () => joined.add({}),
+    problem: (kind) => problems.add({ kind }),
+    unproven: (pods) => unproven.set({}, pods),
     failed: (code) => failures.add({ code }),
   };
 }

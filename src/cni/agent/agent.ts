@@ -49,7 +49,11 @@ export async function startAgent(
   await using stack = new AsyncDisposableStack();
   const nodeName = settings.NODE_NAME;
   const nodeSettings = nodeSettingsOf(settings);
-  const where = { folder: settings.NETNS_DIR, nodeId: options.nodeNamespace.id };
+  const where = {
+    folder: settings.NETNS_DIR,
+    nodeId: options.nodeNamespace.id,
+    processes: settings.HOST_PROC,
+  };
   const members = stack.use(new Members((count) => metrics.enrolled(count)));
   const status = new ApiPodStatus({ config, nodeName, clock, log });
 
@@ -75,9 +79,29 @@ export async function startAgent(
       log,
     }),
   );
-  const enrolment = new Enrolment({ members, feed, probes, status, log, clock });
+  const enrolment = new Enrolment({
+    members,
+    feed,
+    probes,
+    status,
+    log,
+    clock,
+    quarantineOnFailure: settings.AMBIENT_QUARANTINE_ON_FAILURE,
+    onProblem: (kind) => metrics.problem(kind),
+    onUnproven: (pods) => metrics.unproven(pods),
+  });
   const excluded = settings.EXCLUDE_NAMESPACES;
-  const shared = { members, enrolment, objects, status, where, nodeSettings, excluded };
+  const proofPeriodMs = settings.AMBIENT_PROOF_PERIOD_MS;
+  const shared = {
+    proofPeriodMs,
+    members,
+    enrolment,
+    objects,
+    status,
+    where,
+    nodeSettings,
+    excluded,
+  };
   const keeper = stack.use(new Membership({ ...shared, metrics, clock, log }));
   late.membership = keeper;
   keeper.requestAll();
@@ -118,7 +142,7 @@ function adopt(
   const { settings } = redirectChoices(pod, nodeSettings);
   let netns: NetworkNamespace | undefined;
   try {
-    netns = findPodNamespace(pod.addresses, where);
+    netns = findPodNamespace(pod.addresses, where, pod.uid);
   } catch (error) {
     const name = `${pod.namespace}/${pod.name}`;
     log.warn(

@@ -9,7 +9,7 @@ import { destroyTcpConnections } from '../../linux/connections.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import {
   applyRedirection,
@@ -17,15 +17,17 @@ import {
   endCapture,
   endTransition,
   removeRedirection,
-  verifyRedirection,
 } from '../redirect/apply.ts';
 import { redirectedConnections, unredirectedConnections } from '../redirect/old-connections.ts';
 import type { ProbeExemption } from '../redirect/probe-exemption.ts';
+import { liftQuarantine } from '../redirect/quarantine.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { Member, Members } from './members.ts';
+import type { ProblemKind } from './plan-repairs.ts';
 import type { PodFacts } from './pod-facts.ts';
 import type { PodFeedServer } from './pod-feed-server.ts';
 import { type PodStatus, redirectionAnnotation } from './pod-status.ts';
+import { Prover } from './prove.ts';
 
 export interface EnrolmentOptions {
   readonly members: Members;
@@ -34,12 +36,18 @@ export interface EnrolmentOptions {
   readonly status: PodStatus;
   readonly log: Logger;
   readonly clock: Pick<Clock, 'wait'>;
+  /** Whether a running pod is denied when its rules cannot be installed. Default true. */
+  readonly quarantineOnFailure?: boolean;
+  readonly onProblem?: (kind: ProblemKind) => void;
+  readonly onUnproven?: (pods: number) => void;
   /** How long ztunnel still serves a running pod that has left, milliseconds: as long as the other
    * proxies may take to hear that it has. Default 1000. */
   readonly lingerMs?: number;
 }
 
 const defaultLingerMs = 1_000;
+/** Pods are proven one after the other: one must not hold the others up. */
+const handOverDeadlineMs = 500;
 
 /** A pod that is about to join. */
 export interface Joining {
@@ -57,9 +65,22 @@ export interface Joining {
  * once. */
 export class Enrolment {
   readonly #options: EnrolmentOptions;
+  readonly #prover: Prover;
 
   constructor(options: EnrolmentOptions) {
     this.#options = options;
+    const { feed, status, log, onProblem, onUnproven } = options;
+    this.#prover = new Prover({
+      status,
+      log,
+      redirect: async (netns, settings) => await this.#redirect(netns, settings),
+      handOver: async ({ pod, netns }) => {
+        if (netns === undefined) return;
+        await this.#quietly(feed.add(pod, netns, AbortSignal.timeout(handOverDeadlineMs)));
+      },
+      onProblem,
+      onUnproven,
+    });
   }
 
   /** Takes a pod into the mesh, or does all its steps again for one that is. After a failure
@@ -94,7 +115,14 @@ export class Enrolment {
     undo.defer(async () => await this.#quietly(probes.remove(uid)));
     await probes.set(uid, addresses);
     undo.defer(async () => await this.#quietly(removeRedirection(netns)));
-    await this.#redirect(netns, settings);
+    try {
+      await this.#redirect(netns, settings);
+    } catch (error) {
+      const { quarantineOnFailure = true } = this.#options;
+      if (quarantineOnFailure) await this.#prover.deny(pod, netns, settings, causeChain(error));
+      throw error;
+    }
+    if (this.#prover.denies(pod)) await this.release(pod, netns);
     undo.move();
     members.set({ pod, netns, settings, joined: true });
   }
@@ -144,7 +172,11 @@ export class Enrolment {
     const member = members.get(pod.uid);
     if (how !== 'deleted') await status.setRedirection(pod, undefined);
     if (member !== undefined) members.set({ ...member, joined: false });
-    if (how === 'running' && member?.netns !== undefined) await this.#release(member.netns);
+    if (how === 'running' && member?.netns !== undefined) {
+      await this.#release(member.netns);
+      if (this.#prover.denies(pod)) await this.release(pod, member.netns);
+    }
+    this.#prover.forget(pod.uid);
     await probes.remove(pod.uid);
     if (member !== undefined) {
       await feed.remove(pod.uid);
@@ -158,17 +190,16 @@ export class Enrolment {
     await status.record(pod, { type: 'Normal', reason: 'LeftMesh', message });
   }
 
-  /** Compares the rules in a member's pod with what was installed, and puts back what somebody
-   * changed. @throws AmbitError AMB1304 */
-  async verify(member: Member): Promise<void> {
-    const { pod, netns, settings, joined } = member;
-    if (netns === undefined || !joined) return;
-    const problems = await verifyRedirection(netns, settings);
-    if (problems.length === 0) return;
-    const object = `Pod ${pod.namespace}/${pod.name}`;
-    const error = new AmbitError('AMB1314', problems.join('; '), { object });
-    this.#options.log.warn({ code: error.code, error: causeChain(error) }, 'putting rules back');
-    await this.#redirect(netns, settings);
+  /** Lets a denied pod go that is not to join any more. */
+  async release(pod: PodFacts, netns: NetworkNamespace): Promise<void> {
+    await this.#quietly(liftQuarantine(netns));
+    await this.#quietly(this.#options.status.setQuarantine(pod, undefined));
+    this.#prover.forget(pod.uid);
+  }
+
+  /** Proves that a member's traffic is redirected, repairs what is not, and denies it otherwise. */
+  async verify(member: Member): Promise<'proven' | 'unproven' | 'moved'> {
+    return await this.#prover.prove(member);
   }
 
   /** For undoing and tidying, which must go on whatever fails. */

@@ -13,7 +13,7 @@ import type { Members } from './members.ts';
 import type { NodeObjects } from './node-objects.ts';
 import { hasEnded, type NamespaceLabels, type PodFacts } from './pod-facts.ts';
 import { findPodNamespace, type NamespaceFolder, openPodNamespace } from './pod-namespace.ts';
-import { type PodStatus, redirectionAnnotation } from './pod-status.ts';
+import { type PodStatus, quarantineAnnotation, redirectionAnnotation } from './pod-status.ts';
 import { redirectChoices } from './redirect-choices.ts';
 import { type EnrolmentDecision, shouldEnrol } from './should-enrol.ts';
 import { WorkQueue } from './work-queue.ts';
@@ -27,6 +27,8 @@ export interface MembershipOptions {
   /** What pods get that choose nothing. */
   readonly nodeSettings: RedirectSettings;
   readonly excluded: ReadonlySet<string>;
+  /** How long between two looks at all members, milliseconds. */
+  readonly proofPeriodMs: number;
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   readonly log: Logger;
@@ -36,7 +38,6 @@ export interface MembershipOptions {
 const startDeadlineMs = 4_000;
 /** For a running pod; after it, the pod is tried again. */
 const joinDeadlineMs = 5_000;
-const verifyIntervalMs = 60_000;
 
 /** Decides about pods and has the decisions carried out. */
 export class Membership implements AsyncDisposable {
@@ -110,6 +111,10 @@ export class Membership implements AsyncDisposable {
     if (decision.enrol) {
       await this.#settleInside(pod, decision.reason);
     } else if (member !== undefined || pod.annotations.has(redirectionAnnotation)) {
+      if (member === undefined && pod.annotations.has(quarantineAnnotation) && !hasEnded(pod)) {
+        using netns = findPodNamespace(pod.addresses, this.#options.where, pod.uid);
+        await enrolment.release(pod, netns);
+      }
       await enrolment.leave(pod, hasEnded(pod) ? 'ended' : 'running', decision.reason);
     }
   }
@@ -125,7 +130,7 @@ export class Membership implements AsyncDisposable {
     // A pod without addresses is being started: the plugin will announce it. One that is ending is
     // let go.
     if (pod.addresses.length === 0 || pod.terminating) return;
-    const netns = findPodNamespace(pod.addresses, where);
+    const netns = findPodNamespace(pod.addresses, where, pod.uid);
     const joining = { pod, netns, addresses: pod.addresses, settings, reason };
     await enrolment.join(joining, AbortSignal.timeout(joinDeadlineMs));
     metrics.joined();
@@ -165,7 +170,7 @@ export class Membership implements AsyncDisposable {
   }
 
   async #verifyForever(): Promise<void> {
-    const { clock, log, members } = this.#options;
+    const { clock, log, members, proofPeriodMs } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
       // The first round compares what an agent before this one left.
@@ -180,14 +185,19 @@ export class Membership implements AsyncDisposable {
           );
         }
       }
-      await clock.wait(verifyIntervalMs, signal).catch(() => undefined);
+      await clock.wait(proofPeriodMs, signal).catch(() => undefined);
     }
   }
 
   async #verify(uid: string): Promise<void> {
     const { enrolment, members } = this.#options;
     const member = members.get(uid);
-    if (member !== undefined) await enrolment.verify(member);
+    if (member === undefined || (await enrolment.verify(member)) !== 'moved') return;
+    // It joins anew, in the namespace that is its own now, if there is one.
+    using found = findPodNamespace(member.pod.addresses, this.#options.where, uid);
+    if (found.id === member.netns?.id) return;
+    members.set({ ...member, netns: undefined, joined: false });
+    this.request(uid);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

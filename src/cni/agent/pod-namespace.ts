@@ -6,6 +6,7 @@ import path from 'node:path';
 import { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { type IpAddress, parseIp } from '../../mesh/address.ts';
 import { AmbitError } from '../../runtime/errors.ts';
+import { namespaceByProcess } from './process-namespace.ts';
 
 /** NSFS_MAGIC of the kernel's linux/magic.h. */
 const namespaceFileSystem = 0x6e736673;
@@ -16,6 +17,8 @@ export interface NamespaceFolder {
   readonly folder: string;
   /** The node's own namespace (see NetworkNamespace.id), which is never a pod's. */
   readonly nodeId: string;
+  /** The node's /proc, asked when the folder holds no mount of the pod. */
+  readonly processes?: string;
 }
 
 /** Opens the namespace that the container runtime named. The runtime may see other paths than the
@@ -30,12 +33,30 @@ export function openPodNamespace(file: string, where: NamespaceFolder): NetworkN
   return notTheNodes(NetworkNamespace.open(found), where, file);
 }
 
-/** Finds the namespace that owns all addresses of a pod. The caller owns it.
+/** Finds the namespace that owns all addresses of a pod, or else that of its oldest process if it
+ * owns one of them. The caller owns it.
  * @throws AmbitError AMB1305 when there is none, or more than one */
 export function findPodNamespace(
   addresses: readonly IpAddress[],
   where: NamespaceFolder,
+  uid?: string,
 ): NetworkNamespace {
+  try {
+    return findMounted(addresses, where);
+  } catch (error) {
+    const { nodeId, processes } = where;
+    if (uid === undefined || processes === undefined) throw error;
+    const found = namespaceByProcess(uid, processes, (namespace) => {
+      if (namespace.id === nodeId) return false;
+      const owned = addressesIn(namespace);
+      return addresses.some((address) => owned.has(address));
+    });
+    if (found === undefined) throw error;
+    return found;
+  }
+}
+
+function findMounted(addresses: readonly IpAddress[], where: NamespaceFolder): NetworkNamespace {
   const list = addresses.join(', ');
   const found: { file: string; namespace: NetworkNamespace }[] = [];
   for (const file of namespaceFiles(where.folder)) {
@@ -92,6 +113,15 @@ function notTheNodes(
   if (namespace.id !== where.nodeId) return namespace;
   namespace[Symbol.dispose]();
   throw new AmbitError('AMB1305', `${file} is the network namespace of the node itself`);
+}
+
+/** Whether a namespace owns all these addresses. */
+export function ownsAddresses(
+  namespace: NetworkNamespace,
+  addresses: readonly IpAddress[],
+): boolean {
+  const owned = addressesIn(namespace);
+  return addresses.every((address) => owned.has(address));
 }
 
 /** The addresses of the interfaces that are up in a namespace, beside loopback's. */

@@ -16,12 +16,21 @@ import type { PodFacts } from './pod-facts.ts';
 /** Whether a pod is in the mesh; `pending` is tried again (protocol section 1.10). */
 export type Redirection = 'enabled' | 'pending';
 export const redirectionAnnotation = 'ambient.istio.io/redirection';
+/** On a pod in quarantine: the code that says why. */
+export const quarantineAnnotation = 'ambit.io/quarantine';
 
 /** An event of a pod. */
 export interface PodEvent {
   readonly type: 'Normal' | 'Warning';
   /** One word in upper camel case. */
-  readonly reason: 'JoinedMesh' | 'LeftMesh' | 'MeshEnrolmentFailed' | 'MeshAnnotationInvalid';
+  readonly reason:
+    | 'JoinedMesh'
+    | 'LeftMesh'
+    | 'MeshEnrolmentFailed'
+    | 'MeshAnnotationInvalid'
+    | 'MeshUnproven'
+    | 'MeshQuarantined'
+    | 'MeshQuarantineLifted';
   readonly message: string;
 }
 
@@ -30,6 +39,9 @@ export interface PodStatus {
   /** Sets or, with undefined, removes the annotation. A pod that is gone is no error.
    * @throws AmbitError AMB1313 */
   setRedirection(pod: PodFacts, value: Redirection | undefined): Promise<void>;
+  /** Sets or, with undefined, removes the annotation `ambit.io/quarantine`, whose value is the code
+   * that says why. @throws AmbitError AMB1313 */
+  setQuarantine(pod: PodFacts, code: string | undefined): Promise<void>;
   /** Records an event, unless it is the last one recorded on the pod. Never fails. */
   record(pod: PodFacts, event: PodEvent): Promise<void>;
   /** Forgets what is remembered of a pod that is gone. */
@@ -58,15 +70,23 @@ export class ApiPodStatus implements PodStatus {
   }
 
   async setRedirection(pod: PodFacts, value: Redirection | undefined): Promise<void> {
+    await this.#annotate(pod, redirectionAnnotation, value);
+  }
+
+  async setQuarantine(pod: PodFacts, code: string | undefined): Promise<void> {
+    await this.#annotate(pod, quarantineAnnotation, code);
+  }
+
+  async #annotate(pod: PodFacts, key: string, value: string | undefined): Promise<void> {
     const { name, namespace, uid } = pod;
     // The uid makes the server refuse the change for a newer pod of the same name.
-    const body = { metadata: { uid, annotations: { [redirectionAnnotation]: value ?? null } } };
+    const body = { metadata: { uid, annotations: { [key]: value ?? null } } };
     const merge = setHeaderOptions('Content-Type', PatchStrategy.MergePatch);
     try {
       await this.#api.patchNamespacedPodStatus({ name, namespace, body }, merge);
     } catch (cause) {
       if (statusOf(cause) === 404) return;
-      const what = `annotation ${redirectionAnnotation} could not be written`;
+      const what = `annotation ${key} could not be written`;
       throw new AmbitError('AMB1313', what, { object: `Pod ${namespace}/${name}`, cause });
     }
   }

@@ -4,6 +4,7 @@ import { type IpAddress, isV6, parseIp } from '../../mesh/address.ts';
 import { logLevels } from '../../runtime/log.ts';
 import { flag, integer, oneOf, type Setting, type Settings, text } from '../../runtime/settings.ts';
 
+const period = { min: 100, max: 10_000 };
 const port = { min: 0, max: 65535 };
 
 /** Every variable the agent reads. */
@@ -12,9 +13,15 @@ export const agentSettings = {
   CNI_AGENT_RUN_DIR: text('where the socket for the CNI plugin is', '/var/run/istio-cni'),
   ZTUNNEL_UDS_ADDRESS: text('the socket that ztunnel connects to', '/var/run/ztunnel/ztunnel.sock'),
   NETNS_DIR: text('where the network namespaces of pods are mounted', '/var/run/netns'),
+  HOST_PROC: text('the /proc of the node, asked where NETNS_DIR gives nothing', '/host/proc'),
   EXCLUDE_NAMESPACES: list('namespaces that never join, with commas between', 'kube-system'),
   AMBIENT_IPV6: flag('whether IPv6 is redirected too', 'true'),
   AMBIENT_DNS_CAPTURE: flag('whether DNS of pods goes to ztunnel', 'false'),
+  AMBIENT_QUARANTINE_ON_FAILURE: flag(
+    'whether a running pod is denied when its rules cannot be installed',
+    'true',
+  ),
+  AMBIENT_PROOF_PERIOD_MS: integer('how often each pod is proven, milliseconds', '8000', period),
   HOST_PROBE_SNAT_IP: address('the source address that probes get', '169.254.7.127', 'IPv4'),
   HOST_PROBE_SNAT_IPV6: address(
     'the same for IPv6',

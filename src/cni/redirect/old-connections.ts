@@ -5,7 +5,8 @@
 // The question is asked after the rules have changed, never before, so no connection is missed that
 // was made in between. Pure but for reading what is there.
 
-import { listeningPorts, type TcpConnection, tcpConnections } from '../../linux/connections.ts';
+import { type TcpConnection, tcpConnections } from '../../linux/connections.ts';
+import { listeningTcpPorts } from '../../linux/listeners.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { isV6, parseIp } from '../../mesh/address.ts';
 import { markMask, proxyMark, proxyPorts, type RedirectSettings } from './rules.ts';
@@ -19,7 +20,7 @@ export async function unredirectedConnections(
 ): Promise<TcpConnection[]> {
   const first = unredirected(await tcpConnections(namespace), settings, new Set());
   if (first.length === 0) return [];
-  const listening = settings.bypassInbound ? await listeningPorts(namespace) : new Set<number>();
+  const listening = settings.bypassInbound ? listeningTcpPorts(namespace) : new Set<number>();
   const before = new Set(first.map(keyOf));
   const again = unredirected(await tcpConnections(namespace), settings, listening);
   return again.filter((connection) => before.has(keyOf(connection)));

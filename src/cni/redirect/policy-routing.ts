@@ -3,7 +3,7 @@
 // not keep the other from being repaired.
 
 import { LinuxError } from '../../linux/errors.ts';
-import { ip } from '../../linux/ip.ts';
+import { ip, ipJson } from '../../linux/ip.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { markMask, returnMark } from './rules.ts';
 
@@ -42,6 +42,38 @@ export async function removePolicyRouting(
   await tolerating(absent, ip([`${option} rule del ${selector}`], namespace));
   const route = `${option} route del local ${everything} dev lo table ${table}`;
   await tolerating(absent, ip([route], namespace));
+}
+
+/** What is missing of it, as sentence parts. @throws LinuxError */
+export async function policyRoutingProblems(
+  family: RoutedFamily,
+  namespace: NetworkNamespace,
+): Promise<string[]> {
+  const { option } = families[family];
+  const absent = { ENOENT: [], EIO: [] };
+  const rules = await ipJson([option, 'rule', 'show', 'priority', `${priority}`], namespace);
+  const listing = ipJson([option, 'route', 'show', 'table', `${table}`], namespace);
+  // A table that nothing was ever put in does not exist, which is an error of ip.
+  const routes = await listing.catch((error: unknown) => {
+    if (error instanceof LinuxError && error.errno in absent) return [];
+    throw error;
+  });
+  const problems: string[] = [];
+  if (!some(rules, { fwmark: hex(returnMark), fwmask: hex(markMask), table: `${table}` })) {
+    problems.push(`the ${family} routing rule ${priority} is missing`);
+  }
+  if (!some(routes, { type: 'local', dst: 'default', dev: 'lo' })) {
+    problems.push(`the ${family} route of table ${table} is missing`);
+  }
+  return problems;
+}
+
+function some(listing: unknown, wanted: Readonly<Record<string, string>>): boolean {
+  if (!Array.isArray(listing)) return false;
+  return listing.some((entry: unknown) => {
+    if (typeof entry !== 'object' || entry === null) return false;
+    return Object.entries(wanted).every(([key, value]) => Reflect.get(entry, key) === value);
+  });
 }
 
 async function tolerating(errnos: readonly string[], work: Promise<void>): Promise<void> {

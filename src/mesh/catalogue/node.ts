@@ -92,4 +92,17 @@ export const nodeCodes = {
     remedy:
       'The node agent puts the rules back; find out who changes the tables istio-ambient-* in the pod.',
   },
+  AMB1315: {
+    title: 'a pod is in quarantine',
+    cause:
+      'The node agent could not prove that the traffic of the pod is redirected, nor repair it. All TCP of the pod but probes is denied until it can.',
+    remedy:
+      'The message says what is wrong and what failed: correct that. The quarantine is lifted by itself; taking the pod out of the mesh lifts it too.',
+  },
+  AMB1316: {
+    title: 'a pod that should be in quarantine could not be denied',
+    cause:
+      'The redirection of the pod is not proven, and nft failed in its network namespace, so nothing holds its traffic back.',
+    remedy: 'Stop the pod, or repair nft on the node; the message carries what the tool said.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
