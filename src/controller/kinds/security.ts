@@ -1,5 +1,6 @@
 // security.istio.io: policies (features section 2).
 
+import type { PolicyCondition, PolicyOperation, PolicySource } from '../../mesh/request-policy.ts';
 import type { KubernetesObject } from './object.ts';
 
 export interface LabelSelector {
@@ -13,44 +14,20 @@ export interface TargetReference {
   readonly namespace?: string;
 }
 
-export interface SourceSpec {
-  readonly principals?: readonly string[];
-  readonly notPrincipals?: readonly string[];
+/** With the fields of Istio's that no proxy of ours judges by yet. */
+export interface SourceSpec extends PolicySource {
   readonly requestPrincipals?: readonly string[];
   readonly notRequestPrincipals?: readonly string[];
-  readonly namespaces?: readonly string[];
-  readonly notNamespaces?: readonly string[];
-  readonly serviceAccounts?: readonly string[];
-  readonly notServiceAccounts?: readonly string[];
-  readonly ipBlocks?: readonly string[];
-  readonly notIpBlocks?: readonly string[];
   readonly remoteIpBlocks?: readonly string[];
   readonly notRemoteIpBlocks?: readonly string[];
   readonly trustDomains?: readonly string[];
   readonly notTrustDomains?: readonly string[];
 }
 
-export interface OperationSpec {
-  readonly hosts?: readonly string[];
-  readonly notHosts?: readonly string[];
-  readonly ports?: readonly string[];
-  readonly notPorts?: readonly string[];
-  readonly methods?: readonly string[];
-  readonly notMethods?: readonly string[];
-  readonly paths?: readonly string[];
-  readonly notPaths?: readonly string[];
-}
-
-export interface ConditionSpec {
-  readonly key: string;
-  readonly values?: readonly string[];
-  readonly notValues?: readonly string[];
-}
-
 export interface RuleSpec {
   readonly from?: readonly { readonly source?: SourceSpec }[];
-  readonly to?: readonly { readonly operation?: OperationSpec }[];
-  readonly when?: readonly ConditionSpec[];
+  readonly to?: readonly { readonly operation?: PolicyOperation }[];
+  readonly when?: readonly PolicyCondition[];
 }
 
 export interface AuthorizationPolicySpec {

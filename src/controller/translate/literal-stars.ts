@@ -1,13 +1,8 @@
 // Warns of stars in patterns of an AuthorizationPolicy that Istio compares literally: neither the whole
 // value nor its first or last character (features section 2.2.3).
 
-import type {
-  AuthorizationPolicyObject,
-  ConditionSpec,
-  OperationSpec,
-  RuleSpec,
-  SourceSpec,
-} from '../kinds/security.ts';
+import type { PolicyCondition, PolicyOperation } from '../../mesh/request-policy.ts';
+import type { AuthorizationPolicyObject, RuleSpec, SourceSpec } from '../kinds/security.ts';
 import type { Problem } from './finding.ts';
 import { stringMatch } from './policy-rules.ts';
 
@@ -29,7 +24,7 @@ const operationFields = [
   'notMethods',
   'paths',
   'notPaths',
-] as const satisfies readonly (keyof OperationSpec)[];
+] as const satisfies readonly (keyof PolicyOperation)[];
 
 /** Warnings about a valid policy, one per value. */
 export function literalStars({ spec }: AuthorizationPolicyObject): Problem[] {
@@ -54,7 +49,7 @@ function inRule(rule: RuleSpec, path: string): Problem[] {
   ];
 }
 
-function inCondition(condition: ConditionSpec, path: string): Problem[] {
+function inCondition(condition: PolicyCondition, path: string): Problem[] {
   return (['values', 'notValues'] as const).flatMap((field) =>
     inList(condition[field], `${path}.${field}`),
   );

@@ -11,7 +11,8 @@ import type {
   ServiceAccountMatch,
   StringMatch,
 } from '../../mesh/authorization.ts';
-import type { ConditionSpec, OperationSpec, RuleSpec, SourceSpec } from '../kinds/security.ts';
+import type { PolicyCondition, PolicyOperation } from '../../mesh/request-policy.ts';
+import type { RuleSpec, SourceSpec } from '../kinds/security.ts';
 
 /** A match that has no condition; it never fires by itself. */
 export const emptyMatch: AuthorizationMatch = {
@@ -110,7 +111,7 @@ function serviceAccount(text: string, ownNamespace: string): ServiceAccountMatch
     : { namespace: text.slice(0, slash), serviceAccount: text.slice(slash + 1) };
 }
 
-function conditionMatch(condition: ConditionSpec): AuthorizationMatch | undefined {
+function conditionMatch(condition: PolicyCondition): AuthorizationMatch | undefined {
   const { key, values, notValues } = condition;
   const patterns = (texts: readonly string[] | undefined): StringMatch[] =>
     (texts ?? []).map(stringMatch);
@@ -150,7 +151,7 @@ const requestOperations = [
   'notMethods',
   'paths',
   'notPaths',
-] as const satisfies readonly (keyof OperationSpec)[];
+] as const satisfies readonly (keyof PolicyOperation)[];
 
 function requestSourceFields(source: SourceSpec, path: string): string[] {
   return requestSources
@@ -158,7 +159,7 @@ function requestSourceFields(source: SourceSpec, path: string): string[] {
     .map((field) => `${path}.${field}`);
 }
 
-function requestOperationFields(operation: OperationSpec, path: string): string[] {
+function requestOperationFields(operation: PolicyOperation, path: string): string[] {
   return requestOperations
     .filter((field) => (operation[field] ?? []).length > 0)
     .map((field) => `${path}.${field}`);

@@ -1,10 +1,9 @@
 // What makes an AuthorizationPolicy or PeerAuthentication invalid (features section 7.3, Security).
 
 import { parseCidr } from '../../mesh/address.ts';
+import type { PolicyCondition, PolicyOperation } from '../../mesh/request-policy.ts';
 import type {
   AuthorizationPolicyObject,
-  ConditionSpec,
-  OperationSpec,
   PeerAuthentication,
   RuleSpec,
   SourceSpec,
@@ -136,7 +135,7 @@ function sourceProblems(source: SourceSpec, path: string): Problem[] {
   return problems;
 }
 
-function operationProblems(operation: OperationSpec, path: string): Problem[] {
+function operationProblems(operation: PolicyOperation, path: string): Problem[] {
   const problems = listProblems(operation, path);
   for (const field of ['ports', 'notPorts'] as const) {
     problems.push(...portProblems(operation[field], `${path}.${field}`));
@@ -144,7 +143,7 @@ function operationProblems(operation: OperationSpec, path: string): Problem[] {
   return problems;
 }
 
-function conditionProblems(condition: ConditionSpec, path: string): Problem[] {
+function conditionProblems(condition: PolicyCondition, path: string): Problem[] {
   const { key, values = [], notValues = [] } = condition;
   if (!conditionKey.test(key)) return [unreadable(`${path}.key`, `"${key}" is no known condition`)];
   if (values.length === 0 && notValues.length === 0) {
@@ -163,7 +162,7 @@ function conditionProblems(condition: ConditionSpec, path: string): Problem[] {
 }
 
 /** A source or operation must say something, and each of its lists must not be empty. */
-function listProblems(part: SourceSpec | OperationSpec, path: string): Problem[] {
+function listProblems(part: SourceSpec | PolicyOperation, path: string): Problem[] {
   const lists = Object.entries(part) as [string, readonly string[]][];
   if (lists.length === 0) return [invalid(path, 'must have at least one field')];
   return lists.flatMap(([field, list]) => {
