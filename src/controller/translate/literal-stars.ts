@@ -1,10 +1,10 @@
 // Warns of stars in patterns of an AuthorizationPolicy that Istio compares literally: neither the whole
 // value nor its first or last character (features section 2.2.3).
 
-import type { PolicyCondition, PolicyOperation } from '../../mesh/request-policy.ts';
+import type { PolicyCondition } from '../../mesh/request-policy.ts';
 import type { AuthorizationPolicyObject, RuleSpec, SourceSpec } from '../kinds/security.ts';
 import type { Problem } from './finding.ts';
-import { stringMatch } from './policy-rules.ts';
+import { requestOperations, stringMatch } from './policy-rules.ts';
 
 const sourceFields = [
   'principals',
@@ -16,15 +16,6 @@ const sourceFields = [
   'trustDomains',
   'notTrustDomains',
 ] as const satisfies readonly (keyof SourceSpec)[];
-
-const operationFields = [
-  'hosts',
-  'notHosts',
-  'methods',
-  'notMethods',
-  'paths',
-  'notPaths',
-] as const satisfies readonly (keyof PolicyOperation)[];
 
 /** Warnings about a valid policy, one per value. */
 export function literalStars({ spec }: AuthorizationPolicyObject): Problem[] {
@@ -39,7 +30,7 @@ function inRule(rule: RuleSpec, path: string): Problem[] {
       ),
     ),
     ...(rule.to ?? []).flatMap(({ operation = {} }, index) =>
-      operationFields.flatMap((field) =>
+      requestOperations.flatMap((field) =>
         inList(operation[field], `${path}.to[${index}].operation.${field}`),
       ),
     ),

@@ -144,7 +144,8 @@ const requestSources = [
   'notTrustDomains',
 ] as const satisfies readonly (keyof SourceSpec)[];
 
-const requestOperations = [
+/** What only a request has, in an operation of a policy. */
+export const requestOperations = [
   'hosts',
   'notHosts',
   'methods',
