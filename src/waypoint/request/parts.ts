@@ -13,6 +13,7 @@ import type { ServiceTable } from '../state/service-table.ts';
 import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
 import type { OpenUpstream } from '../upstream/open-upstream.ts';
 import type { UpstreamPool } from '../upstream/upstream-pool.ts';
+import type { MirrorTraffic } from './mirror-traffic.ts';
 
 /** What a connection asked for. */
 export type Target =
@@ -74,6 +75,11 @@ export interface PipelineParts {
   /** Takes the record of a connection that asked for nothing known. */
   readonly undecided: (record: DecisionRecord) => void;
   readonly activity: Activity;
+  readonly mirrors: {
+    readonly traffic: MirrorTraffic;
+    /** Ends those under way. */
+    readonly ended: AbortSignal;
+  };
   /** Absent when nobody asked for spans. */
   readonly tracer?: RequestTracer;
   readonly log: Logger;
