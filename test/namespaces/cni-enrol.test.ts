@@ -197,7 +197,7 @@ test('a pod whose rules cannot be installed is taken back from ztunnel and denie
 
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
   assert.is(status.quarantine.get(pod.uid), undefined);
-  assert.is(await tablesIn(network.alpha), 2);
+  assert.is(await tablesIn(network.alpha), 3);
 });
 
 test('a denied pod that leaves before it has joined is let go', async ({ stack }) => {
@@ -297,7 +297,7 @@ test('a pod that cannot be repaired is denied until it is proven again', async (
   assert.is(await enrolment.verify(member), 'proven');
   assert.is(status.quarantine.get(pod.uid), undefined);
   assert.is(status.events.at(-1)?.reason, 'MeshQuarantineLifted');
-  assert.is(await tablesIn(network.alpha), 2);
+  assert.is(await tablesIn(network.alpha), 3);
 });
 
 test('a member whose namespace lost its addresses is to be looked for', async ({ stack }) => {
