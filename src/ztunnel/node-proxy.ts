@@ -23,6 +23,10 @@ export interface NodeProxyOptions {
   readonly node: string;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback; true unless given. */
+  readonly loopbackTunnel?: boolean;
+  /** Whether baggage of peers is used, and answered; true unless given. */
+  readonly baggage?: boolean;
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
@@ -83,6 +87,8 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
       network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
       recordedBy: `ztunnel/${options.node}`,
       configVersion: options.configVersion,
       random: options.random,

@@ -64,6 +64,8 @@ export class Ztunnel implements AsyncDisposable {
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
+      loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
+      baggage: settings.ENABLE_RESPONSE_BAGGAGE,
       certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
         impersonate: true,
       }),

@@ -34,7 +34,16 @@ export const serviceAddresses = { ipv4: '10.96.0.20', ipv6: 'fd96::20' } as cons
 /** Starts both proxies with their pods redirected; with `dns`, names go to the proxies too. */
 export async function startTwoPods(
   stack: AsyncDisposableStack,
-  { dns, log = silentLogger }: { readonly dns?: DnsOptions; readonly log?: Logger } = {},
+  {
+    dns,
+    log = silentLogger,
+    ...switches
+  }: {
+    readonly dns?: DnsOptions;
+    readonly log?: Logger;
+    readonly loopbackTunnel?: boolean;
+    readonly baggage?: boolean;
+  } = {},
 ): Promise<TwoPods> {
   const network = await makePodNetwork(stack);
   const authority = new TestAuthority();
@@ -50,6 +59,7 @@ export async function startTwoPods(
         clock: systemClock,
         log,
         ...(dns && { dns }),
+        ...switches,
         random: Math.random,
       }),
     );

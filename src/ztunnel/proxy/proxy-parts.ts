@@ -31,6 +31,10 @@ export interface ProxyParts {
   readonly log: Logger;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback. */
+  readonly loopbackTunnel: boolean;
+  /** Whether what peers say of themselves labels metrics, and they are told the same. */
+  readonly baggage: boolean;
   /** `ztunnel/NODE`, the name under which decisions are recorded. */
   readonly recordedBy: string;
   /** Hash of the configuration in force. */
