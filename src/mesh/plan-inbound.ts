@@ -10,10 +10,11 @@ import {
   splitHostPort,
 } from './address.ts';
 import type { Code } from './catalogue.ts';
+import { isEndpointOf } from './find-gateway.ts';
 import type { MeshView } from './mesh-view.ts';
 import { meshPorts } from './plan-outbound.ts';
 import { keyOfService, type Service } from './service.ts';
-import { type GatewayAddress, type PortMapping, serviceKey, type Workload } from './workload.ts';
+import type { PortMapping, Workload } from './workload.ts';
 
 /** What is known when the request arrives. */
 export interface InboundFacts {
@@ -111,18 +112,7 @@ function serves(view: MeshView, facts: InboundFacts, address: IpAddress): boolea
   const waypoint =
     view.workloadByAddress(network, address)?.waypoint ??
     view.serviceByAddress(network, address, workload.namespace)?.waypoint;
-  return waypoint !== undefined && isOf(view, waypoint, facts);
-}
-
-function isOf(view: MeshView, { destination }: GatewayAddress, facts: InboundFacts): boolean {
-  const { workload, local } = facts;
-  if (destination.kind === 'hostname') {
-    return workload.services.has(serviceKey(destination.namespace, destination.hostname));
-  }
-  const { network, address } = destination;
-  if (address === local.address) return true;
-  const service = view.serviceByAddress(network, address, workload.namespace);
-  return service !== undefined && workload.services.has(keyOfService(service));
+  return waypoint !== undefined && isEndpointOf(view, workload, waypoint);
 }
 
 /** The pod's own port for a service port, else the service's; undefined where there is none. */

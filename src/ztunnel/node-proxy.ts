@@ -16,6 +16,8 @@ import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
+import { HostAddresses, type HostLookup } from './proxy/host-addresses.ts';
+import { onDemandDnsMetric } from './proxy/on-demand-dns-metric.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -30,6 +32,8 @@ export interface NodeProxyOptions {
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Who is asked for the addresses of endpoints that only have a name. */
+  readonly hostLookup: HostLookup;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
   readonly clock: Clock;
@@ -75,6 +79,12 @@ export class NodeProxy implements AsyncDisposable {
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(options.registry),
+        clock,
+        random: options.random,
+      }),
       decisions: this.decisions,
       metrics: this.metrics,
       ...(options.dns && {

@@ -11,6 +11,7 @@ import { type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { DnsOptions } from '../../src/ztunnel/dns/dns-parts.ts';
 import { NodeProxy } from '../../src/ztunnel/node-proxy.ts';
+import type { HostLookup } from '../../src/ztunnel/proxy/host-addresses.ts';
 import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { type Published, publish } from '../support/mesh-state.ts';
@@ -43,6 +44,7 @@ export async function startTwoPods(
     readonly log?: Logger;
     readonly loopbackTunnel?: boolean;
     readonly baggage?: boolean;
+    readonly hostLookup?: HostLookup;
   } = {},
 ): Promise<TwoPods> {
   const network = await makePodNetwork(stack);
@@ -59,6 +61,7 @@ export async function startTwoPods(
         clock: systemClock,
         log,
         ...(dns && { dns }),
+        hostLookup: { nameServers: () => Promise.resolve([]), ipv6: true },
         ...switches,
         random: Math.random,
       }),
