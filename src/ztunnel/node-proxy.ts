@@ -16,6 +16,8 @@ import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
+import { HostAddresses, type HostLookup } from './proxy/host-addresses.ts';
+import { onDemandDnsMetric } from './proxy/on-demand-dns-metric.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -23,9 +25,15 @@ export interface NodeProxyOptions {
   readonly node: string;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback; true unless given. */
+  readonly loopbackTunnel?: boolean;
+  /** Whether baggage of peers is used, and answered; true unless given. */
+  readonly baggage?: boolean;
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Who is asked for the addresses of endpoints that only have a name. */
+  readonly hostLookup: HostLookup;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
   readonly clock: Clock;
@@ -71,6 +79,12 @@ export class NodeProxy implements AsyncDisposable {
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(options.registry),
+        clock,
+        random: options.random,
+      }),
       decisions: this.decisions,
       metrics: this.metrics,
       ...(options.dns && {
@@ -83,6 +97,8 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
       network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
       recordedBy: `ztunnel/${options.node}`,
       configVersion: options.configVersion,
       random: options.random,

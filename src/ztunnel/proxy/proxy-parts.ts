@@ -12,6 +12,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { DnsParts } from '../dns/dns-parts.ts';
 import type { EndpointLoad } from './endpoint-load.ts';
+import type { HostAddresses } from './host-addresses.ts';
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
@@ -23,6 +24,8 @@ export interface ProxyParts {
   readonly open: Set<OpenConnection>;
   /** By which endpoints are chosen. */
   readonly load: EndpointLoad;
+  /** Of endpoints that only have a name. */
+  readonly hosts: HostAddresses;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
   /** Absent when names are not answered. */
@@ -31,6 +34,10 @@ export interface ProxyParts {
   readonly log: Logger;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback. */
+  readonly loopbackTunnel: boolean;
+  /** Whether what peers say of themselves labels metrics, and they are told the same. */
+  readonly baggage: boolean;
   /** `ztunnel/NODE`, the name under which decisions are recorded. */
   readonly recordedBy: string;
   /** Hash of the configuration in force. */
