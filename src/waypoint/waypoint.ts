@@ -104,7 +104,7 @@ export class Waypoint implements AsyncDisposable {
       subscribedKind({
         typeUrl: typeUrls.address,
         decode: (_name, bytes) => decodeAddress(bytes),
-        apply: (batch) => this.state.applyAddresses(batch),
+        apply: (batch, turns) => this.state.loadAddresses(batch, turns),
       }),
       subscribedKind({
         typeUrl: typeUrls.authorization,

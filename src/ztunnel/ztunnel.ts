@@ -90,7 +90,7 @@ export class Ztunnel implements AsyncDisposable {
         subscribedKind({
           typeUrl: typeUrls.address,
           decode: (_name, bytes) => decodeAddress(bytes),
-          apply: (batch) => proxy.state.applyAddresses(batch),
+          apply: (batch, turns) => proxy.state.loadAddresses(batch, turns),
         }),
         subscribedKind({
           typeUrl: typeUrls.authorization,
