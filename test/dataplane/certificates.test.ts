@@ -5,7 +5,6 @@ import {
   type CertificateState,
   CertificateStore,
 } from '../../src/dataplane/certificates/certificate-store.ts';
-import { readDer } from '../../src/dataplane/certificates/der.ts';
 import { createKeyAndRequest } from '../../src/dataplane/certificates/key-and-request.ts';
 import {
   type CertificateSource,
@@ -15,6 +14,7 @@ import {
 import type { Clock } from '../../src/runtime/clock.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import { readDer } from '../../src/wire/x509/der.ts';
 import { readRequest, TestAuthority } from '../support/certificates.ts';
 import { startController } from '../support/controller.ts';
 import { suite } from '../support/suite.ts';

@@ -9,7 +9,7 @@ import {
   X509Certificate,
 } from 'node:crypto';
 import { AmbitError } from '../../runtime/errors.ts';
-import { fromPem } from './asn1.ts';
+import { fromPem, readPem, toPem } from '../../wire/x509/pem.ts';
 import { type CertificateFacts, issueCertificate, organizationName, subjectOf } from './issue.ts';
 
 /** An authority as it is kept. */
@@ -126,11 +126,10 @@ export class CertificateAuthority implements SigningAuthority {
   }
 }
 
-/** The certificates of a bundle, each in PEM. */
+/** The certificates of a bundle, each in PEM; none when it cannot be read. */
 export function certificatesIn(pem: string): readonly string[] {
-  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
-    (block) => `${block}\n`,
-  );
+  const read = readPem('CERTIFICATE', pem);
+  return read.kind === 'ok' ? read.value.map((der) => toPem('CERTIFICATE', der)) : [];
 }
 
 /** Puts the root that the path leads to before the others; undefined when it leads to none. That the

@@ -1,6 +1,7 @@
 // Certificates (RFC 5280) in Istio's form (protocol section 5.5). Pure apart from the serial number.
 
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { toPem } from '../../wire/x509/pem.ts';
 import {
   type Asn1,
   bits,
@@ -18,7 +19,6 @@ import {
   taggedBytes,
   time,
   toDer,
-  toPem,
   utf8,
 } from './asn1.ts';
 

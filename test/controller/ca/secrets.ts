@@ -1,10 +1,10 @@
 // Authorities for tests, and Secrets in memory to keep them in.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { fromPem } from '../../../src/controller/ca/asn1.ts';
 import { type AuthorityMaterial, createRoot } from '../../../src/controller/ca/authority.ts';
 import { issueCertificate, organizationName, subjectOf } from '../../../src/controller/ca/issue.ts';
 import type { SecretStore } from '../../../src/controller/ca/load-authority.ts';
+import { fromPem } from '../../../src/wire/x509/pem.ts';
 
 /** What an API server would hold. */
 export class Secrets implements SecretStore {
