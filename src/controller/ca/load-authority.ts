@@ -105,13 +105,16 @@ function materialOf(name: string, data: ReadonlyMap<string, string>): AuthorityM
   const keyPem = read('ca-key.pem', 'tls.key');
   const rootPem = data.get('root-cert.pem') ?? data.get('ca.crt') ?? '';
   const trusted = rootPem === '' ? certPem : rootPem;
+  const [own = ''] = certificatesIn(certPem);
   // Among several roots while they are rotated.
-  const isRoot = certificatesIn(trusted).includes(certificatesIn(certPem)[0] ?? '');
+  const isRoot = certificatesIn(trusted).includes(own);
   const chain = data.get('cert-chain.pem') ?? '';
+  // Peers need the signing certificate whether or not the chain begins with it.
+  const chainPem = certificatesIn(chain)[0] === own ? chain : `${certPem}\n${chain}`;
   return {
     certPem,
     keyPem,
-    chainPem: isRoot ? '' : chain === '' ? certPem : chain,
+    chainPem: isRoot ? '' : chainPem,
     rootPem: trusted,
   };
 }

@@ -2,7 +2,7 @@
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { type AuthorityMaterial, createRoot } from '../../../src/controller/ca/authority.ts';
-import { issueCertificate, organizationName, subjectOf } from '../../../src/controller/ca/issue.ts';
+import { issueCertificate, issuerOf, organizationName } from '../../../src/controller/ca/issue.ts';
 import type { SecretStore } from '../../../src/controller/ca/load-authority.ts';
 import { fromPem } from '../../../src/wire/x509/pem.ts';
 
@@ -40,10 +40,7 @@ export function belowOf(parent: AuthorityMaterial, name: string): AuthorityMater
       authority: true,
       serial: randomBytes(16),
     },
-    {
-      name: subjectOf(fromPem('CERTIFICATE', parent.certPem)!),
-      key: createPrivateKey(parent.keyPem),
-    },
+    issuerOf(fromPem('CERTIFICATE', parent.certPem)!, createPrivateKey(parent.keyPem)),
   );
   const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { certPem, keyPem, chainPem: certPem + parent.chainPem, rootPem: parent.rootPem };
