@@ -29,6 +29,7 @@ const test = suite<Scene>('revocation in a whole mesh', {
     const mesh = await upMesh(stack, 'ca-revoke');
     const scene = { mesh, folder, root, signer };
     await plugIn(scene);
+    await startProxiesAnew(scene);
     const applied = await mesh.kubectlRaw(['apply', '-f', '-'], objects);
     if (applied.code !== 0) throw new Error(applied.stderr);
     await mesh.kubectl('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=60s');
@@ -54,6 +55,27 @@ async function plugIn({ mesh, folder, root, signer }: Scene, list?: string): Pro
   const yaml = await mesh.kubectl(...make, ...from, '--dry-run=client', '-o', 'yaml');
   const applied = await mesh.kubectlRaw(['apply', '-f', '-'], yaml);
   if (applied.code !== 0) throw new Error(applied.stderr);
+}
+
+/** So that no certificate is exchanged later because the roots have changed. */
+async function startProxiesAnew({ mesh, root }: Scene): Promise<void> {
+  const system = ['-n', 'istio-system'];
+  const content = 'jsonpath={.data.root-cert\\.pem}';
+  await until('the new root in the namespace', async () => {
+    const now = await mesh.kubectl('get', 'cm', ...system, 'istio-ca-root-cert', '-o', content);
+    return now === root.certPem ? true : undefined;
+  });
+  const before = await ztunnelPods(mesh);
+  await mesh.kubectl('delete', 'pods', ...system, ...before);
+  await until('new proxies', async () => {
+    const now = await ztunnelPods(mesh);
+    return now.length === before.length && !now.some((name) => before.includes(name))
+      ? true
+      : undefined;
+  });
+  await mesh.kubectl(
+    ...['wait', ...system, '--for=condition=Ready', 'pod', '-l', 'app=ztunnel', '--timeout=60s'],
+  );
 }
 
 const serve = `require('node:net').createServer((socket) => socket.pipe(socket)).listen(9000)`;
