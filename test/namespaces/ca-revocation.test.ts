@@ -74,7 +74,12 @@ async function startProxiesAnew({ mesh, root }: Scene): Promise<void> {
       : undefined;
   });
   await mesh.kubectl(
-    ...['wait', ...system, '--for=condition=Ready', 'pod', '-l', 'app=ztunnel', '--timeout=60s'],
+    'wait',
+    ...system,
+    '--for=condition=Ready',
+    'pod',
+    '--selector=app=ztunnel',
+    '--timeout=60s',
   );
 }
 

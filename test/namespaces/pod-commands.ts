@@ -25,9 +25,8 @@ export async function runInPod(
 /** The node proxies' pods. */
 export async function ztunnelPods(mesh: LaptopMesh): Promise<readonly string[]> {
   const names = 'jsonpath={.items[*].metadata.name}';
-  const text = await mesh.kubectl(
-    ...['get', 'pods', '-n', 'istio-system', '-l', 'app=ztunnel', '-o', names],
-  );
+  const selected = ['-n', 'istio-system', '-l', 'app=ztunnel'];
+  const text = await mesh.kubectl('get', 'pods', ...selected, '-o', names);
   return text.split(' ').filter((name) => name !== '');
 }
 

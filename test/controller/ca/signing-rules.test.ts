@@ -52,11 +52,10 @@ async function statusOf(one: SigningServer, request: SigningRequest, token?: str
     getPeer: () => 'peer',
   };
   return await new Promise<{ code?: number; details?: string }>((resolve) => {
-    one.handle(call as never, (error, answer?: SigningResponse | null) =>
-      resolve(
-        error === null ? { details: String(answer?.certChain.length) } : ({ ...error } as never),
-      ),
-    );
+    one.handle(call as never, (error, answer?: SigningResponse | null) => {
+      const { code, details = '' } = error ?? { details: String(answer?.certChain.length) };
+      resolve({ details, ...(code !== undefined && { code }) });
+    });
   });
 }
 
