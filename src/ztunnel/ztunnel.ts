@@ -1,6 +1,7 @@
 // The node proxy in its surroundings: configuration and certificates from the controller, pods from the
 // node agent, questions from operators.
 
+import { followRevocationLists } from '../dataplane/certificates/follow-revocation-lists.ts';
 import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
@@ -129,7 +130,7 @@ export class Ztunnel implements AsyncDisposable {
       ),
     );
     this.#subscription.start();
-    this.#followRoots();
+    this.#followFiles();
     this.#feed = this.#follow();
   }
 
@@ -138,11 +139,15 @@ export class Ztunnel implements AsyncDisposable {
     return this.#servers.map((server) => server.port);
   }
 
-  #followRoots(): void {
-    const parts = { clock: this.#clock, log: this.#log, random: Math.random };
-    const { certificates } = this.#proxy;
-    const options = { path: this.#settings.XDS_ROOT_CA, certificates, ...parts };
-    void followRoots(options, this.#end.signal);
+  #followFiles(): void {
+    const { XDS_ROOT_CA, CRL_PATH } = this.#settings;
+    const { certificates, revocations } = this.#proxy;
+    const parts = { clock: this.#clock, log: this.#log };
+    const { signal } = this.#end;
+    void followRoots({ path: XDS_ROOT_CA, certificates, ...parts, random: Math.random }, signal);
+    if (CRL_PATH !== '') {
+      void followRevocationLists({ path: CRL_PATH, revocations, ...parts }, signal);
+    }
   }
 
   async #follow(): Promise<void> {
