@@ -7,10 +7,10 @@ import type { CountingMetric, MetricsRegistry } from '../runtime/metrics.ts';
 /** One open connection being counted. */
 export interface CountedConnection<Labels> {
   /** From the client's point of view. */
-  sent(count: number): void;
-  received(count: number): void;
+  readonly sent: (count: number) => void;
+  readonly received: (count: number) => void;
   /** The end; `labels` say how it went. Only the first call counts. */
-  close(labels: Labels): void;
+  readonly close: (labels: Labels) => void;
 }
 
 /** The counters. */
