@@ -64,7 +64,7 @@ export class Waypoint implements AsyncDisposable {
       log: log.child({ target: 'access' }),
       registry: options.registry,
     });
-    const count = requestMetrics(options.registry);
+    const metrics = requestMetrics(options.registry);
     this.certificates = certificates;
     this.decisions = decisions;
     this.table = new ServiceTable({ compileRegex, log });
@@ -92,8 +92,9 @@ export class Waypoint implements AsyncDisposable {
           .slice(0, digits),
       decided: (decided) => {
         decisions.record(decided.record);
-        count(decided);
+        metrics.decided(decided);
       },
+      relayed: metrics.relayed,
       undecided: (record) => decisions.record(record),
       activity: new Activity(),
       ...(options.tracer && { tracer: options.tracer }),

@@ -52,8 +52,12 @@ export class Ztunnel implements AsyncDisposable {
   /** Whether the pods are those that the node agent wants. */
   #synced = false;
 
-  constructor(settings: ZtunnelSettings, surroundings: { clock: Clock; log: LevelledLogger }) {
-    const { clock, log } = surroundings;
+  /** `metadata` is for the controller, beside what the settings say. */
+  constructor(
+    settings: ZtunnelSettings,
+    surroundings: { clock: Clock; log: LevelledLogger; metadata?: DiscoveryNode['metadata'] },
+  ) {
+    const { clock, log, metadata } = surroundings;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
@@ -86,7 +90,7 @@ export class Ztunnel implements AsyncDisposable {
     this.#proxy = proxy;
     this.#subscription = new Subscription({
       ...accessTo(settings, settings.XDS_ADDRESS),
-      node: nodeOf(settings),
+      node: nodeOf(settings, metadata),
       kinds: [
         subscribedKind({
           typeUrl: typeUrls.address,
@@ -210,12 +214,16 @@ function accessTo(settings: ZtunnelSettings, address: string): ControllerAccess 
 }
 
 /** Who asks (protocol section 4.2). */
-function nodeOf(settings: ZtunnelSettings): DiscoveryNode {
+function nodeOf(
+  settings: ZtunnelSettings,
+  metadata: DiscoveryNode['metadata'] | undefined,
+): DiscoveryNode {
   const { INSTANCE_IP, POD_NAME, POD_NAMESPACE, NODE_NAME, SERVICE_ACCOUNT } = settings;
   const domain = `${POD_NAMESPACE}.svc.${settings.CLUSTER_DOMAIN}`;
   return {
     id: `ztunnel~${INSTANCE_IP}~${POD_NAME}.${POD_NAMESPACE}~${domain}`,
     metadata: {
+      ...metadata,
       NAME: POD_NAME,
       NAMESPACE: POD_NAMESPACE,
       INSTANCE_IPS: INSTANCE_IP,
