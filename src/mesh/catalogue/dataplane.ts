@@ -118,6 +118,13 @@ export const dataplaneCodes = {
       'The workload is published with an application tunnel (PROXY protocol), as waypoints behind the node proxy are.',
     remedy: 'Remove the annotation ambient.istio.io/waypoint-inbound-binding from its Gateway.',
   },
+  AMB1431: {
+    title: 'the destination is not registered',
+    cause:
+      'The mesh configuration says outboundTrafficPolicy REGISTRY_ONLY, and no service or workload of the mesh has the address.',
+    remedy:
+      'Declare the destination with a ServiceEntry, or set outboundTrafficPolicy.mode to ALLOW_ANY in the ConfigMap istio.',
+  },
   AMB1501: {
     title: 'no answer from port 15008',
     cause:
