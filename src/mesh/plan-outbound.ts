@@ -2,7 +2,7 @@
 // the workload, or tunnel to a waypoint (protocol section 3.7). A plan names its reason, and everything
 // it rests on comes in as an argument.
 
-import { type Endpoint, formatEndpoint, type IpAddress, isLoopback } from './address.ts';
+import { type Endpoint, formatEndpoint, type IpAddress, isLoopback, isV6 } from './address.ts';
 import type { Code } from './catalogue.ts';
 import { chooseEndpoint, type EndpointChoice } from './choose-endpoint.ts';
 import { type Identity, parseIdentity } from './identity.ts';
@@ -28,6 +28,9 @@ export interface OutboundFacts {
   readonly tried?: ReadonlySet<string>;
   /** Connections open to a next hop, by uid. */
   readonly openTo?: (uid: string) => number;
+  /** The addresses behind the host name of an endpoint, undefined while they are not known. Without it,
+   * such endpoints have no address. */
+  readonly addressesOf?: (hostname: string) => readonly IpAddress[] | undefined;
 }
 
 interface Planned {
@@ -40,6 +43,8 @@ interface Planned {
 /** What to do. `workload` is the next hop: on the way to a waypoint, the waypoint. */
 export type OutboundPlan =
   | (Planned & { readonly kind: 'deny'; readonly code: Code })
+  /** The host name of the endpoint is to be resolved; then plan again. */
+  | (Planned & { readonly kind: 'resolve'; readonly hostname: string; readonly workload: Workload })
   | (Planned & { readonly kind: 'plain'; readonly peer: Endpoint; readonly workload?: Workload })
   | (Planned & {
       readonly kind: 'tunnel' | 'waypoint';
@@ -66,6 +71,10 @@ export function planOutbound(view: MeshView, facts: OutboundFacts): OutboundPlan
   }
   if (service !== undefined) return toService(view, facts, service);
   if (workload !== undefined) return toWorkload(view, facts, workload);
+  if (source.outboundPolicy === 'registry-only') {
+    const reason = `${formatEndpoint(destination)} is not registered, and outboundTrafficPolicy is REGISTRY_ONLY`;
+    return { kind: 'deny', code: 'AMB1431', reason };
+  }
   return { kind: 'plain', peer: destination, reason: 'the destination is not part of the mesh' };
 }
 
@@ -84,10 +93,36 @@ function toService(view: MeshView, facts: OutboundFacts, service: Service): Outb
     return { kind: 'deny', code: choice.code, reason: choice.reason, service };
   }
   const { workload, targetPort, among } = choice;
-  if (choice.address === undefined) return unreachable(facts, workload, service);
   const reason = `endpoint of ${keyOfService(service)}, one of ${among}`;
-  const peer = { address: choice.address, port: targetPort };
-  return direct(facts, { workload, peer, reason, service });
+  if (choice.address !== undefined) {
+    const peer = { address: choice.address, port: targetPort };
+    return direct(facts, { workload, peer, reason, service });
+  }
+  const { hostname, network } = workload;
+  if (hostname === '' || network !== facts.network || facts.addressesOf === undefined) {
+    return unreachable(facts, workload, service);
+  }
+  const addresses = facts.addressesOf(hostname);
+  if (addresses === undefined) return { kind: 'resolve', hostname, workload, reason, service };
+  const address = addressAmong(service, addresses, facts);
+  if (address === undefined) return unreachable(facts, workload, service);
+  const peer = { address, port: targetPort };
+  return direct(facts, { workload, peer, reason: `${reason}, at ${hostname}`, service });
+}
+
+/** Any address of an allowed family, preferably the one that was dialled (protocol section 9.4). */
+function addressAmong(
+  { ipFamilies }: Service,
+  addresses: readonly IpAddress[],
+  { destination, random }: OutboundFacts,
+): IpAddress | undefined {
+  const allowed = addresses.filter((address) => {
+    if (ipFamilies === 'ipv4') return !isV6(address);
+    return ipFamilies === 'ipv6' ? isV6(address) : true;
+  });
+  const same = allowed.filter((address) => isV6(address) === isV6(destination.address));
+  const candidates = same.length > 0 ? same : allowed;
+  return candidates[Math.floor(random() * candidates.length)];
 }
 
 function toWorkload(view: MeshView, facts: OutboundFacts, workload: Workload): OutboundPlan {

@@ -11,8 +11,10 @@ import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
 import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
+import { HostAddresses } from './dns/host-addresses.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
@@ -28,6 +30,8 @@ export interface NodeProxyOptions {
   readonly registry: MetricsRegistry;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
+  /** Who knows the host names of endpoints; the process's own name servers when absent. */
+  readonly nameServers?: DnsOptions['nameServers'];
   readonly clock: Clock;
   readonly log: Logger;
   /** Numbers in [0, 1). */
@@ -71,6 +75,10 @@ export class NodeProxy implements AsyncDisposable {
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        nameServers: options.nameServers ?? readNameServers,
+        clock,
+      }),
       decisions: this.decisions,
       metrics: this.metrics,
       ...(options.dns && {

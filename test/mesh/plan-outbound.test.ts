@@ -58,6 +58,8 @@ function told(result: OutboundPlan): string {
       return `deny ${result.code}`;
     case 'plain':
       return `plain ${result.peer.address}:${result.peer.port}`;
+    case 'resolve':
+      return `resolve ${result.hostname}`;
     case 'tunnel':
     case 'waypoint':
       return `${result.kind} ${result.peer.address}:${result.peer.port} for ${result.authority}`;
@@ -178,6 +180,44 @@ for (const [what, view, address, port, expected] of cases) {
     assert.is(told(plan(view, address, port)), expected);
   });
 }
+
+test('denies what is not registered to a workload that may go to nothing else', () => {
+  const confined = { ...source, outboundPolicy: 'registry-only' } as const;
+  const external = aService('outside', {
+    addresses: [{ network: '', address: ipAddress('198.51.100.0'), length: 24 }],
+    loadBalancing: { mode: 'passthrough', routingPreference: [], healthPolicy: 'allow-all' },
+  });
+  const view = stateOf([confined, pod, plainPod], [echo, external]);
+  assert.is(told(plan(view, '203.0.113.9', 443, confined)), 'deny AMB1431');
+  assert.is(told(plan(view, '203.0.113.9', 443)), 'plain 203.0.113.9:443');
+  assert.is(told(plan(view, '198.51.100.7', 443, confined)), 'plain 198.51.100.7:443');
+  assert.is(told(plan(view, '10.0.0.3', 80, confined)), 'plain 10.0.0.3:80');
+  assert.match(told(plan(view, '10.96.0.1', 80, confined)), /^tunnel 10\.0\.0\.2:15008/);
+});
+
+test('asks for the host name of an endpoint, then goes to an address of it', () => {
+  const named = { ...plainPod, addresses: [], hostname: 'x.example', ...behindEcho };
+  const view = stateOf([source, named], [echo]);
+  const planned = (known: readonly string[] | undefined, families = echo.ipFamilies): string => {
+    const scene =
+      families === echo.ipFamilies
+        ? view
+        : stateOf([source, named], [{ ...echo, ipFamilies: families }]);
+    return told(
+      planOutbound(scene, {
+        source,
+        destination: { address: ipAddress('10.96.0.1'), port: 80 },
+        network: '',
+        random: () => 0,
+        addressesOf: (hostname) => (hostname === 'x.example' ? known?.map(ipAddress) : []),
+      }),
+    );
+  };
+  assert.is(planned(undefined), 'resolve x.example');
+  assert.is(planned(['2001:db8::1', '192.0.2.1']), 'plain 192.0.2.1:8080');
+  assert.is(planned(['2001:db8::1']), 'plain 2001:db8::1:8080');
+  assert.is(planned(['2001:db8::1'], 'ipv4'), 'deny AMB1417');
+});
 
 test('does not send a waypoint its own traffic again', () => {
   const view = stateOf(

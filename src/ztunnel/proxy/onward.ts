@@ -22,7 +22,7 @@ import { dialError, dialFrom } from './dial.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
 
 /** A plan that can be tried. */
-export type PassingPlan = Exclude<OutboundPlan, { kind: 'deny' }>;
+export type PassingPlan = Exclude<OutboundPlan, { kind: 'deny' | 'resolve' }>;
 
 /** How an attempt went. */
 export type Attempt =

@@ -6,6 +6,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { socketStream } from '../../dataplane/duplex-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
 import { identityOfWorkload, type Workload } from '../../mesh/workload.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
@@ -13,6 +14,9 @@ import type { PassingPlan } from './onward.ts';
 import { destinationOf, remoteOf } from './original-destination.ts';
 import { type PodContext, type ProxyParts, workloadPatienceMs } from './proxy-parts.ts';
 import { findWayOut } from './way-out.ts';
+
+/** The mesh's own ports, and destinations that are not registered: nothing failed there. */
+const denials: readonly Code[] = ['AMB1408', 'AMB1431'];
 
 /** Serves one captured connection to its end. Never rejects. */
 export async function serveOutbound(
@@ -56,7 +60,7 @@ async function carryOut(parts: ProxyParts, context: PodContext, story: Story): P
     const { code, reason, service } = way.plan;
     record.facts.destination = partyOf(destination, { ...(service && { service }) });
     application.destroy(new AmbitError(code, reason));
-    record.end({ outcome: code === 'AMB1408' ? 'denied' : 'failed', code, reason });
+    record.end({ outcome: denials.includes(code) ? 'denied' : 'failed', code, reason });
     return;
   }
   describe(story, way.plan);

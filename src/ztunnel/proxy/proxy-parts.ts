@@ -11,6 +11,7 @@ import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { DnsParts } from '../dns/dns-parts.ts';
+import type { HostAddresses } from '../dns/host-addresses.ts';
 import type { EndpointLoad } from './endpoint-load.ts';
 
 /** Shared by all pods of the node. */
@@ -25,6 +26,8 @@ export interface ProxyParts {
   readonly load: EndpointLoad;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
+  /** The addresses of endpoints that have a host name only. */
+  readonly hosts: HostAddresses;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;

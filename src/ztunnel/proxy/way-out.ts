@@ -6,6 +6,8 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
 import type { Verdict } from '../../mesh/decision.ts';
 import { type OutboundPlan, planOutbound } from '../../mesh/plan-outbound.ts';
+import type { Workload } from '../../mesh/workload.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import { type Attempt, attempt, type Caller, type PassingPlan } from './onward.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
 
@@ -34,18 +36,11 @@ export async function findWayOut(
   caller: Caller,
   destination: Endpoint,
 ): Promise<WayOut> {
-  const { state, network, random, load } = parts;
+  const { load } = parts;
   const tried = new Set<string>();
-  const makePlan = (): OutboundPlan =>
-    planOutbound(state, {
-      source: caller.workload,
-      destination,
-      network,
-      random,
-      tried,
-      openTo: load.of,
-    });
-  const first = makePlan();
+  const makePlan = (): Promise<ResolvedPlan> =>
+    planResolved(parts, context, { source: caller.workload, destination, tried });
+  const first = await makePlan();
   if (first.kind === 'deny') return { kind: 'denied', plan: first };
   let plan: PassingPlan = first;
   const failures: string[] = [];
@@ -57,7 +52,7 @@ export async function findWayOut(
     }
     held?.[Symbol.dispose]();
     if (plan.workload !== undefined) tried.add(plan.workload.uid);
-    const next = outcome.hopFailed ? makePlan() : plan;
+    const next = outcome.hopFailed ? await makePlan() : plan;
     if (next.kind === 'deny' || !isWorthTrying(next, plan, failures.length + 1)) {
       const { verdict } = outcome;
       return { kind: 'failed', plan, verdict: { ...verdict, reason: told(verdict.reason) } };
@@ -68,6 +63,38 @@ export async function findWayOut(
 
   function told(reason: string): string {
     return [reason, ...failures].join('; before that, ');
+  }
+}
+
+type ResolvedPlan = Exclude<OutboundPlan, { kind: 'resolve' }>;
+
+/** Plans until no host name has to be resolved. An endpoint whose name has no address counts as tried. */
+async function planResolved(
+  { state, network, random, load, hosts }: ProxyParts,
+  context: PodContext,
+  story: { source: Workload; destination: Endpoint; tried: Set<string> },
+): Promise<ResolvedPlan> {
+  let unresolved: AmbitError | undefined;
+  for (;;) {
+    const plan = planOutbound(state, {
+      ...story,
+      network,
+      random,
+      openTo: load.of,
+      addressesOf: (hostname) => hosts.known(hostname),
+    });
+    if (plan.kind === 'deny' && unresolved !== undefined) {
+      const { code } = unresolved;
+      return { ...plan, code, reason: `${plan.reason}: ${causeChain(unresolved)}` };
+    }
+    if (plan.kind !== 'resolve') return plan;
+    try {
+      await hosts.resolve(plan.hostname, context.end);
+    } catch (error) {
+      if (!(error instanceof AmbitError)) throw error;
+      unresolved = error;
+      story.tried.add(plan.workload.uid);
+    }
   }
 }
 
