@@ -69,10 +69,12 @@ export class StatusWriter {
     await this.#announceAll(write);
   }
 
-  /** Events on an object whose kind has no status, once per version of it. */
+  /** Events on an object whose kind has no status, once for each version that they speak of. */
   async announce(object: KubernetesObject, findings: readonly Finding[]): Promise<void> {
-    if (!this.#isNews(describeObject(object), object.metadata.resourceVersion)) return;
     const events = findings.filter(({ code }) => code !== undefined);
+    const messages = events.map(({ message }) => message).join();
+    const version = `${object.metadata.resourceVersion ?? ''} ${messages}`;
+    if (events.length === 0 || !this.#isNews(describeObject(object), version)) return;
     await this.#announceAll({ object, events });
   }
 

@@ -28,8 +28,7 @@ export interface AllocationSubject {
 /** Addresses by the key of the ServiceEntry; entries that get none are absent. */
 export type Allocations = ReadonlyMap<string, readonly AllocatedAddress[]>;
 
-/** Whether the controller gives addresses to the hosts of a ServiceEntry. */
-export function isAllocated({ metadata, spec }: ServiceEntry): boolean {
+function isAllocated({ metadata, spec }: ServiceEntry): boolean {
   if ((spec?.resolution ?? 'NONE') === 'NONE') return false;
   if ((spec?.addresses ?? []).length > 0) return false;
   return metadata.labels?.[optOutLabel]?.toLowerCase() !== 'false';
@@ -44,15 +43,14 @@ export function allocateAddresses(
   const oldestFirst = subjects.toSorted((left, right) => byAge(left.object, right.object));
   const taken = new TakenAddresses(oldestFirst.map(({ object }) => object));
   const kept = new Map<string, AllocatedAddress[]>();
-  const eligible = oldestFirst.filter(({ object }) => isAllocated(object));
-  for (const { object, present } of eligible) {
+  for (const { object, present } of oldestFirst) {
     kept.set(keyOf(object), keep(object, present, ranges, taken));
   }
   const allocations = new Map<string, readonly AllocatedAddress[]>();
-  for (const { object } of eligible) {
+  for (const { object } of oldestFirst) {
     const key = keyOf(object);
     const own = kept.get(key) ?? [];
-    const complete = namedHosts(object).flatMap((host) =>
+    const complete = allocatedHosts(object).flatMap((host) =>
       [ranges.ipv4, ranges.ipv6].flatMap((range): AllocatedAddress[] => {
         const known = own.find((one) => one.host === host && isIn(range, one.value));
         if (known !== undefined) return [known];
@@ -65,7 +63,9 @@ export function allocateAddresses(
   return allocations;
 }
 
-function namedHosts(object: ServiceEntry): string[] {
+/** The hosts of a ServiceEntry that the controller gives addresses to. */
+export function allocatedHosts(object: ServiceEntry): string[] {
+  if (!isAllocated(object)) return [];
   const anyHost = object.spec?.resolution === 'DYNAMIC_DNS';
   return hostsOf(object).filter((host) => anyHost || !isWildcard(host));
 }
@@ -77,7 +77,7 @@ function keep(
   ranges: AddressRanges,
   taken: TakenAddresses,
 ): AllocatedAddress[] {
-  return namedHosts(object).flatMap((host) =>
+  return allocatedHosts(object).flatMap((host) =>
     [ranges.ipv4, ranges.ipv6].flatMap((range): AllocatedAddress[] => {
       const found = present.find(
         (one) => one.host.toLowerCase() === host && isIn(range, one.value),

@@ -2,6 +2,7 @@
 // (protocol section 1.11, features section 1.4.5).
 
 import type { ServiceEntry } from '../kinds/service-entry.ts';
+import { allocatedHosts } from './allocate-addresses.ts';
 import type { Finding } from './finding.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { type BoundObject, type EntryOutcome, hasWildcard } from './register-services.ts';
@@ -72,6 +73,10 @@ function programmed(
   );
   if (unreachable.length > 0) {
     const list = unreachable.map(({ hostname }) => hostname).join(', ');
+    if (unreachable.every(({ hostname }) => allocatedHosts(object).includes(hostname))) {
+      const message = `to be given an address: ${list}`;
+      return { ...shared, status: 'False', reason: 'AddressPending', message };
+    }
     const message = `AMB1665 without an address proxies cannot tell connections to: ${list}; ${remedyFor(object)}`;
     return { ...shared, status: 'True', reason: 'NoAddress', message, code: 'AMB1665' };
   }

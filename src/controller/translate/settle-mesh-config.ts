@@ -39,8 +39,9 @@ export class MeshConfigVersions {
     const { uid } = object.metadata;
     if (config === undefined) {
       const older = this.#valid?.uid === uid ? this.#valid?.config : undefined;
-      const inForce = older === undefined ? 'the defaults are' : 'the last valid version stays';
-      const message = `${problems.map(formatProblem).join('; ')}; ${inForce} in force`;
+      const inForce = older === undefined ? withoutVersion(object) : undefined;
+      const told = inForce?.told ?? 'the last valid version stays in force';
+      const message = `${problems.map(formatProblem).join('; ')}; ${told}`;
       const finding: Finding = {
         object: reference,
         ...condition,
@@ -49,7 +50,7 @@ export class MeshConfigVersions {
         message,
         code: 'AMB1661',
       };
-      return { config: older ?? defaultMeshConfig, findings: [finding] };
+      return { config: older ?? inForce?.config ?? defaultMeshConfig, findings: [finding] };
     }
     this.#valid = { uid, config };
     if (ignored.length === 0) return { config, findings: [] };
@@ -64,4 +65,16 @@ export class MeshConfigVersions {
     };
     return { config, findings: [finding] };
   }
+}
+
+/** What holds in the place of a version that cannot be read when none before is known. One that speaks of
+ * REGISTRY_ONLY was probably meant to close. */
+function withoutVersion(object: ConfigMap): { config: MeshConfig; told: string } {
+  if (object.data?.['mesh']?.includes('REGISTRY_ONLY') !== true) {
+    return { config: defaultMeshConfig, told: 'the defaults are in force' };
+  }
+  return {
+    config: { ...defaultMeshConfig, outboundPolicy: 'registry-only' },
+    told: 'as it speaks of REGISTRY_ONLY, that is in force, and of the rest the defaults',
+  };
 }

@@ -36,6 +36,10 @@ export function warnOfServiceEntry({ spec = {} }: ServiceEntry): Problem[] {
       ),
     );
   }
+  for (const [index, name] of hosts.entries()) {
+    if (!isPartial(name)) continue;
+    warnings.push(host(`spec.hosts[${index}]`, `"${name}" covers no name; write *.SUFFIX`));
+  }
   if (resolution === 'DNS_ROUND_ROBIN' && hosts.length > 1) {
     warnings.push(invalid('spec.hosts', 'should be a single one with resolution DNS_ROUND_ROBIN'));
   }
@@ -60,7 +64,7 @@ function hostProblems({ hosts = [], resolution }: ServiceEntrySpec): Problem[] {
   if (hosts.length === 0) return [host('spec.hosts', 'must have at least one host')];
   return hosts.flatMap((name, index): Problem[] => {
     const field = `spec.hosts[${index}]`;
-    if (name === '*' || !isHostPattern(name)) {
+    if (name === '*' || !isHostPattern(isPartial(name) ? name.slice(1) : name)) {
       return [host(field, `"${name}" is no DNS name or "*.suffix"`)];
     }
     if (resolution === 'DYNAMIC_DNS' && !isWildcard(name)) {
@@ -68,6 +72,11 @@ function hostProblems({ hosts = [], resolution }: ServiceEntrySpec): Problem[] {
     }
     return [];
   });
+}
+
+/** Istio takes it and warns of it. */
+function isPartial(name: string): boolean {
+  return /^\*[^.]/.test(name);
 }
 
 function host(field: string, text: string): Problem {
