@@ -11,13 +11,13 @@ import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
-import { readNameServers } from '../runtime/resolv-conf.ts';
 import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
-import { HostAddresses } from './dns/host-addresses.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
+import { HostAddresses, type HostLookup } from './proxy/host-addresses.ts';
+import { onDemandDnsMetric } from './proxy/on-demand-dns-metric.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -25,13 +25,17 @@ export interface NodeProxyOptions {
   readonly node: string;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback; true unless given. */
+  readonly loopbackTunnel?: boolean;
+  /** Whether baggage of peers is used, and answered; true unless given. */
+  readonly baggage?: boolean;
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Who is asked for the addresses of endpoints that only have a name. */
+  readonly hostLookup: HostLookup;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
-  /** Who knows the host names of endpoints; the process's own name servers when absent. */
-  readonly nameServers?: DnsOptions['nameServers'];
   readonly clock: Clock;
   readonly log: Logger;
   /** Numbers in [0, 1). */
@@ -76,8 +80,10 @@ export class NodeProxy implements AsyncDisposable {
       open: this.open,
       load: new EndpointLoad(),
       hosts: new HostAddresses({
-        nameServers: options.nameServers ?? readNameServers,
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(options.registry),
         clock,
+        random: options.random,
       }),
       decisions: this.decisions,
       metrics: this.metrics,
@@ -91,6 +97,8 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
       network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
       recordedBy: `ztunnel/${options.node}`,
       configVersion: options.configVersion,
       random: options.random,

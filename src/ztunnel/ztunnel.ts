@@ -18,6 +18,7 @@ import type { LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
 import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
@@ -64,11 +65,14 @@ export class Ztunnel implements AsyncDisposable {
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
+      loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
+      baggage: settings.ENABLE_RESPONSE_BAGGAGE,
       certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
         impersonate: true,
       }),
       configVersion: () => this.#subscription.configVersion,
       registry: this.registry,
+      hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
       ...(dns && { dns }),
       clock,
       log,

@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { MeshView } from '../../src/mesh/mesh-view.ts';
+import type { GatewayView } from '../../src/mesh/find-gateway.ts';
 import { type OutboundPlan, planOutbound } from '../../src/mesh/plan-outbound.ts';
 import { keyOfService, type Service } from '../../src/mesh/service.ts';
 import { type GatewayAddress, serviceKey, type Workload } from '../../src/mesh/workload.ts';
@@ -37,7 +37,7 @@ const byAddress: GatewayAddress = {
 };
 
 function plan(
-  view: MeshView,
+  view: GatewayView,
   address: string,
   port: number,
   from: Workload = source,
@@ -56,12 +56,13 @@ function told(result: OutboundPlan): string {
   switch (result.kind) {
     case 'deny':
       return `deny ${result.code}`;
+    case 'unresolved':
+      return `unresolved ${result.hostname}: ${told(result.at(ipAddress('192.0.2.5')))}`;
     case 'plain':
       return `plain ${result.peer.address}:${result.peer.port}`;
-    case 'resolve':
-      return `resolve ${result.hostname}`;
     case 'tunnel':
     case 'waypoint':
+    case 'gateway':
       return `${result.kind} ${result.peer.address}:${result.peer.port} for ${result.authority}`;
   }
 }
@@ -70,7 +71,7 @@ const bound = (waypoint: GatewayAddress): Service => ({ ...echo, waypoint });
 const base = [source, pod, plainPod];
 const withWaypoint = [...base, waypointPod];
 
-const cases: readonly (readonly [string, MeshView, string, number, string])[] = [
+const cases: readonly (readonly [string, GatewayView, string, number, string])[] = [
   [
     'tunnels to a service endpoint by its target port',
     stateOf(base, [echo]),
@@ -155,11 +156,11 @@ const cases: readonly (readonly [string, MeshView, string, number, string])[] = 
     'deny AMB1413',
   ],
   [
-    'refuses an endpoint that only has a name',
+    'asks for the address of an endpoint that only has a name',
     stateOf([source, { ...pod, addresses: [], hostname: 'x.example' }], [echo]),
     '10.96.0.1',
     80,
-    'deny AMB1417',
+    'unresolved x.example: tunnel 192.0.2.5:15008 for 192.0.2.5:8080',
   ],
   [
     'passes a passthrough service on as dialled',
@@ -193,30 +194,6 @@ test('denies what is not registered to a workload that may go to nothing else', 
   assert.is(told(plan(view, '198.51.100.7', 443, confined)), 'plain 198.51.100.7:443');
   assert.is(told(plan(view, '10.0.0.3', 80, confined)), 'plain 10.0.0.3:80');
   assert.match(told(plan(view, '10.96.0.1', 80, confined)), /^tunnel 10\.0\.0\.2:15008/);
-});
-
-test('asks for the host name of an endpoint, then goes to an address of it', () => {
-  const named = { ...plainPod, addresses: [], hostname: 'x.example', ...behindEcho };
-  const view = stateOf([source, named], [echo]);
-  const planned = (known: readonly string[] | undefined, families = echo.ipFamilies): string => {
-    const scene =
-      families === echo.ipFamilies
-        ? view
-        : stateOf([source, named], [{ ...echo, ipFamilies: families }]);
-    return told(
-      planOutbound(scene, {
-        source,
-        destination: { address: ipAddress('10.96.0.1'), port: 80 },
-        network: '',
-        random: () => 0,
-        addressesOf: (hostname) => (hostname === 'x.example' ? known?.map(ipAddress) : []),
-      }),
-    );
-  };
-  assert.is(planned(undefined), 'resolve x.example');
-  assert.is(planned(['2001:db8::1', '192.0.2.1']), 'plain 192.0.2.1:8080');
-  assert.is(planned(['2001:db8::1']), 'plain 2001:db8::1:8080');
-  assert.is(planned(['2001:db8::1'], 'ipv4'), 'deny AMB1417');
 });
 
 test('does not send a waypoint its own traffic again', () => {

@@ -3,7 +3,8 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Authorization } from '../../mesh/authorization.ts';
-import type { ApplicablePolicies, MeshView, ServiceEndpoint } from '../../mesh/mesh-view.ts';
+import type { GatewayView } from '../../mesh/find-gateway.ts';
+import type { ApplicablePolicies, ServiceEndpoint } from '../../mesh/mesh-view.ts';
 import type { NameView } from '../../mesh/resolve-name.ts';
 import type { Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
@@ -18,7 +19,7 @@ import { Workloads } from './workloads.ts';
 export type StateChange = 'addresses' | 'authorizations';
 
 /** Workloads, services and policies, with their indexes. */
-export class MeshState implements MeshView, NameView {
+export class MeshState implements GatewayView, NameView {
   readonly #workloads = new Workloads();
   readonly #services = new Services();
   readonly #authorizations = new Authorizations();
@@ -44,6 +45,10 @@ export class MeshState implements MeshView, NameView {
 
   workloadByAddress(network: string, address: IpAddress): Workload | undefined {
     return this.#workloads.byAddress(network, address);
+  }
+
+  workloadByHostname(namespace: string, hostname: string): Workload | undefined {
+    return this.#workloads.byHostname(namespace, hostname);
   }
 
   workloadByUid(uid: string): Workload | undefined {

@@ -6,7 +6,8 @@ import {
   connect as connectHttp2,
   constants,
 } from 'node:http2';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Identity } from '../../mesh/identity.ts';
@@ -71,7 +72,7 @@ export async function openTunnelConnection(
 }
 
 async function secure(
-  socket: Socket,
+  socket: Duplex,
   target: TunnelTarget,
   options: TunnelConnectionOptions,
   certificate: WorkloadCertificate,
@@ -87,6 +88,10 @@ async function secure(
     // The identity is checked below, against SPIFFE names instead of host names.
     checkServerIdentity: () => undefined,
   });
+  if (!(socket instanceof Socket)) {
+    // TLS over another stream than a TCP socket does not hear of its loss by itself.
+    socket.once('close', () => (socket.readableEnded ? undefined : tls.destroy()));
+  }
   const settled = new AbortController();
   const patience = AbortSignal.any([options.signal, settled.signal]);
   await new Promise<void>((resolve, reject) => {
@@ -129,6 +134,7 @@ export class TunnelConnection {
   /** Resolves when streams may be opened. */
   readonly ready: Promise<void>;
   readonly closed: Promise<void>;
+  readonly #tls: TLSSocket;
   readonly #session: ClientHttp2Session;
   readonly #clock: Clock;
   #streams = 0;
@@ -138,6 +144,7 @@ export class TunnelConnection {
 
   constructor(tls: TLSSocket, peerIdentity: Identity, clock: Clock) {
     this.peerIdentity = peerIdentity;
+    this.#tls = tls;
     this.#clock = clock;
     tls.once('close', () => {
       this.#lost = true;
@@ -150,7 +157,10 @@ export class TunnelConnection {
       maxSessionMemory: sessionMemoryMegabytes,
     });
     this.#session = session;
-    this.closed = new Promise((resolve) => session.once('close', () => resolve()));
+    this.closed = new Promise((resolve) => {
+      session.once('close', () => resolve());
+      tls.once('close', () => resolve());
+    });
     this.ready = new Promise((resolve, reject) => {
       session.once('connect', () => {
         widenConnectionWindow(session);
@@ -264,6 +274,8 @@ export class TunnelConnection {
   destroy(): void {
     this.#retired = true;
     this.#session.destroy();
+    // A session that is closing in order waits for the peer to do so too.
+    this.#tls.destroy();
   }
 }
 

@@ -72,8 +72,10 @@ export const dataplaneCodes = {
   },
   AMB1413: {
     title: 'the destination is on another network',
-    cause: 'The endpoint is on another network, which this proxy can not reach yet.',
-    remedy: 'Remove the network label of the endpoint if both are on one network.',
+    cause:
+      'Other networks are reached through their gateways only, and only by services: the endpoint has no gateway, or was not addressed by a service, or the service names no identities to expect there.',
+    remedy:
+      'Address the service instead of the pod, and see that its network has an east-west gateway; if both are on one network, remove the network label.',
   },
   AMB1414: {
     title: 'the tunnel request is not valid',
@@ -93,7 +95,7 @@ export const dataplaneCodes = {
   },
   AMB1417: {
     title: 'the endpoint has no address',
-    cause: 'The chosen endpoint has neither an address nor a name that can be resolved.',
+    cause: 'The chosen endpoint has neither an address nor a host name.',
     remedy: 'Check the WorkloadEntry or ServiceEntry endpoint.',
   },
   AMB1418: {
@@ -110,13 +112,27 @@ export const dataplaneCodes = {
   AMB1420: {
     title: 'the node agent can not be reached',
     cause: 'Nothing listens on the socket of the node agent.',
-    remedy: 'Check the node-agent container and that both mount the folder of the socket.',
+    remedy:
+      'Check the node agent (DaemonSet istio-cni-node), and that both mount the folder of the socket.',
   },
   AMB1421: {
-    title: 'the pod wants connections in a form that is not supported',
+    title: 'the application can not be told what was asked for',
     cause:
-      'The workload is published with an application tunnel (PROXY protocol), as waypoints behind the node proxy are.',
-    remedy: 'Remove the annotation ambient.istio.io/waypoint-inbound-binding from its Gateway.',
+      'The pod takes connections by the PROXY protocol, which knows addresses only, and the service that was asked for by name has none.',
+    remedy: 'Give the service an address, or ask the pod by its own.',
+  },
+  AMB1422: {
+    title: 'the name of an endpoint could not be resolved',
+    cause:
+      'The endpoint is known by a host name only, and no name server of the proxy gave an address for it in time.',
+    remedy:
+      'Check the address in the WorkloadEntry or ServiceEntry, and that the name servers in /etc/resolv.conf of the node proxy know it.',
+  },
+  AMB1423: {
+    title: 'the gateway to another network can not be reached',
+    cause: 'The endpoint is behind a network gateway that is unknown or has no healthy endpoint.',
+    remedy:
+      'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
   AMB1431: {
     title: 'the destination is not registered',

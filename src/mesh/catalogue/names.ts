@@ -20,10 +20,4 @@ export const nameCodes = {
     cause: 'A pod sent something to port 53 that is no query, or a query that can not be read.',
     remedy: 'Check which program in the pod sends it; only DNS queries go to port 53.',
   },
-  AMB1455: {
-    title: 'the host name of an endpoint could not be resolved',
-    cause: 'The name servers of the proxy have no address for it, or did not answer.',
-    remedy:
-      'Check the endpoint of the ServiceEntry or WorkloadEntry, and that the proxy can reach its name servers.',
-  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

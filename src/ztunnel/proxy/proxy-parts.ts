@@ -11,8 +11,8 @@ import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { DnsParts } from '../dns/dns-parts.ts';
-import type { HostAddresses } from '../dns/host-addresses.ts';
 import type { EndpointLoad } from './endpoint-load.ts';
+import type { HostAddresses } from './host-addresses.ts';
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
@@ -24,16 +24,20 @@ export interface ProxyParts {
   readonly open: Set<OpenConnection>;
   /** By which endpoints are chosen. */
   readonly load: EndpointLoad;
+  /** Of endpoints that only have a name. */
+  readonly hosts: HostAddresses;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
-  /** The addresses of endpoints that have a host name only. */
-  readonly hosts: HostAddresses;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;
   readonly log: Logger;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback. */
+  readonly loopbackTunnel: boolean;
+  /** Whether what peers say of themselves labels metrics, and they are told the same. */
+  readonly baggage: boolean;
   /** `ztunnel/NODE`, the name under which decisions are recorded. */
   readonly recordedBy: string;
   /** Hash of the configuration in force. */
