@@ -42,7 +42,7 @@ async function openStage(
     paths: trafficPaths.filter((one) => one !== 'outside' || outside !== undefined),
     outsideProxy: outside,
     withIperf: uses('bulk'),
-    withColdPeers: uses('cold'),
+    withColdPeers: uses('cold-peers'),
     say,
   });
 }

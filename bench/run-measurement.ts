@@ -37,7 +37,7 @@ export type Result =
 
 /** How long a look may last beyond its seconds: starting programs, opening connections. */
 const graceSeconds = 60;
-const warmUpSeconds = 1;
+const warmUpSeconds = 2;
 /** Notes kept of a measurement; errors repeat themselves. */
 const maxNotes = 8;
 
@@ -48,11 +48,12 @@ class Book {
   readonly notes = new Set<string>();
 
   add(path: string, round: number | undefined, sample: Sample): void {
-    this.errors.set(path, (this.errors.get(path) ?? 0) + sample.errors);
+    const when = round === undefined ? ' (warm-up, not counted)' : '';
     if (sample.note !== undefined && this.notes.size < maxNotes) {
-      this.notes.add(`${path}: ${sample.note}`);
+      this.notes.add(`${path}: ${sample.note}${when}`);
     }
     if (round === undefined) return;
+    this.errors.set(path, (this.errors.get(path) ?? 0) + sample.errors);
     for (const [metric, figure] of Object.entries(sample.figures)) {
       if (Number.isFinite(figure)) this.of(path, metric).set(round, figure);
     }
@@ -81,7 +82,7 @@ export async function runMeasurement(
     await allRounds(measurement, prepared, plan, book);
   } catch (error) {
     plan.signal.throwIfAborted();
-    book.add(name, undefined, { figures: {}, errors: 1, note: causeChain(error) });
+    book.add(name, 0, { figures: {}, errors: 1, note: causeChain(error) });
   }
   const base = paths[0];
   const figures = metrics.flatMap((metric) =>
