@@ -24,6 +24,7 @@ export const cniAdd: Measurement = {
     { name: 'chain p99', unit: 'ms', better: 'lower' },
     { name: 'mesh plugin p50', unit: 'ms', better: 'lower' },
     { name: 'mesh plugin p99', unit: 'ms', better: 'lower' },
+    { name: 'mesh plugin, share', unit: '% of the chain', better: 'lower' },
   ],
   paths: [base, outsideMesh, inMesh],
   tools: [],
@@ -136,6 +137,7 @@ function sampleOf(
   const mesh = {
     'mesh plugin p50': percentile(ofMesh, 0.5),
     'mesh plugin p99': percentile(ofMesh, 0.99),
+    'mesh plugin, share': (100 * sum(ofMesh)) / (sum(ofMesh) + sum(ofBase)),
   };
   return {
     figures: {
@@ -145,4 +147,8 @@ function sampleOf(
     },
     errors: chain.filter((ms) => Number.isNaN(ms)).length,
   };
+}
+
+function sum(figures: readonly number[]): number {
+  return figures.reduce((total, one) => total + one, 0);
 }

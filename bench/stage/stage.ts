@@ -221,6 +221,7 @@ function imageFlag(outsideProxy: string | undefined, folder: string): readonly s
   const own = [process.execPath, path.join(root, 'src/ztunnel/main.ts')].map(quoted).join(' ');
   const lines = [
     '#!/bin/sh',
+    'cd /', // a stock ztunnel looks for ./var/run/secrets/istio/root-cert.pem
     'case "$NODE_NAME" in',
     `  node3|node4) exec ${quoted(outsideProxy)} proxy ztunnel ;;`,
     `  *) exec ${own} ;;`,
