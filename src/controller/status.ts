@@ -1,7 +1,6 @@
 // What to write on objects so that their authors know: only differences, and only conditions that
 // are ours. Pure.
 
-import type { GatewayFields } from './gateway-status.ts';
 import { type KindName, objectPath } from './kinds/kinds.ts';
 import {
   type Condition,
@@ -10,7 +9,12 @@ import {
   type StatusWithConditions,
 } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
-import { type Finding, type ObjectReference, sameCondition } from './translate/finding.ts';
+import {
+  type Finding,
+  type ObjectReference,
+  type StatusFields,
+  sameCondition,
+} from './translate/finding.ts';
 
 /** A write to one object's status, and what to announce once it has succeeded. */
 export interface StatusWrite {
@@ -27,6 +31,9 @@ const cleaned = [
   'Service',
   'Gateway',
   'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
   'VirtualService',
   'DestinationRule',
   'ServiceEntry',
@@ -36,13 +43,19 @@ const cleaned = [
   'RequestAuthentication',
 ] as const satisfies readonly KindName[];
 
-const istioTypes = new Set(['ZtunnelAccepted', 'WaypointAccepted', 'istio.io/WaypointBound']);
+const istioTypes = new Set([
+  'ZtunnelAccepted',
+  'WaypointAccepted',
+  'istio.io/WaypointBound',
+  'istio.io/WaypointMissing',
+  'istio.io/VisibilityApplied',
+]);
 
 /** The writes that make statuses say what was found. `nowMs` dates conditions that change. */
 export function statusWrites(
   objects: ObjectSource,
   findings: readonly Finding[],
-  gateways: readonly GatewayFields[],
+  moreFields: readonly StatusFields[],
   nowMs: number,
 ): StatusWrite[] {
   const wanted = new Map<KubernetesObject, Finding[]>();
@@ -53,13 +66,13 @@ export function statusWrites(
   }
   for (const finding of findings) {
     const object = find(objects, finding.object);
-    if (object === undefined) continue;
+    // A ConfigMap has no status; its author is told by Events alone.
+    if (object === undefined || finding.object.kind === 'MeshConfig') continue;
     const list = wanted.get(object);
     if (list === undefined) wanted.set(object, [finding]);
     else list.push(finding);
   }
-  const extra = new Map<KubernetesObject, object>();
-  for (const { gateway, fields } of gateways) extra.set(gateway, fields);
+  const extra = new Map(moreFields.map((more) => [more.object, more]));
   return [...wanted].flatMap(
     ([object, list]) => write(object, list, extra.get(object), nowMs) ?? [],
   );
@@ -68,10 +81,12 @@ export function statusWrites(
 function write(
   object: KubernetesObject,
   findings: readonly Finding[],
-  extra: object | undefined,
+  more: StatusFields | undefined,
   nowMs: number,
 ): StatusWrite | undefined {
-  const present = object.status?.conditions ?? [];
+  const extra = more?.fields;
+  const isWithin = more?.before !== undefined;
+  const present = more?.before ?? object.status?.conditions ?? [];
   const conditions = findings.map(({ type, status, reason, message }) =>
     dated({ type, status, reason, message }, object, present, nowMs),
   );
@@ -81,8 +96,10 @@ function write(
   const changed = conditions.filter(
     (condition) => !present.some((one) => sameCondition(one, condition)),
   );
-  const gone = present.some(({ type }) => !next.some((condition) => condition.type === type));
-  if (changed.length === 0 && !gone && !differs(object.status, extra)) return undefined;
+  const gone =
+    !isWithin && present.some(({ type }) => !next.some((condition) => condition.type === type));
+  const isSame = (isWithin || changed.length === 0) && !gone;
+  if (isSame && !differs(object.status, extra)) return undefined;
   const { namespace, name, resourceVersion } = object.metadata;
   const changedTypes = new Set(
     changed.filter((condition) => !saysTheSame(present, condition)).map(({ type }) => type),
@@ -92,7 +109,7 @@ function write(
     object,
     body: {
       metadata: { ...(resourceVersion && { resourceVersion }) },
-      status: { ...extra, conditions: next },
+      status: isWithin ? extra : { ...extra, conditions: next },
     },
     events: findings.filter(({ code, type }) => code !== undefined && changedTypes.has(type)),
   };

@@ -120,17 +120,23 @@ export function chooseRoute(
     const reason = `${route.origin} matched: ${words || 'its match is empty'}`;
     return { kind: 'route', route, match: held.match, index, ...sharing, reason };
   }
-  const { port } = facts.destination;
-  if (!table.entries.some((entry) => concernsPort(entry, port))) {
-    return { kind: 'unrouted', reason: `no route is for port ${port}` };
+  if (!table.entries.some((entry) => concerns(entry, facts))) {
+    const { port } = facts.destination;
+    return { kind: 'unrouted', reason: `no route is for port ${port} and this client` };
   }
   return { kind: 'none', reason: `none of ${table.entries.length} routes matched` };
 }
 
-/** Routes that are bound to other ports leave this one as if there were none. */
-function concernsPort({ matches }: RouteEntry, port: number): boolean {
+/** Routes that are bound to other ports or clients leave the others as if there were none: so Istio
+ * does, which decides these conditions before there is a request. */
+function concerns({ matches }: RouteEntry, { destination, source }: RequestFacts): boolean {
   if (matches.length === 0) return true;
-  return matches.some(({ match }) => match.port === undefined || match.port === port);
+  return matches.some(
+    ({ match: { port, sourceNamespace, sourceLabels = {} } }) =>
+      (port === undefined || port === destination.port) &&
+      (sourceNamespace === undefined || sourceNamespace === source.namespace) &&
+      Object.entries(sourceLabels).every(([name, value]) => source.labels?.[name] === value),
+  );
 }
 
 /** Says of each route, down to the one taken, why it was or was not. */

@@ -214,7 +214,10 @@ test('a route for another port leaves this one as it was', async ({ stack, signa
     matches: [{ port: 1 }],
   });
   assert.is(String((await ask(await waypoint.open())).body), 'plain');
-  assert.match((await waypoint.nextRecord(signal)).verdict.reason, 'no route is for port 9080');
+  assert.match(
+    (await waypoint.nextRecord(signal)).verdict.reason,
+    'no route is for port 9080 and this client',
+  );
 });
 
 test.run();

@@ -10,9 +10,16 @@ import type {
   ServiceObject,
 } from './core.ts';
 import type { Gateway, GatewayClass } from './gateway.ts';
+import type {
+  ConnectionRouteObject,
+  GrpcRouteObject,
+  HttpRouteObject,
+  ReferenceGrant,
+} from './gateway-routes.ts';
 import type { DestinationRule, VirtualService } from './networking.ts';
 import type { KubernetesObject } from './object.ts';
 import type { AuthorizationPolicyObject, PeerAuthentication } from './security.ts';
+import type { ServiceEntry, WorkloadEntry } from './service-entry.ts';
 
 /** The objects of each watched kind. */
 export interface KindTypes {
@@ -23,13 +30,19 @@ export interface KindTypes {
   readonly EndpointSlice: EndpointSlice;
   readonly Deployment: Deployment;
   readonly ConfigMap: ConfigMap;
+  /** The ConfigMaps named `istio`; the one of the root namespace configures the mesh. */
+  readonly MeshConfig: ConfigMap;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
-  readonly HTTPRoute: KubernetesObject;
+  readonly HTTPRoute: HttpRouteObject;
+  readonly GRPCRoute: GrpcRouteObject;
+  readonly TCPRoute: ConnectionRouteObject;
+  readonly TLSRoute: ConnectionRouteObject;
+  readonly ReferenceGrant: ReferenceGrant;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
-  readonly ServiceEntry: KubernetesObject;
-  readonly WorkloadEntry: KubernetesObject;
+  readonly ServiceEntry: ServiceEntry;
+  readonly WorkloadEntry: WorkloadEntry;
   readonly AuthorizationPolicy: AuthorizationPolicyObject;
   readonly PeerAuthentication: PeerAuthentication;
   readonly RequestAuthentication: KubernetesObject;
@@ -45,6 +58,7 @@ export interface KindPlace {
   readonly plural: string;
   /** Limits what is watched. */
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
 }
 
 /** The label on everything that the controller makes for a waypoint. */
@@ -55,6 +69,9 @@ export const waypointManager = 'istio.io-mesh-controller';
 /** The label, with its value, on every ConfigMap of the controller: the root certificate of each
  * namespace, and saved versions of objects. */
 export const configLabel = 'istio.io/config=true';
+
+/** The name of the ConfigMap with the mesh's configuration, as Istio's. */
+export const meshConfigName = 'istio';
 
 /** Every watched kind. */
 export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
@@ -75,9 +92,19 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     plural: 'configmaps',
     labelSelector: configLabel,
   },
+  MeshConfig: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    fieldSelector: `metadata.name=${meshConfigName}`,
+  },
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },
   HTTPRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes' },
+  GRPCRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'grpcroutes' },
+  TCPRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'tcproutes' },
+  TLSRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'tlsroutes' },
+  ReferenceGrant: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'referencegrants' },
   VirtualService: { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices' },
   DestinationRule: { group: 'networking.istio.io', version: 'v1', plural: 'destinationrules' },
   ServiceEntry: { group: 'networking.istio.io', version: 'v1', plural: 'serviceentries' },

@@ -8,8 +8,9 @@ import type {
   VirtualService,
 } from '../kinds/networking.ts';
 import { describeObject } from '../kinds/object.ts';
+import type { HostLookup } from './host-index.ts';
 import { translateDestination } from './route-actions.ts';
-import { forMesh, type HostLookup } from './virtual-services.ts';
+import { forMesh } from './virtual-services.ts';
 
 /** Translates them: all of `tls` before all of `tcp`. */
 export function translateConnectionRoutes(

@@ -152,7 +152,12 @@ function narrows(root: HttpMatchSpec, leaf: HttpMatchSpec): boolean {
   if ((root.ignoreUriCase ?? false) !== (leaf.ignoreUriCase ?? false)) return false;
   if (!equalIfBoth(root.port, leaf.port)) return false;
   if (!equalIfBoth(root.sourceNamespace, leaf.sourceNamespace)) return false;
-  if (!Object.entries(root.sourceLabels ?? {}).every(([label, value]) => equalIfBoth(leaf.sourceLabels?.[label], value))) return false;
+  if (
+    !Object.entries(root.sourceLabels ?? {}).every(([label, value]) =>
+      equalIfBoth(leaf.sourceLabels?.[label], value),
+    )
+  )
+    return false;
   const gateways = new Set(root.gateways ?? []);
   return gateways.size === 0 || (leaf.gateways ?? []).every((gateway) => gateways.has(gateway));
 }

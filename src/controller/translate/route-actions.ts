@@ -9,6 +9,7 @@ import type {
   Redirect,
   Retries,
   Rewrite,
+  TextMatch,
 } from '../../mesh/route.ts';
 import type {
   CorsPolicySpec,
@@ -22,7 +23,7 @@ import type {
   RewriteSpec,
 } from '../kinds/networking.ts';
 import { parseDuration } from './durations.ts';
-import type { HostLookup } from './virtual-services.ts';
+import type { HostLookup } from './host-index.ts';
 
 /** The condition on `retryOn` where a VirtualService gives none (features section 1.1.6). */
 const defaultRetryOn =
@@ -137,7 +138,7 @@ export function translateDestination(
 export function translateCors(spec: CorsPolicySpec): CorsPolicy {
   const { allowMethods, allowHeaders, exposeHeaders, maxAge, allowCredentials } = spec;
   const maxAgeMs = parseDuration(maxAge ?? '');
-  const patterns = (spec.allowOrigins ?? []).flatMap(({ exact, prefix, regex }) => {
+  const patterns = (spec.allowOrigins ?? []).flatMap(({ exact, prefix, regex }): TextMatch[] => {
     if (exact !== undefined) return [{ exact }];
     if (prefix !== undefined) return [{ prefix }];
     return regex === undefined ? [] : [{ regex }];

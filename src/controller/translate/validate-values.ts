@@ -14,8 +14,15 @@ export function invalid(field: string, text: string): Problem {
 }
 
 /** Checks a pattern: at most one kind, not empty, and a valid expression. */
-export function patternProblems(spec: StringMatchSpec | undefined, path: string): Problem[] {
+export function patternProblems(
+  spec: StringMatchSpec | undefined,
+  path: string,
+  star: 'presence' | 'no presence' = 'presence',
+): Problem[] {
   if (spec === undefined) return [];
+  if (spec.regex === '*' && star === 'no presence') {
+    return [{ code: 'AMB1602', field: `${path}.regex`, text: '"*" is not RE2; write .*' }];
+  }
   const kinds = (['exact', 'prefix', 'regex'] as const).filter((kind) => spec[kind] !== undefined);
   if (kinds.length > 1) {
     return [
@@ -91,6 +98,20 @@ export function headerProblems(headers: HeadersSpec | undefined, path: string): 
     );
     return [...written, ...removed];
   });
+}
+
+/** The same for a ServiceEntry, which may also be visible to nobody, and whose own namespace counts as
+ * the dot. */
+export function entryExportProblems(
+  exportTo: readonly string[] | undefined,
+  namespace: string,
+  path: string,
+): Problem[] {
+  const list = (exportTo ?? []).map((entry) => (entry === namespace ? '.' : entry));
+  if (list.length > 1 && list.includes('~')) {
+    return [invalid(path, '"~" cannot be combined with other entries')];
+  }
+  return list.includes('~') ? [] : exportProblems(list, path);
 }
 
 /** Checks the list of namespaces that an object is visible in (features section 0.4). */

@@ -1,10 +1,14 @@
 // VirtualService http routes to entries of a route table (features section 1.1).
 
 import type { HttpRoute, RouteBackend } from '../../mesh/route.ts';
-import type { ServiceKey } from '../../mesh/workload.ts';
-import type { HttpRouteDestinationSpec, HttpRouteSpec, VirtualService } from '../kinds/networking.ts';
+import type {
+  HttpRouteDestinationSpec,
+  HttpRouteSpec,
+  VirtualService,
+} from '../kinds/networking.ts';
 import { type Delegates, type ExpandedRoute, expandRoutes } from './delegates.ts';
 import { parseDuration } from './durations.ts';
+import type { HostLookup, ScopedHostLookup } from './host-index.ts';
 import {
   translateCors,
   translateDestination,
@@ -16,12 +20,6 @@ import {
   translateRewrite,
 } from './route-actions.ts';
 import { translateMatch } from './route-matches.ts';
-
-/** Finds the service that a host of a route means. */
-export type HostLookup = (host: string) => ServiceKey;
-
-/** Finds the service that a host means to an object of a namespace. */
-export type ScopedHostLookup = (host: string, namespace: string) => ServiceKey;
 
 /** Translates the HTTP routes of a valid VirtualService, in order, with those of its delegates in
  * their places. Routes and match entries for other gateways than the mesh are left out. */

@@ -76,7 +76,7 @@ export const controllerCodes = {
   AMB1614: {
     title: 'a route is shadowed',
     cause:
-      'Another object or an earlier route takes all requests first: of several VirtualServices for one host the oldest counts.',
+      'An earlier route of the same table takes all of its requests: routes of VirtualServices come before those of the Gateway API, closer hosts before wider ones, older objects before younger ones.',
     remedy: 'Put all routes of a host into one VirtualService, the most specific first.',
   },
   AMB1615: {
@@ -141,6 +141,25 @@ export const controllerCodes = {
     cause: 'A ConfigMap with the label ambit.io/last-valid=true was changed by somebody else.',
     remedy: 'Nothing: it is ignored and removed. The object counts as one without a valid version.',
   },
+  AMB1627: {
+    title: 'a delegation between VirtualServices has no effect',
+    cause:
+      'The delegate does not exist, has hosts of its own, is not exported to the namespace of the one that delegates, or has a match that narrows none of its.',
+    remedy:
+      'Correct delegate.name and delegate.namespace, leave spec.hosts of the delegate empty, and let each of its matches lie within one of the root route; the other routes are in force.',
+  },
+  AMB1628: {
+    title: 'a route is bound to nothing',
+    cause: 'A parentRef names no Service or ServiceEntry that exists, or a port that it has not.',
+    remedy:
+      'Write parentRefs with group "", kind Service, the name, and if need be the namespace and port of a service that exists.',
+  },
+  AMB1629: {
+    title: 'a route refers to another namespace without a grant',
+    cause:
+      'No ReferenceGrant in the namespace of the backend lets routes of this kind and namespace refer to it. In the mesh the reference works all the same, as in Istio; at a gateway it would not.',
+    remedy: 'Create a ReferenceGrant in the namespace of the backend, or move one of the two.',
+  },
   AMB1631: {
     title: 'a caller could not prove who it is',
     cause: 'No token, or one that the API server does not accept for the audience istio-ca.',
@@ -183,6 +202,13 @@ export const controllerCodes = {
     remedy:
       'Put the old root back into root-cert.pem beside the new one, and follow the steps of docs/certificates.md.',
   },
+  AMB1638: {
+    title: 'the revocation lists cannot be read',
+    cause:
+      'ca-crl.pem in the Secret of the authority is no PEM of complete revocation lists. Proxies keep what they were given before.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into it, each in a PEM block X509 CRL; an empty file takes all back.',
+  },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
     cause: 'The proxy could not read a resource; it keeps the version it had.',
@@ -198,5 +224,35 @@ export const controllerCodes = {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
     remedy: 'Stop what has the port, or give the controller another address.',
+  },
+  AMB1661: {
+    title: 'the configuration of the mesh cannot be used',
+    cause:
+      'The key "mesh" of the ConfigMap "istio" is no YAML, or has a field with a value that does not exist.',
+    remedy:
+      'Correct the field that the message names; until then the last valid version is in force, or the defaults.',
+  },
+  AMB1662: {
+    title: 'a ServiceEntry is hidden',
+    cause: 'serviceEntryVisibility of the mesh configuration gives its namespace visibility NONE.',
+    remedy:
+      'Ask the administrators of the mesh to let the namespace in, or remove the ServiceEntry.',
+  },
+  AMB1663: {
+    title: 'a ServiceEntry needs a waypoint',
+    cause:
+      'The host of its requests is to be resolved per request, which node proxies do not see, and it has no waypoint.',
+    remedy: 'Label it or its namespace istio.io/use-waypoint, or choose another resolution.',
+  },
+  AMB1664: {
+    title: 'a host of a ServiceEntry belongs to another object',
+    cause:
+      'A Service, or an older ServiceEntry, of the same namespace has the host; of several the first counts.',
+    remedy: 'Remove the host here, or remove the other object.',
+  },
+  AMB1665: {
+    title: 'a host of a ServiceEntry has no address',
+    cause: 'Node proxies tell services apart by address, and the host has none.',
+    remedy: 'Set spec.addresses, or let the controller give it one.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

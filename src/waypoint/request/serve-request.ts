@@ -14,6 +14,7 @@ import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { plannedAnswer } from './answer-by-route.ts';
 import type { Exchange, RequestHead } from './exchange.ts';
 import { forward } from './forward.ts';
+import { countMessages } from './grpc-messages.ts';
 import { headerMap } from './hop-headers.ts';
 import { answerLocally, type LocalAnswer } from './local-answer.ts';
 import { mirrorRequests } from './mirror-requests.ts';
@@ -24,13 +25,14 @@ import { endSpan, startSpan } from './trace-request.ts';
 
 /** Serves one request. Never rejects; the request is answered or broken off, and recorded once. */
 export async function serveRequest(
-  exchange: Exchange,
+  arrived: Exchange,
   connection: ClientConnection,
   parts: PipelineParts,
 ): Promise<void> {
   const { clock, hex, tracer } = parts;
   const id = hex(16);
   const startMs = clock.monotonic();
+  const { exchange, messages } = countMessages(arrived);
   const span = tracer && startSpan(tracer, exchange, connection);
   const headers = span?.headers ?? exchange.head.headers;
   let ending: Ending;
@@ -46,7 +48,8 @@ export async function serveRequest(
   }
   if (span !== undefined) endSpan(span, id, ending);
   const durationMs = clock.monotonic() - startMs;
-  recordRequest({ id, exchange, connection, parts, ending, durationMs });
+  const counted = messages && { messages };
+  recordRequest({ id, exchange, connection, parts, ending, durationMs, ...counted });
 }
 
 /** What is this request's own. */

@@ -9,7 +9,7 @@ import { chooseConnectionRoute } from '../../mesh/choose-connection-route.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
-import type { ClientConnection, PipelineParts } from '../request/parts.ts';
+import type { ClientConnection, PipelineParts, RelayMeter } from '../request/parts.ts';
 import type { Ending } from '../request/record-request.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 
@@ -82,13 +82,16 @@ export async function openTcp(
   }
 }
 
-/** Copies until both sides are done, and says how it ended. */
+/** Copies until both sides are done, counted on `meter`, and says how it ended. */
 export async function relayTcp(
   client: ByteStream,
   way: Extract<TcpWay, { kind: 'open' }>,
-  signal: AbortSignal,
+  { signal, meter }: { readonly signal: AbortSignal; readonly meter: RelayMeter },
 ): Promise<Ending> {
-  const { aToB, bToA, error } = await splice(client, way.stream, { signal });
+  const onBytes = (direction: 'a-to-b' | 'b-to-a', count: number): void =>
+    direction === 'a-to-b' ? meter.sent(count) : meter.received(count);
+  const { aToB, bToA, error } = await splice(client, way.stream, { signal, onBytes });
+  meter.close(error === undefined ? '-' : 'UC');
   const { endpoint, reason, route, shadow } = way;
   const named = { ...(route !== undefined && { route }), ...(shadow && { shadow }) };
   const bytes = { bytesSent: aToB, bytesReceived: bToA, ...named };
