@@ -229,11 +229,19 @@ function decodeAddress(entry: unknown): PodAddress | undefined {
   if (!isObject(entry) || !isObject(entry['Address'])) return undefined;
   const { IP: address, Mask: mask } = entry['Address'];
   if (typeof address !== 'string' || (!isIPv4(address) && !isIPv6(address))) return undefined;
-  if (typeof mask !== 'string') return undefined;
-  const ones = [...Buffer.from(mask, 'base64')].map((byte) => byte.toString(2)).join('');
+  const prefixLength = typeof mask === 'string' ? lengthOfMask(address, mask) : undefined;
+  if (prefixLength === undefined) return undefined;
   const gateway = typeof entry['Gateway'] === 'string' ? entry['Gateway'] : '';
   const interfaceIndex = typeof entry['Interface'] === 'number' ? entry['Interface'] : undefined;
-  return { interfaceIndex, address, prefixLength: ones.replaceAll('0', '').length, gateway };
+  return { interfaceIndex, address, prefixLength, gateway };
+}
+
+/** Of a mask in base64; undefined for one of another family, or with ones after a zero. */
+function lengthOfMask(address: string, mask: string): number | undefined {
+  const bytes = Buffer.from(mask, 'base64');
+  if (bytes.length !== (isIPv4(address) ? 4 : 16)) return undefined;
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1*0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
 }
 
 function maskOf({ address, prefixLength }: PodAddress): string {
