@@ -85,9 +85,9 @@ test('any event body is read or refused with a field that is wrong', () => {
         const { netns, podName, podNamespace, addresses } = read.value;
         assert.ok(netns !== '' && podName !== '' && podNamespace !== '');
         for (const one of addresses) {
-        const bits = one.address.includes(':') ? 128 : 32;
-        assert.ok(one.prefixLength >= 0 && one.prefixLength <= bits);
-      }
+          const bits = one.address.includes(':') ? 128 : 32;
+          assert.ok(one.prefixLength >= 0 && one.prefixLength <= bits);
+        }
       },
     ),
   );
