@@ -51,6 +51,11 @@ export interface PluginConfig {
   readonly cniVersion: string;
   readonly runDirectory: string;
   readonly excludeNamespaces: readonly string[];
+  /** Whether pods join the mesh at all; absent counts as yes, so that nothing runs unprotected by
+   * an oversight. */
+  readonly ambientEnabled: boolean;
+  /** The namespace of the node agent, where its own pod is let through. */
+  readonly agentNamespace: string | undefined;
   /** Absent when the plugin is first in the chain. */
   readonly previousResult: Readonly<Record<string, unknown>> | undefined;
 }
@@ -117,11 +122,29 @@ function parsePluginConfig(text: string): { kind: 'ok'; value: PluginConfig } | 
   const excludeNamespaces: unknown = json['exclude_namespaces'] ?? [];
   if (!isTextList(excludeNamespaces))
     return wrong('field exclude_namespaces must be a list of texts');
+  const ambientEnabled = json['ambient_enabled'] ?? true;
+  if (typeof ambientEnabled !== 'boolean') {
+    return wrong('field ambient_enabled must be true or false');
+  }
+  const agentNamespace = json['pod_namespace'] ?? undefined;
+  if (agentNamespace !== undefined && typeof agentNamespace !== 'string') {
+    return wrong('field pod_namespace must be a name');
+  }
   const previousResult = json['prevResult'] ?? undefined;
   if (previousResult !== undefined && !isObject(previousResult)) {
     return wrong('field prevResult must be an object');
   }
-  return { kind: 'ok', value: { cniVersion, runDirectory, excludeNamespaces, previousResult } };
+  return {
+    kind: 'ok',
+    value: {
+      cniVersion,
+      runDirectory,
+      excludeNamespaces,
+      ambientEnabled,
+      agentNamespace,
+      previousResult,
+    },
+  };
 }
 
 /** The result that passes the chain's on, unchanged but for the version it is written in. */
