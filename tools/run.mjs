@@ -11,6 +11,8 @@ const modules = path.join(root, 'node_modules');
 
 /** Commands of Debian packages that the mesh needs, by the package that brings them. */
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
+/** Libraries that the pinned Node is linked with and a minimal Debian lacks. */
+const nodeLibraries = ['libatomic1'];
 /** Needed by the test suite alone: the stock client that it drives the API server with. */
 const testCommands = { 'kubernetes-client': 'kubectl' };
 
@@ -43,8 +45,12 @@ function installDependencies() {
   writeFileSync(mark, digest);
 }
 
-function installPackages(wanted) {
-  const missing = Object.keys(wanted).filter((name) => !onPath(wanted[name]));
+/** Names of those packages whose command is not there. */
+function lacking(wanted) {
+  return Object.keys(wanted).filter((name) => !onPath(wanted[name]));
+}
+
+function installPackages(missing) {
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
@@ -91,11 +97,13 @@ function pinnedNode() {
 const [entry, ...args] = process.argv.slice(2);
 if (entry === undefined) fail('AMB1801', 'usage: node tools/run.mjs PROGRAM [ARGUMENT...]');
 installDependencies();
-installPackages(
-  entry.startsWith('test/') ? { ...debianCommands, ...testCommands } : debianCommands,
-);
-if (entry.startsWith('test/')) unpackPrograms(testPrograms);
 const node = pinnedNode();
+const runs = spawnSync(node, ['--version'], { stdio: 'ignore' }).status === 0;
+installPackages([
+  ...lacking(entry.startsWith('test/') ? { ...debianCommands, ...testCommands } : debianCommands),
+  ...(runs ? [] : nodeLibraries),
+]);
+if (entry.startsWith('test/')) unpackPrograms(testPrograms);
 const child = spawn(node, [path.join(root, entry), ...args], {
   stdio: 'inherit',
   env: {

@@ -112,7 +112,8 @@ export const dataplaneCodes = {
   AMB1420: {
     title: 'the node agent can not be reached',
     cause: 'Nothing listens on the socket of the node agent.',
-    remedy: 'Check the node-agent container and that both mount the folder of the socket.',
+    remedy:
+      'Check the node agent (DaemonSet istio-cni-node), and that both mount the folder of the socket.',
   },
   AMB1421: {
     title: 'the application can not be told what was asked for',
