@@ -87,6 +87,11 @@ export class NodeProxy implements AsyncDisposable {
       }),
       decisions: this.decisions,
       metrics: this.metrics,
+      refusals: options.registry.counter({
+        name: 'ambit_tunnel_refusals_total',
+        help: 'Tunnel requests that were refused, and peers that were before they asked.',
+        labels: ['code'],
+      }),
       ...(options.dns && {
         dns: {
           ...options.dns,
