@@ -4,7 +4,7 @@ import { X509Certificate } from 'node:crypto';
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { identitiesOf, uriNamesOf } from '../../src/dataplane/certificates/certificate-names.ts';
-import { der, derTag, readDer } from '../../src/dataplane/certificates/der.ts';
+import { der, derTag, readDer } from '../../src/wire/x509/der.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { anIdentity, damaged } from '../support/generated.ts';
 import { suite } from '../support/suite.ts';

@@ -14,6 +14,7 @@ import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import { acceptedClient, contextOptions, provedIdentities } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
 import { EarlyResets } from './early-resets.ts';
@@ -34,6 +35,8 @@ export interface TunnelServerOptions {
   /** The certificate to show now; asked for every connection. */
   readonly certificate: () => Promise<WorkloadCertificate>;
   readonly onRequest: (request: TunnelRequest) => void;
+  /** Judges certificates, when a connection opens and later. */
+  readonly check?: PeerCheck;
   /** Called when a peer is refused before the owner is asked: no certificate, TLS, identity, or HTTP/2 that
    * is none of a tunnel's. Once for a connection that is ended, and for every request of a wrong method. */
   readonly onRefusedPeer?: (peer: Endpoint, local: Endpoint, error: AmbitError) => void;
@@ -119,10 +122,23 @@ export class TunnelServer implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    this.#serve(socket, peerIdentity);
+    try {
+      this.#serve(socket, peerIdentity);
+    } catch (error) {
+      if (!(error instanceof AmbitError)) throw error;
+      this.#refusePeer(socket, error);
+      socket.destroy();
+    }
   }
 
+  /** Throws AMB1521 when a certificate is revoked. */
   #serve(socket: TLSSocket, peerIdentity: Identity): void {
+    const own = this.#shown;
+    const admitted =
+      own &&
+      this.#options.check?.admit(socket, own, (error) =>
+        session.destroy(error, constants.NGHTTP2_INADEQUATE_SECURITY),
+      );
     const ends = { peer: remoteEnd(socket), local: localEnd(socket) };
     let lost = false;
     socket.once('close', () => {
@@ -134,7 +150,10 @@ export class TunnelServer implements AsyncDisposable {
       ...sessionLimits,
     });
     this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      admitted?.[Symbol.dispose]();
+    });
     let reported = false;
     session.on('error', (error) => {
       this.#options.log.debug({ error: causeChain(error) }, 'tunnel session failed');

@@ -134,6 +134,13 @@ export const dataplaneCodes = {
     remedy:
       'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
+  AMB1431: {
+    title: 'the destination is not registered',
+    cause:
+      'The mesh configuration says outboundTrafficPolicy REGISTRY_ONLY, and no service or workload of the mesh has the address.',
+    remedy:
+      'Declare the destination with a ServiceEntry, or set outboundTrafficPolicy.mode to ALLOW_ANY in the ConfigMap istio.',
+  },
   AMB1501: {
     title: 'no answer from port 15008',
     cause:
@@ -200,5 +207,32 @@ export const dataplaneCodes = {
       'A client of port 15008 with a valid certificate sent frames that HTTP/2 forbids, or floods of them, or gave up requests faster than any proxy does.',
     remedy:
       'The record names the client: find out what runs there; a mesh proxy does not do this. Only its own connection was ended.',
+  },
+  AMB1521: {
+    title: 'a certificate was revoked',
+    cause:
+      'The certificate of one side of the tunnel, or of an authority above it, is on a revocation list of its issuer.',
+    remedy:
+      'The message names the certificate. If its key was stolen this is as it should be; the honest owner gets a new certificate by itself. Otherwise take it off the list in ca-crl.pem.',
+  },
+  AMB1522: {
+    title: 'a file of revocation lists can not be read',
+    cause:
+      'The file that CRL_PATH names is missing after it was there, is too long, or holds a list that is malformed or of a kind that is not supported.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into ca-crl.pem of the Secret cacerts, each in a PEM block X509 CRL. What was in force stays meanwhile.',
+  },
+  AMB1523: {
+    title: 'a revocation list is out of date',
+    cause:
+      'Its issuer should have published another by now. It stays in force, but certificates that were revoked since are let in.',
+    remedy: 'Put a fresh list of that issuer into ca-crl.pem of the Secret cacerts.',
+  },
+  AMB1524: {
+    title: 'a revocation list is not signed by the authority that it names',
+    cause:
+      'An authority in use has the name of the list but another key, or its certificate does not allow it to sign lists (keyUsage cRLSign).',
+    remedy:
+      'Make the list with the key of that authority. Until then it is ignored, and what it would revoke is let in.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
