@@ -34,8 +34,8 @@ import { GrpcServer } from './publish/grpc-server.ts';
 import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
-import { rootCertificateChanges } from './root-certificates.ts';
-import { addressRanges, type ControllerSettings } from './settings.ts';
+import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
+import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
 import { statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
@@ -174,8 +174,8 @@ export class Controller implements AsyncDisposable {
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
-    authority.subscribe(() => {
-      certificate.renew();
+    authority.subscribe((what) => {
+      if (what === 'authority') certificate.renew();
       this.#writing.changed();
     });
     const signing = this.#signingServer(authority);
@@ -305,6 +305,7 @@ export class Controller implements AsyncDisposable {
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
+      const lists = this.#listChanges(this.#authority);
       const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(
@@ -317,6 +318,7 @@ export class Controller implements AsyncDisposable {
       const done = await Promise.all([
         this.#applier.apply(saved),
         this.#applier.apply(roots),
+        this.#applier.apply(lists),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
         this.#announceMeshConfig(findings),
@@ -327,6 +329,13 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
     }
+  }
+
+  #listChanges({ revocationLists }: LiveAuthority): Changes {
+    if (revocationLists === undefined || !this.#parts.settings.PILOT_ENABLE_CA_CRL) {
+      return { apply: [], remove: [] };
+    }
+    return revocationListChanges(this.#tables, revocationLists);
   }
 
   async #announceMeshConfig(findings: readonly Finding[]): Promise<boolean> {
@@ -377,15 +386,4 @@ async function onHost<T>(
     }
     throw new AmbitError('AMB1651', `cannot listen on ${host} port ${port}`, { cause });
   }
-}
-
-/** The DNS names that proxies call the controller by. */
-function servingNames(settings: ControllerSettings): string[] {
-  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
-  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
-  return [
-    `istiod.${POD_NAMESPACE}.svc`,
-    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
-    ...more.filter((name) => name !== '' && name !== '-'),
-  ];
 }

@@ -3,7 +3,7 @@
 import { type Cidr, isV6, parseCidr } from '../mesh/address.ts';
 import { AmbitError } from '../runtime/errors.ts';
 import { logLevels } from '../runtime/log.ts';
-import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
 import { type AddressRanges, maskCidr } from './translate/cidr.ts';
 
 const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
@@ -25,6 +25,7 @@ export const controllerSettings = {
   ),
   DEFAULT_WORKLOAD_CERT_TTL_SECONDS: integer('validity of certificates', '86400', seconds),
   MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
+  PILOT_ENABLE_CA_CRL: flag('whether revocation lists are given to proxies', 'true'),
   PILOT_IP_AUTOALLOCATE_IPV4_PREFIX: text(
     'network that ServiceEntries without addresses get some of',
     '240.240.0.0/16',
@@ -62,4 +63,15 @@ function rangeOf(
     'AMB1004',
     `${name}: "${settings[name]}" is no ${ipv6 ? 'IPv6' : 'IPv4'} network`,
   );
+}
+
+/** The DNS names that proxies call the controller by. */
+export function servingNames(settings: ControllerSettings): string[] {
+  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
+  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
+  return [
+    `istiod.${POD_NAMESPACE}.svc`,
+    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
+    ...more.filter((name) => name !== '' && name !== '-'),
+  ];
 }

@@ -2,6 +2,7 @@
 // and certificates come from is for its owner to connect.
 
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
+import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
 import { Connections } from '../dataplane/connections.ts';
 import { DecisionLog } from '../dataplane/decisions.ts';
@@ -49,6 +50,7 @@ export class NodeProxy implements AsyncDisposable {
   readonly state = new MeshState();
   readonly decisions: DecisionLog;
   readonly certificates: CertificateStore;
+  readonly revocations: Revocations;
   readonly metrics: TrafficMetrics;
   readonly pods: PodSet;
   /** Connections being served. */
@@ -67,8 +69,12 @@ export class NodeProxy implements AsyncDisposable {
     this.certificates = certificates;
     this.metrics = new TrafficMetrics(options.registry);
     this.#connections = new Connections(this.state);
+    const revocations = new Revocations({ registry: options.registry, clock, log });
+    revocations.subscribe(() => certificates.replaceRevoked((own) => revocations.isRevoked(own)));
+    this.revocations = revocations;
     this.#tunnels = new TunnelPool({
       certificate: (identity) => certificates.get(identity),
+      check: revocations.checkFor('source'),
       clock,
       log,
     });
@@ -76,6 +82,7 @@ export class NodeProxy implements AsyncDisposable {
       state: this.state,
       certificates,
       tunnels: this.#tunnels,
+      peerCheck: revocations.checkFor('destination'),
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),

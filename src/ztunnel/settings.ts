@@ -13,6 +13,7 @@ export const settingsTable = {
     'file with the root that the controller is checked against',
     '/var/run/secrets/istio/root-cert.pem',
   ),
+  CRL_PATH: text('file with revocation lists; nothing is revoked when empty', ''),
   AUTH_TOKEN: text(
     'file with the service account token for the controller',
     '/var/run/secrets/tokens/istio-token',

@@ -6,6 +6,7 @@ import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import { SecureContexts } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
 import type { TunnelResult, TunnelTarget } from './tunnel.ts';
@@ -20,6 +21,8 @@ const maxGoodbyes = 4;
 export interface TunnelPoolOptions {
   /** The certificate of a local workload. */
   readonly certificate: (identity: Identity) => Promise<WorkloadCertificate>;
+  /** Judges certificates, when a connection opens and later. */
+  readonly check?: PeerCheck;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -40,7 +43,8 @@ export class TunnelPool implements AsyncDisposable {
   }
 
   /** Opens a stream. Throws AmbitError: AMB1501 and AMB1502 when the peer can not be reached, AMB1503
-   * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2. */
+   * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2, AMB1521 when
+   * a certificate is revoked. */
   async open(target: TunnelTarget, options: { signal?: AbortSignal } = {}): Promise<TunnelResult> {
     const key = keyOf(target);
     let last: AmbitError | undefined;
@@ -77,11 +81,11 @@ export class TunnelPool implements AsyncDisposable {
   }
 
   #secure(target: TunnelTarget): Promise<TunnelConnection> {
-    const { certificate, clock } = this.#options;
-    const contexts = this.#contexts;
+    const { certificate, check, clock } = this.#options;
     return openTunnelConnection(target, {
       certificate,
-      contexts,
+      ...(check && { check }),
+      contexts: this.#contexts,
       clock,
       signal: this.#ended.signal,
     });

@@ -13,6 +13,7 @@ import { formatEndpoint } from '../../mesh/address.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError } from '../../runtime/errors.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import {
   acceptedServer,
   provedIdentities,
@@ -36,6 +37,7 @@ const streamsPerConnection = 100;
 export interface TunnelConnectionOptions {
   readonly certificate: (identity: Identity) => Promise<WorkloadCertificate>;
   readonly contexts: SecureContexts;
+  readonly check?: PeerCheck;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -66,9 +68,26 @@ export async function openTunnelConnection(
       `${formatEndpoint(peer)} proved ${proved}, expected ${target.expectedIdentities.join(' or ')}`,
     );
   }
+  const admitted = admit(tls, certificate, options.check, (error) => connection.destroy(error));
   const connection = new TunnelConnection(tls, peerIdentity, options.clock);
+  void connection.closed.then(() => admitted?.[Symbol.dispose]());
   await connection.ready;
   return connection;
+}
+
+/** Throws AMB1521 when a certificate is revoked. */
+function admit(
+  tls: TLSSocket,
+  own: WorkloadCertificate,
+  check: PeerCheck | undefined,
+  onRevoked: (error: AmbitError) => void,
+): Disposable | undefined {
+  try {
+    return check?.admit(tls, own, onRevoked);
+  } catch (error) {
+    tls.destroy();
+    throw error;
+  }
 }
 
 async function secure(
@@ -271,9 +290,10 @@ export class TunnelConnection {
     this.#session.close();
   }
 
-  destroy(): void {
+  /** Ends the connection and its streams at once, which report the reason. */
+  destroy(reason?: AmbitError): void {
     this.#retired = true;
-    this.#session.destroy();
+    this.#session.destroy(reason);
     // A session that is closing in order waits for the peer to do so too.
     this.#tls.destroy();
   }

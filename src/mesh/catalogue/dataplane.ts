@@ -201,4 +201,31 @@ export const dataplaneCodes = {
     cause: 'The proxy could not read a resource; its last valid version stays in force.',
     remedy: 'The message names the resource; controller and proxy should be of versions that fit.',
   },
+  AMB1521: {
+    title: 'a certificate was revoked',
+    cause:
+      'The certificate of one side of the tunnel, or of an authority above it, is on a revocation list of its issuer.',
+    remedy:
+      'The message names the certificate. If its key was stolen this is as it should be; the honest owner gets a new certificate by itself. Otherwise take it off the list in ca-crl.pem.',
+  },
+  AMB1522: {
+    title: 'a file of revocation lists can not be read',
+    cause:
+      'The file that CRL_PATH names is missing after it was there, is too long, or holds a list that is malformed or of a kind that is not supported.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into ca-crl.pem of the Secret cacerts, each in a PEM block X509 CRL. What was in force stays meanwhile.',
+  },
+  AMB1523: {
+    title: 'a revocation list is out of date',
+    cause:
+      'Its issuer should have published another by now. It stays in force, but certificates that were revoked since are let in.',
+    remedy: 'Put a fresh list of that issuer into ca-crl.pem of the Secret cacerts.',
+  },
+  AMB1524: {
+    title: 'a revocation list is not signed by the authority that it names',
+    cause:
+      'An authority in use has the name of the list but another key, or its certificate does not allow it to sign lists (keyUsage cRLSign).',
+    remedy:
+      'Make the list with the key of that authority. Until then it is ignored, and what it would revoke is let in.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

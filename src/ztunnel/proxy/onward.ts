@@ -50,7 +50,7 @@ export interface Caller {
   readonly traceId: string;
 }
 
-/** Not reached, no TLS, another identity than expected, no answer on HTTP/2. */
+/** Not reached, no TLS, another identity than expected, no answer on HTTP/2, revoked. */
 const hopFailures: readonly Code[] = [
   'AMB1409',
   'AMB1410',
@@ -59,6 +59,7 @@ const hopFailures: readonly Code[] = [
   'AMB1503',
   'AMB1504',
   'AMB1506',
+  'AMB1521',
 ];
 
 /** Tries once. Rejects only for what is no failure of a connection. */

@@ -1,6 +1,7 @@
 // What the stories of connections are told with: the parts of the node proxy that all pods share.
 
 import type { CertificateStore } from '../../dataplane/certificates/certificate-store.ts';
+import type { PeerCheck } from '../../dataplane/certificates/revocations.ts';
 import type { Connections } from '../../dataplane/connections.ts';
 import type { DecisionLog } from '../../dataplane/decisions.ts';
 import type { MeshState } from '../../dataplane/state/mesh-state.ts';
@@ -19,6 +20,8 @@ export interface ProxyParts {
   readonly state: MeshState;
   readonly certificates: CertificateStore;
   readonly tunnels: TunnelPool;
+  /** Judges the certificates of tunnels that arrive. */
+  readonly peerCheck: PeerCheck;
   readonly connections: Connections;
   /** Those being served whose both ends are known. */
   readonly open: Set<OpenConnection>;
