@@ -15,6 +15,7 @@ import { Translator } from '../src/controller/translator.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { silentLogger } from '../src/runtime/log.ts';
 import { maxDiscoveryMessageBytes, writtenDiscoveryService } from '../src/wire/xds.ts';
+import { mesh } from '../test/controller/tables.ts';
 import { TestAuthority } from '../test/support/certificates.ts';
 import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
 import type { ProxyReport } from './config-load/proxy.ts';
@@ -36,12 +37,6 @@ export interface LoadFigures {
 }
 
 const changes = 20;
-const mesh = {
-  clusterId: 'Kubernetes',
-  trustDomain: 'cluster.local',
-  clusterDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-};
 
 /** Loads a mesh of a size once. */
 export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {

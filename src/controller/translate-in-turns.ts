@@ -4,7 +4,7 @@
 import type { Workload } from '../mesh/workload.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Turns } from '../runtime/turns.ts';
-import type { ServiceObject } from './kinds/core.ts';
+import type { EndpointSlice, ServiceObject } from './kinds/core.ts';
 import type { KindName, KindTypes } from './kinds/kinds.ts';
 import type { KubernetesObject } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
@@ -46,12 +46,12 @@ export async function translateInTurns(
   const workloads = new Map(base.snapshot.workloads);
   const workloadLabels = new Map(base.snapshot.workloadLabels);
   await turns.next();
-  const services = servicesByNamespace(objects);
+  const surroundings = surroundingsOf(objects);
   const pods = [...Map.groupBy(objects.list('Pod'), namespaceOf).values()].flat();
   let size = firstGroup;
   for (let start = 0; start < pods.length; ) {
     const before = clock.monotonic();
-    const group = translatePods(objects, services, pods.slice(start, start + size), passes);
+    const group = translatePods(objects, surroundings, pods.slice(start, start + size), passes);
     for (const [uid, workload] of group.workloads) workloads.set(uid, workload);
     for (const [uid, labels] of group.workloadLabels) workloadLabels.set(uid, labels);
     start += size;
@@ -66,15 +66,15 @@ export async function translateInTurns(
 /** What comes of some pods alone. */
 export function translatePods(
   objects: ObjectSource,
-  services: ReadonlyMap<string, readonly ServiceObject[]>,
+  surroundings: Surroundings,
   pods: Pods,
   { versions, mesh, memory }: Passes,
 ): TranslatedPods {
   const namespaces = new Set(pods.map(namespaceOf));
   const lists: Partial<{ [Kind in KindName]: readonly KindTypes[Kind][] }> = {
     Pod: pods,
-    Service: [...namespaces].flatMap((namespace) => services.get(namespace) ?? []),
-    EndpointSlice: [],
+    Service: [...namespaces].flatMap((namespace) => surroundings.services.get(namespace) ?? []),
+    EndpointSlice: [...namespaces].flatMap((namespace) => surroundings.slices.get(namespace) ?? []),
   };
   const { snapshot } = translate(restricted(objects, lists), versions, mesh, memory);
   return {
@@ -83,11 +83,27 @@ export function translatePods(
   };
 }
 
-/** Services by their namespace. */
-export function servicesByNamespace(
-  objects: ObjectSource,
-): ReadonlyMap<string, readonly ServiceObject[]> {
-  return Map.groupBy(objects.list('Service'), namespaceOf);
+/** What pods depend on beside what counts for all, by namespace. */
+export interface Surroundings {
+  readonly services: ReadonlyMap<string, readonly ServiceObject[]>;
+  /** Those that can make a pod an endpoint: of Services without selector. */
+  readonly slices: ReadonlyMap<string, readonly EndpointSlice[]>;
+}
+
+/** Sorts by namespace. */
+export function surroundingsOf(objects: ObjectSource): Surroundings {
+  const slices = objects.list('EndpointSlice').filter((slice) => !isOfSelector(slice, objects));
+  return {
+    services: Map.groupBy(objects.list('Service'), namespaceOf),
+    slices: Map.groupBy(slices, namespaceOf),
+  };
+}
+
+/** Whether the Service of a slice selects its pods. */
+export function isOfSelector({ metadata }: EndpointSlice, objects: ObjectSource): boolean {
+  const name = metadata.labels?.['kubernetes.io/service-name'] ?? '';
+  const service = objects.get('Service', metadata.namespace, name);
+  return Object.keys(service?.spec?.selector ?? {}).length > 0;
 }
 
 function without(objects: ObjectSource, kind: KindName): ObjectSource {

@@ -23,8 +23,9 @@ import { ValidVersions } from './translate/valid-versions.ts';
 import { WorkloadMemory } from './translate/workload-memory.ts';
 import { podUid } from './translate/workloads.ts';
 import {
+  isOfSelector,
   type Passes,
-  servicesByNamespace,
+  surroundingsOf,
   translateInTurns,
   translatePods,
 } from './translate-in-turns.ts';
@@ -54,6 +55,8 @@ export class Translator {
   readonly #signal: AbortSignal | undefined;
   readonly #encoded: EncodingMemory = new WeakMap();
   readonly #pods = new Map<string, Pod>();
+  /** Slices that count, as they are not of selected pods. */
+  readonly #slicesApart = new Set<string>();
   readonly #places = new Map<string, string>();
   #translation: Translation | undefined;
   #published = emptySnapshot;
@@ -109,8 +112,8 @@ export class Translator {
     const present = pods.flatMap(({ metadata: { namespace, name } }) => {
       return this.#tables.get('Pod', namespace, name) ?? [];
     });
-    const services = servicesByNamespace(this.#tables);
-    const changed = translatePods(this.#tables, services, present, this.#passes);
+    const surroundings = surroundingsOf(this.#tables);
+    const changed = translatePods(this.#tables, surroundings, present, this.#passes);
     const removed = pods
       .map((pod) => podUid(pod, mesh))
       .filter((uid) => !changed.workloads.has(uid));
@@ -138,10 +141,14 @@ export class Translator {
     return before === place && this.#places.has(name);
   }
 
-  /** Where a Service selects pods, these are its endpoints, whatever slices say. */
-  #isOfPods({ metadata: { namespace, labels } }: EndpointSlice): boolean {
-    const service = labels?.['kubernetes.io/service-name'] ?? '';
-    const found = this.#tables.get('Service', namespace, service);
-    return Object.keys(found?.spec?.selector ?? {}).length > 0;
+  /** Where a Service selects pods, these are its endpoints, whatever slices say of them. */
+  #isOfPods(slice: EndpointSlice): boolean {
+    const isOfPods =
+      isOfSelector(slice, this.#tables) &&
+      (slice.endpoints ?? []).every(({ targetRef }) => targetRef?.kind === 'Pod');
+    const key = keyOf(slice);
+    if (!isOfPods) this.#slicesApart.add(key);
+    // One that has counted counts once more, for what it was.
+    return isOfPods && !this.#slicesApart.delete(key);
   }
 }

@@ -5,6 +5,7 @@ import type { KindName } from '../../src/controller/kinds/kinds.ts';
 import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
 import { ObjectTables } from '../../src/controller/objects.ts';
 import { publishable } from '../../src/controller/publish/resources.ts';
+import type { Translation } from '../../src/controller/translate/snapshot.ts';
 import { translate } from '../../src/controller/translate/translate.ts';
 import { ValidVersions } from '../../src/controller/translate/valid-versions.ts';
 import { WorkloadMemory } from '../../src/controller/translate/workload-memory.ts';
@@ -44,7 +45,7 @@ const service = fc.record({
   metadata,
   spec: fc.record({
     clusterIP: fc.constantFrom('10.96.0.1', '10.96.0.2'),
-    selector: fc.record({ app: fc.constantFrom(...apps) }),
+    selector: fc.option(fc.record({ app: fc.constantFrom(...apps) }), { nil: undefined }),
     ports: fc.constant([{ port: 80, targetPort: 8080 }]),
   }),
 });
@@ -54,7 +55,10 @@ const slice = fc.record({
     namespace: fc.constantFrom(...namespaces),
     labels: fc.record({ 'kubernetes.io/service-name': fc.constantFrom(...names) }),
   }),
-  endpoints: fc.constant([{ addresses: ['192.0.2.1'] }]),
+  endpoints: fc.constantFrom(
+    [{ addresses: ['192.0.2.1'] }],
+    ...names.map((name) => [{ addresses: ['10.0.0.1'], targetRef: { kind: 'Pod', name } }]),
+  ),
   ports: fc.constant([{ port: 7 }]),
 });
 const policy = fc.record({
@@ -64,6 +68,18 @@ const policy = fc.record({
       nil: undefined,
     }),
     action: fc.constantFrom('ALLOW', 'DENY'),
+    // Always valid: an invalid one stays in its last valid version, which anew is not known.
+    rules: fc.constant([{}]),
+  }),
+});
+const serviceEntry = fc.record({
+  metadata,
+  spec: fc.record({
+    hosts: fc.subarray(['one.a.svc.cluster.local', 'x.example', 'y.example'], { minLength: 1 }),
+    location: fc.constant('MESH_INTERNAL'),
+    resolution: fc.constant('STATIC'),
+    ports: fc.constant([{ number: 80, name: 'http', protocol: 'HTTP' }]),
+    workloadSelector: fc.record({ labels: fc.record({ app: fc.constantFrom(...apps) }) }),
   }),
 });
 const node = fc.record({
@@ -86,6 +102,7 @@ const change = fc.oneof(
   { weight: 2, arbitrary: changeOf('Service', service) },
   changeOf('EndpointSlice', slice),
   changeOf('AuthorizationPolicy', policy),
+  changeOf('ServiceEntry', serviceEntry),
   changeOf('Node', node),
 );
 
@@ -103,6 +120,9 @@ test('publishes what translating everything anew would, after any changes', asyn
         const { published, translation } = await translator.translate();
         const anew = translate(tables, new ValidVersions(), mesh);
         assert.is(published.hash, publishable(anew.snapshot).published.hash);
+        const told = ({ findings }: Translation): string[] =>
+          findings.map((finding) => JSON.stringify(finding)).sort();
+        assert.equal(told(translation), told(anew));
         assert.equal(
           [...translation.snapshot.workloads.keys()].sort(),
           [...anew.snapshot.workloads.keys()].sort(),

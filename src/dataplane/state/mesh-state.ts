@@ -3,7 +3,8 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Authorization } from '../../mesh/authorization.ts';
-import type { ApplicablePolicies, MeshView, ServiceEndpoint } from '../../mesh/mesh-view.ts';
+import type { GatewayView } from '../../mesh/find-gateway.ts';
+import type { ApplicablePolicies, ServiceEndpoint } from '../../mesh/mesh-view.ts';
 import type { NameView } from '../../mesh/resolve-name.ts';
 import { keyOfService, type Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
@@ -22,7 +23,7 @@ const maxInPlace = 500;
 export type StateChange = 'addresses' | 'authorizations';
 
 /** Workloads, services and policies, with their indexes. */
-export class MeshState implements MeshView, NameView {
+export class MeshState implements GatewayView, NameView {
   #workloads = new Workloads();
   #services = new Services();
   readonly #authorizations = new Authorizations();
@@ -85,6 +86,10 @@ export class MeshState implements MeshView, NameView {
 
   workloadByAddress(network: string, address: IpAddress): Workload | undefined {
     return this.#workloads.byAddress(network, address);
+  }
+
+  workloadByHostname(namespace: string, hostname: string): Workload | undefined {
+    return this.#workloads.byHostname(namespace, hostname);
   }
 
   workloadByUid(uid: string): Workload | undefined {

@@ -60,4 +60,22 @@ export const setupCodes = {
     cause: 'No pod, Deployment, app label or service of the cluster has the name that was given.',
     remedy: 'kubectl get pods,services -A lists the names; write NAMESPACE/NAME or an address.',
   },
+  AMB1807: {
+    title: 'a pod of the mesh runs another proxy',
+    cause:
+      'Its admin port answers, and keeps no decisions: it is a stock ztunnel or an Envoy, say.',
+    remedy: 'Read its own log with kubectl logs; the proxies of Ambit still tell of their side.',
+  },
+  AMB1830: {
+    title: 'the mesh of a benchmark did not come up',
+    cause:
+      'ambit up failed, a pod did not become ready, or traffic did not take the path to measure.',
+    remedy:
+      'Read the message; ambit up on this machine should work first. Run it again with less load.',
+  },
+  AMB1831: {
+    title: 'a measurement had errors',
+    cause: 'A program or a connection failed while it was measured, or did not end in time.',
+    remedy: 'Do not use the figures of that path; the notes below the measurement say what failed.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
