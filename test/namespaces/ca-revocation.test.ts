@@ -21,7 +21,7 @@ interface Scene {
 }
 
 const test = suite<Scene>('revocation in a whole mesh', {
-  deadlineMs: 120_000,
+  deadlineMs: 240_000,
   async setup({ stack }) {
     const folder = temporaryFolder(stack);
     const root = new OpensslAuthority(folder, 'root');
