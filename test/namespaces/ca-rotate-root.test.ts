@@ -9,7 +9,7 @@ import { temporaryFolder } from '../controller/running-controller.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
 import { OpensslAuthority } from './openssl-authority.ts';
-import { runInPod } from './pod-commands.ts';
+import { clientAndServer, runInPod } from './pod-commands.ts';
 
 const test = suite<{ readonly mesh: LaptopMesh }>('rotation of the root in a whole mesh', {
   deadlineMs: 240_000,
@@ -22,7 +22,6 @@ const test = suite<{ readonly mesh: LaptopMesh }>('rotation of the root in a who
   },
 });
 
-const serve = `require('node:net').createServer((socket) => socket.pipe(socket)).listen(9000)`;
 /** A new connection for every request, and one that is kept all the time; both are counted. */
 const talk = `
 const net = require('node:net');
@@ -55,29 +54,7 @@ const keep = () => {
   }
 })();`;
 
-const pod = (name: string, mode: string, command: readonly string[]): string => `
-apiVersion: v1
-kind: ServiceAccount
-metadata: { name: ${name}, namespace: default }
----
-apiVersion: v1
-kind: Pod
-metadata: { name: ${name}, namespace: default, labels: { app: ${name}, istio.io/dataplane-mode: ${mode} } }
-spec:
-  serviceAccountName: ${name}
-  terminationGracePeriodSeconds: 0
-  containers:
-    - { name: main, image: none, command: ${JSON.stringify(command)} }
----`;
-
-const objects = `${pod('server', 'ambient', ['node', '-e', serve])}
-${pod('client', 'ambient', ['node', '-e', talk])}
-${pod('outside', 'none', ['sleep', 'infinity'])}
-apiVersion: v1
-kind: Service
-metadata: { name: server, namespace: default }
-spec: { selector: { app: server }, ports: [{ name: tcp, port: 9000 }] }
-`;
+const objects = clientAndServer(talk);
 
 /** The files that the command wants, in a folder. */
 function newAuthority(stack: AsyncDisposableStack): { folder: string; root: OpensslAuthority } {
