@@ -15,6 +15,7 @@ import { Translator } from '../src/controller/translator.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { silentLogger } from '../src/runtime/log.ts';
 import { aggregatedDiscoveryService, maxDiscoveryMessageBytes } from '../src/wire/xds.ts';
+import { mesh } from '../test/controller/tables.ts';
 import { TestAuthority } from '../test/support/certificates.ts';
 import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
 import type { ProxyReport } from './config-load/proxy.ts';
@@ -37,13 +38,6 @@ export interface LoadFigures {
 }
 
 const changes = 20;
-const mesh = {
-  clusterId: 'Kubernetes',
-  trustDomain: 'cluster.local',
-  clusterDomain: 'cluster.local',
-  rootNamespace: 'istio-system',
-};
-
 /** Loads a mesh of a size once. */
 export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
   await using stack = new AsyncDisposableStack();
@@ -125,7 +119,9 @@ async function serve(stack: AsyncDisposableStack, xds: XdsServer) {
 
 async function startProxy(stack: AsyncDisposableStack, access: object, watched: string) {
   const file = path.join(import.meta.dirname, 'config-load/proxy.ts');
-  const child = fork(file, [JSON.stringify([access, watched])], { execArgv: (process.env['X'] ?? '').split(' ').filter(Boolean) });
+  const child = fork(file, [JSON.stringify([access, watched])], {
+    execArgv: (process.env['X'] ?? '').split(' ').filter(Boolean),
+  });
   stack.defer(async () => {
     if (child.exitCode !== null) return;
     child.kill();
@@ -161,5 +157,10 @@ if (import.meta.main) {
   for (const [name, value] of Object.entries(single)) console.log(`${name}: ${value.toFixed(1)}`);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
   console.log(`changeMs: median ${middle.toFixed(1)}, slowest ${(sorted.at(-1) ?? 0).toFixed(1)}`);
-  console.log(`load average: ${os.loadavg().map((load) => load.toFixed(2)).join(' ')}`);
+  console.log(
+    `load average: ${os
+      .loadavg()
+      .map((load) => load.toFixed(2))
+      .join(' ')}`,
+  );
 }

@@ -11,12 +11,14 @@ import { ValidVersions } from './translate/valid-versions.ts';
 import { WorkloadMemory } from './translate/workload-memory.ts';
 
 export class Translator {
-  readonly #tables; readonly #mesh;
+  readonly #tables;
+  readonly #mesh;
   readonly versions = new ValidVersions();
   readonly #workloads = new WorkloadMemory();
   readonly #encoded: EncodingMemory = new WeakMap();
   constructor(tables: ObjectTables, mesh: MeshOptions, _parts: { clock: Clock; log: Logger }) {
-    this.#tables = tables; this.#mesh = mesh;
+    this.#tables = tables;
+    this.#mesh = mesh;
   }
   async translate(): Promise<{ translation: Translation; published: PublishedSnapshot }> {
     const t0 = performance.now();

@@ -182,6 +182,20 @@ for (const [what, view, address, port, expected] of cases) {
   });
 }
 
+test('denies what is not registered to a workload that may go to nothing else', () => {
+  const confined = { ...source, outboundPolicy: 'registry-only' } as const;
+  const external = aService('outside', {
+    addresses: [{ network: '', address: ipAddress('198.51.100.0'), length: 24 }],
+    loadBalancing: { mode: 'passthrough', routingPreference: [], healthPolicy: 'allow-all' },
+  });
+  const view = stateOf([confined, pod, plainPod], [echo, external]);
+  assert.is(told(plan(view, '203.0.113.9', 443, confined)), 'deny AMB1431');
+  assert.is(told(plan(view, '203.0.113.9', 443)), 'plain 203.0.113.9:443');
+  assert.is(told(plan(view, '198.51.100.7', 443, confined)), 'plain 198.51.100.7:443');
+  assert.is(told(plan(view, '10.0.0.3', 80, confined)), 'plain 10.0.0.3:80');
+  assert.match(told(plan(view, '10.96.0.1', 80, confined)), /^tunnel 10\.0\.0\.2:15008/);
+});
+
 test('does not send a waypoint its own traffic again', () => {
   const view = stateOf(
     [source, { ...pod, waypoint: byHostname }, waypointPod],

@@ -134,6 +134,13 @@ export const dataplaneCodes = {
     remedy:
       'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
+  AMB1431: {
+    title: 'the destination is not registered',
+    cause:
+      'The mesh configuration says outboundTrafficPolicy REGISTRY_ONLY, and no service or workload of the mesh has the address.',
+    remedy:
+      'Declare the destination with a ServiceEntry, or set outboundTrafficPolicy.mode to ALLOW_ANY in the ConfigMap istio.',
+  },
   AMB1501: {
     title: 'no answer from port 15008',
     cause:

@@ -79,4 +79,16 @@ export const setupCodes = {
     remedy:
       'See that the proxies that the message names are ready; then run the same command again, which goes on where it was.',
   },
+  AMB1830: {
+    title: 'the mesh of a benchmark did not come up',
+    cause:
+      'ambit up failed, a pod did not become ready, or traffic did not take the path to measure.',
+    remedy:
+      'Read the message; ambit up on this machine should work first. Run it again with less load.',
+  },
+  AMB1831: {
+    title: 'a measurement had errors',
+    cause: 'A program or a connection failed while it was measured, or did not end in time.',
+    remedy: 'Do not use the figures of that path; the notes below the measurement say what failed.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
