@@ -1,104 +1,113 @@
-// npm run bench: what the mesh costs, as ratios to plain traffic in the same run.
+// npm run bench: what the mesh costs, as ratios to the same work without it in the same run.
 
-import { mkdtempSync, rmSync } from 'node:fs';
-import os from 'node:os';
+import { accessSync, constants, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { ambit, freePort, get, isReady, MeshApi, until } from '../demo/mesh.ts';
+import { AmbitError, causeChain, codeOf } from '../src/runtime/errors.ts';
+import { thisMachine } from './machine.ts';
+import type { Measurement } from './measurement.ts';
+import { measurements } from './measurements/table.ts';
+import { trafficPaths } from './names.ts';
+import { type Options, readOptions, usage } from './options.ts';
+import { errorsIn, jsonReport, machineLines, resultLines } from './report.ts';
+import { type Result, runMeasurement } from './run-measurement.ts';
+import { Stage } from './stage/stage.ts';
+import { missingTools, missingToolText } from './stage/tools.ts';
 
-interface Row {
-  readonly requestsPerSecond: number;
-  readonly p50Ms: number;
-  readonly connectionsPerSecond: number;
-  readonly megabytesPerSecond: number;
-  readonly errors: number;
+const interrupted = 130;
+
+function say(line: string): void {
+  process.stderr.write(`bench: ${line}\n`);
 }
 
-const stateFolder = mkdtempSync(path.join(os.tmpdir(), 'ambit-bench-'));
-const name = `bench${process.pid}`;
-const env = { ...process.env, AMBIT_STATE_DIR: stateFolder };
-const port = await freePort();
-
-async function measure(): Promise<Row> {
-  const ask = async (where: string): Promise<Record<string, number>> => {
-    const got = await get(port, where, {}, 60_000);
-    if (got.status !== 200) throw new Error(`${where}: ${got.body}`);
-    return JSON.parse(got.body) as Record<string, number>;
-  };
-  await ask('/requests?seconds=1&connections=16');
-  const kept = await ask('/requests?seconds=5&connections=16');
-  const fresh = await ask('/requests?seconds=5&connections=16&keep=false');
-  const bulk = await ask('/transfer?megabytes=200');
-  return {
-    requestsPerSecond: kept['perSecond'] ?? 0,
-    p50Ms: kept['p50Ms'] ?? 0,
-    connectionsPerSecond: fresh['perSecond'] ?? 0,
-    megabytesPerSecond: bulk['megabytesPerSecond'] ?? 0,
-    errors: (kept['errors'] ?? 0) + (fresh['errors'] ?? 0),
-  };
+function print(lines: readonly string[]): void {
+  process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function print(rows: ReadonlyMap<string, Row>): void {
-  const base = rows.get('plain');
-  for (const [label, row] of rows) {
-    const ratio = (own: number, plain: number | undefined): string =>
-      `${own.toFixed(0)} (${(own / (plain ?? own)).toFixed(2)})`;
-    console.log(
-      [
-        label.padEnd(10),
-        `keep-alive ${ratio(row.requestsPerSecond, base?.requestsPerSecond)}/s p50 ${row.p50Ms.toFixed(2)} ms`,
-        `new connections ${ratio(row.connectionsPerSecond, base?.connectionsPerSecond)}/s`,
-        `transfer ${ratio(row.megabytesPerSecond, base?.megabytesPerSecond)} MiB/s`,
-        `errors ${row.errors}`,
-      ].join(' | '),
-    );
+function toolsMissingFor({ tools }: Measurement): readonly (typeof tools)[number][] {
+  return missingTools(tools, process.env['PATH'] ?? '');
+}
+
+async function openStage(
+  options: Options,
+  able: readonly Measurement[],
+): Promise<Stage | undefined> {
+  if (!able.some(({ needsMesh }) => needsMesh)) return undefined;
+  if (process.getuid?.() !== 0) {
+    throw new AmbitError('AMB1830', 'entering the networks of pods needs root: run it as root');
+  }
+  const { outsideProxy } = options;
+  const uses = (name: string): boolean => able.some((one) => one.name.startsWith(name));
+  const outside = outsideProxy === undefined ? undefined : executable(outsideProxy);
+  return await Stage.open({
+    paths: trafficPaths.filter((one) => one !== 'outside' || outside !== undefined),
+    outsideProxy: outside,
+    withIperf: uses('bulk'),
+    withColdPeers: uses('cold-peers'),
+    say,
+  });
+}
+
+function executable(file: string): string {
+  const program = path.resolve(file);
+  try {
+    accessSync(program, constants.X_OK);
+    return program;
+  } catch (error) {
+    const what = `--proxy: ${program} is not a program that can be run`;
+    throw new AmbitError('AMB1801', what, { cause: error });
   }
 }
 
-async function enrolled(api: MeshApi): Promise<void> {
-  await api.label('Namespace', 'default', 'istio.io/dataplane-mode', 'ambient');
-  await until('the pods to be enrolled', async () => {
-    const pods = await api.pods();
-    const done = pods.every(
-      (pod) => pod.metadata?.annotations?.['ambient.istio.io/redirection'] === 'enabled',
-    );
-    return done ? true : undefined;
-  });
+async function run(options: Options, signal: AbortSignal): Promise<number> {
+  const machine = thisMachine(new Date());
+  print(machineLines(machine));
+  const able = options.chosen.filter((one) => toolsMissingFor(one).length === 0);
+  await using stage = await openStage(options, able);
+  const results: Result[] = [];
+  for (const measurement of options.chosen) {
+    const missing = toolsMissingFor(measurement);
+    const result: Result =
+      missing.length > 0
+        ? { kind: 'skipped', name: measurement.name, why: missingToolText(missing) }
+        : await runMeasurement(measurement, stage, { ...options, signal, say });
+    results.push(result);
+    print(['', ...resultLines(result, measurement)]);
+  }
+  if (options.json !== undefined) {
+    const { rounds, seconds } = options;
+    writeFileSync(options.json, jsonReport(machine, { rounds, seconds }, results));
+  }
+  const errors = errorsIn(results);
+  if (errors > 0) print(['', `AMB1831 ${errors} errors: a figure with errors is not a figure`]);
+  return errors > 0 ? 1 : 0;
 }
 
-async function throughWaypoint(api: MeshApi): Promise<void> {
-  await api.applyFile('examples/bookinfo/routing/waypoint.yaml');
-  await until('the waypoint to be ready', async () => {
-    const pods = await api.pods();
-    return pods.length === 3 && pods.every(isReady) ? true : undefined;
-  });
-  await api.label('Service', 'server', 'istio.io/use-waypoint', 'waypoint');
-  await until('requests to be decided by the waypoint', async () => {
-    await get(port, '/requests?seconds=1&connections=1');
-    const why = await ambit(['why', 'client', 'server', '--name', name], env);
-    return why.stdout.includes('waypoint/') ? true : undefined;
-  });
+async function main(): Promise<number> {
+  const abort = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(name, () => abort.abort(new Error(`ended by ${name}`)));
+  }
+  try {
+    const options = readOptions(process.argv.slice(2), measurements);
+    if (options.help) {
+      print([usage]);
+      return 0;
+    }
+    if (options.list) {
+      print(measurements.map(({ name, summary }) => `${name.padEnd(16)} ${summary}`));
+      return 0;
+    }
+    return await run(options, abort.signal);
+  } catch (error) {
+    if (abort.signal.aborted) {
+      say('given up; what was made is removed');
+      return interrupted;
+    }
+    const remedy = error instanceof AmbitError ? `\nRemedy: ${error.remedy}` : '';
+    const coded = error instanceof AmbitError ? '' : `${codeOf(error)} `;
+    process.stderr.write(`${coded}${causeChain(error)}${remedy}\n`);
+    return 1;
+  }
 }
 
-try {
-  const folder = path.join(import.meta.dirname, 'load');
-  const up = await ambit(
-    ['up', folder, '--name', name, '--publish', `${port}:client:9091`, '--detach'],
-    env,
-  );
-  if (up.code !== 0) throw new Error(up.stderr);
-  const api = new MeshApi(path.join(stateFolder, name, 'kubeconfig'));
-  await until('client and server', async () => {
-    const pods = await api.pods();
-    return pods.length === 2 && pods.every(isReady) ? true : undefined;
-  });
-  const rows = new Map<string, Row>();
-  rows.set('plain', await measure());
-  await enrolled(api);
-  rows.set('mesh', await measure());
-  await throughWaypoint(api);
-  rows.set('waypoint', await measure());
-  print(rows);
-} finally {
-  await ambit(['down', '--name', name], env);
-  rmSync(stateFolder, { recursive: true, force: true });
-}
+process.exitCode = await main();

@@ -19,6 +19,7 @@ import { SigningServer } from './ca/signing-server.ts';
 import { Debouncer } from './debouncer.ts';
 import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
+import { meshConfigName } from './kinds/kinds.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
@@ -33,10 +34,10 @@ import { GrpcServer } from './publish/grpc-server.ts';
 import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
-import { rootCertificateChanges } from './root-certificates.ts';
-import type { ControllerSettings } from './settings.ts';
+import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
+import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
 import { statusWrites } from './status.ts';
-import { withoutRepeats } from './translate/finding.ts';
+import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
@@ -60,6 +61,7 @@ const emptyTranslation: Translation = {
     workloadLabels: new Map(),
   },
   findings: [],
+  allocations: [],
 };
 
 export interface ControllerParts {
@@ -111,6 +113,7 @@ export class Controller implements AsyncDisposable {
       trustDomain: settings.TRUST_DOMAIN,
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
+      addressRanges: addressRanges(settings),
     };
     this.#provision = {
       mesh: this.#mesh,
@@ -171,8 +174,8 @@ export class Controller implements AsyncDisposable {
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
-    authority.subscribe(() => {
-      certificate.renew();
+    authority.subscribe((what) => {
+      if (what === 'authority') certificate.renew();
       this.#writing.changed();
     });
     const signing = this.#signingServer(authority);
@@ -302,15 +305,23 @@ export class Controller implements AsyncDisposable {
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
+      const lists = this.#listChanges(this.#authority);
       const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
-      const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
+      const writes = statusWrites(
+        this.#tables,
+        findings,
+        [...gateways.fields, ...this.#translation.allocations],
+        clock.now(),
+      );
       this.#metrics.wroteStatus(writes.length);
       const done = await Promise.all([
         this.#applier.apply(saved),
         this.#applier.apply(roots),
+        this.#applier.apply(lists),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
+        this.#announceMeshConfig(findings),
       ]);
       if (done.every(Boolean)) this.#writeRetry.reset();
       else void this.#writeLater();
@@ -318,6 +329,20 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
     }
+  }
+
+  #listChanges({ revocationLists }: LiveAuthority): Changes {
+    if (revocationLists === undefined || !this.#parts.settings.PILOT_ENABLE_CA_CRL) {
+      return { apply: [], remove: [] };
+    }
+    return revocationListChanges(this.#tables, revocationLists);
+  }
+
+  async #announceMeshConfig(findings: readonly Finding[]): Promise<boolean> {
+    const own = findings.filter(({ object }) => object.kind === 'MeshConfig');
+    const object = this.#tables.get('MeshConfig', this.#mesh.rootNamespace, meshConfigName);
+    if (object !== undefined) await this.#writer.announce({ ...object, kind: 'ConfigMap' }, own);
+    return true;
   }
 
   /** Nothing before the first translation, which alone tells what is invalid. */
@@ -361,15 +386,4 @@ async function onHost<T>(
     }
     throw new AmbitError('AMB1651', `cannot listen on ${host} port ${port}`, { cause });
   }
-}
-
-/** The DNS names that proxies call the controller by. */
-function servingNames(settings: ControllerSettings): string[] {
-  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
-  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
-  return [
-    `istiod.${POD_NAMESPACE}.svc`,
-    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
-    ...more.filter((name) => name !== '' && name !== '-'),
-  ];
 }

@@ -83,6 +83,8 @@ export function flagOf(code: Code | undefined): string {
       return 'IDENTITY_ERROR';
     case 'AMB1506':
       return 'H2_HANDSHAKE_FAILURE';
+    case 'AMB1521':
+      return 'CERT_REVOKED';
     default:
       return 'CONNECT';
   }

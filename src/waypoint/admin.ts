@@ -38,6 +38,7 @@ export function adminRoutes(parts: AdminParts): Routes {
       services: serviceDump(waypoint.state),
       serviceConfigs: waypoint.table.configs(),
       certificates: certificateDump(waypoint.certificates),
+      revocationLists: waypoint.revocations.states(),
       config: { configVersion: configVersion() },
     })),
     '/logging': loggingRoute(log),

@@ -52,6 +52,7 @@ function configDump({ proxy, settings, subscription }: AdminParts): object {
     version: { version: 'ambit', istioVersion: settings.ISTIO_META_ISTIO_VERSION },
     config: { ...settings, configVersion: subscription.configVersion },
     certificates: certificateDump(certificates),
+    revocationLists: proxy.revocations.states(),
     workloadState: Object.fromEntries(
       pods.list().map(({ pod, state: podState }) => [
         pod.uid,

@@ -1,6 +1,7 @@
 // The node proxy in its surroundings: configuration and certificates from the controller, pods from the
 // node agent, questions from operators.
 
+import { followRevocationLists } from '../dataplane/certificates/follow-revocation-lists.ts';
 import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
@@ -18,6 +19,7 @@ import type { LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
 import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
@@ -68,11 +70,14 @@ export class Ztunnel implements AsyncDisposable {
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
+      loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
+      baggage: settings.ENABLE_RESPONSE_BAGGAGE,
       certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
         impersonate: true,
       }),
       configVersion: () => this.#subscription.configVersion,
       registry: this.registry,
+      hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
       ...(dns && { dns }),
       clock,
       log,
@@ -90,7 +95,7 @@ export class Ztunnel implements AsyncDisposable {
         subscribedKind({
           typeUrl: typeUrls.address,
           decode: (_name, bytes) => decodeAddress(bytes),
-          apply: (batch) => proxy.state.applyAddresses(batch),
+          apply: (batch, turns) => proxy.state.loadAddresses(batch, turns),
         }),
         subscribedKind({
           typeUrl: typeUrls.authorization,
@@ -129,7 +134,7 @@ export class Ztunnel implements AsyncDisposable {
       ),
     );
     this.#subscription.start();
-    this.#followRoots();
+    this.#followFiles();
     this.#feed = this.#follow();
   }
 
@@ -138,11 +143,15 @@ export class Ztunnel implements AsyncDisposable {
     return this.#servers.map((server) => server.port);
   }
 
-  #followRoots(): void {
-    const parts = { clock: this.#clock, log: this.#log, random: Math.random };
-    const { certificates } = this.#proxy;
-    const options = { path: this.#settings.XDS_ROOT_CA, certificates, ...parts };
-    void followRoots(options, this.#end.signal);
+  #followFiles(): void {
+    const { XDS_ROOT_CA, CRL_PATH } = this.#settings;
+    const { certificates, revocations } = this.#proxy;
+    const parts = { clock: this.#clock, log: this.#log };
+    const { signal } = this.#end;
+    void followRoots({ path: XDS_ROOT_CA, certificates, ...parts, random: Math.random }, signal);
+    if (CRL_PATH !== '') {
+      void followRevocationLists({ path: CRL_PATH, revocations, ...parts }, signal);
+    }
   }
 
   async #follow(): Promise<void> {

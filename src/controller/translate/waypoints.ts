@@ -6,6 +6,7 @@ import type { Namespace } from '../kinds/core.ts';
 import type { Gateway, GatewayClass, ListenerSpec } from '../kinds/gateway.ts';
 import { type KubernetesObject, objectKey } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
+import { type LabelRequirement, matchesLabels } from './label-selector.ts';
 
 export const waypointClass = 'istio-waypoint';
 export const waypointController = 'istio.io/mesh-controller';
@@ -39,7 +40,8 @@ export type BindingRefusal =
   | 'WaypointNotFound'
   | 'WaypointIsNotReady'
   | 'AttachmentDenied'
-  | 'UnsupportedTrafficType';
+  | 'UnsupportedTrafficType'
+  | 'CrossNamespaceWaypointForbidden';
 
 /** All waypoints, by `NAMESPACE/NAME`. */
 export function collectWaypoints(objects: ObjectSource): ReadonlyMap<string, Waypoint> {
@@ -164,28 +166,13 @@ export function isTunnelListener(listener: ListenerSpec): boolean {
   return listener.protocol === 'HBONE' && listener.port === hbonePort;
 }
 
-type NamespaceSelector = NonNullable<
-  NonNullable<NonNullable<ListenerSpec['allowedRoutes']>['namespaces']>['selector']
->;
-
 function selectsNamespace(
-  selector: NamespaceSelector | undefined,
+  selector: LabelRequirement | undefined,
   namespace: Namespace | undefined,
 ): boolean {
   if (selector === undefined || namespace === undefined) return false;
-  const labels: Readonly<Record<string, string>> = {
+  return matchesLabels(selector, {
     'kubernetes.io/metadata.name': namespace.metadata.name,
     ...namespace.metadata.labels,
-  };
-  const equal = Object.entries(selector.matchLabels ?? {}).every(([k, v]) => labels[k] === v);
-  return (
-    equal &&
-    (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      if (operator === 'In') return value !== undefined && values.includes(value);
-      return operator === 'NotIn' && (value === undefined || !values.includes(value));
-    })
-  );
+  });
 }

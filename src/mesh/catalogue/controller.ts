@@ -183,6 +183,13 @@ export const controllerCodes = {
     remedy:
       'Put the old root back into root-cert.pem beside the new one, and follow the steps of docs/certificates.md.',
   },
+  AMB1638: {
+    title: 'the revocation lists cannot be read',
+    cause:
+      'ca-crl.pem in the Secret of the authority is no PEM of complete revocation lists. Proxies keep what they were given before.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into it, each in a PEM block X509 CRL; an empty file takes all back.',
+  },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
     cause: 'The proxy could not read a resource; it keeps the version it had.',
@@ -198,5 +205,35 @@ export const controllerCodes = {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
     remedy: 'Stop what has the port, or give the controller another address.',
+  },
+  AMB1661: {
+    title: 'the configuration of the mesh cannot be used',
+    cause:
+      'The key "mesh" of the ConfigMap "istio" is no YAML, or has a field with a value that does not exist.',
+    remedy:
+      'Correct the field that the message names; until then the last valid version is in force, or the defaults.',
+  },
+  AMB1662: {
+    title: 'a ServiceEntry is hidden',
+    cause: 'serviceEntryVisibility of the mesh configuration gives its namespace visibility NONE.',
+    remedy:
+      'Ask the administrators of the mesh to let the namespace in, or remove the ServiceEntry.',
+  },
+  AMB1663: {
+    title: 'a ServiceEntry needs a waypoint',
+    cause:
+      'The host of its requests is to be resolved per request, which node proxies do not see, and it has no waypoint.',
+    remedy: 'Label it or its namespace istio.io/use-waypoint, or choose another resolution.',
+  },
+  AMB1664: {
+    title: 'a host of a ServiceEntry belongs to another object',
+    cause:
+      'A Service, or an older ServiceEntry, of the same namespace has the host; of several the first counts.',
+    remedy: 'Remove the host here, or remove the other object.',
+  },
+  AMB1665: {
+    title: 'a host of a ServiceEntry has no address',
+    cause: 'Node proxies tell services apart by address, and the host has none.',
+    remedy: 'Set spec.addresses, or let the controller give it one.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

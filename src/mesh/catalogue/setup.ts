@@ -66,4 +66,16 @@ export const setupCodes = {
       'Its admin port answers, and keeps no decisions: it is a stock ztunnel or an Envoy, say.',
     remedy: 'Read its own log with kubectl logs; the proxies of Ambit still tell of their side.',
   },
+  AMB1830: {
+    title: 'the mesh of a benchmark did not come up',
+    cause:
+      'ambit up failed, a pod did not become ready, or traffic did not take the path to measure.',
+    remedy:
+      'Read the message; ambit up on this machine should work first. Run it again with less load.',
+  },
+  AMB1831: {
+    title: 'a measurement had errors',
+    cause: 'A program or a connection failed while it was measured, or did not end in time.',
+    remedy: 'Do not use the figures of that path; the notes below the measurement say what failed.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

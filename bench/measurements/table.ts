@@ -1,0 +1,25 @@
+// All measurements, in the order in which they run.
+
+import type { Measurement } from '../measurement.ts';
+import { authorization, rejudging } from './authorization.ts';
+import { bulk } from './bulk.ts';
+import { cniAdd } from './cni-add.ts';
+import { coldPeers } from './cold-peers.ts';
+import { idleMemory } from './idle-memory.ts';
+import { latency, rate, tunnels } from './requests.ts';
+import { tunnelMemory } from './tunnel-memory.ts';
+
+/** Memory comes before the load that would fill it. */
+export const measurements: readonly Measurement[] = [
+  idleMemory,
+  tunnelMemory,
+  latency,
+  rate,
+  tunnels,
+  coldPeers,
+  bulk(1),
+  bulk(8),
+  cniAdd,
+  authorization,
+  rejudging,
+];
