@@ -5,6 +5,7 @@ import path from 'node:path';
 import { agentMetrics } from '../src/cni/agent/agent-metrics.ts';
 import { authorityMetrics } from '../src/controller/ca/live-authority.ts';
 import { controllerMetrics } from '../src/controller/metrics.ts';
+import { revocationMetrics } from '../src/dataplane/certificates/revocations.ts';
 import { dryRunMetrics } from '../src/dataplane/dry-run-metrics.ts';
 import { subscriptionMetrics } from '../src/dataplane/subscription-metrics.ts';
 import { systemClock } from '../src/runtime/clock.ts';
@@ -39,6 +40,7 @@ export async function metricsChapters(): Promise<readonly MetricsChapter[]> {
         processMetrics(registry, 0);
         subscriptionMetrics(registry);
         dryRunMetrics(registry);
+        revocationMetrics(registry);
         requestMetrics(registry);
       }),
     },

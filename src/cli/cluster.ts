@@ -56,23 +56,38 @@ export class Cluster {
     return list.items ?? [];
   }
 
-  /** JSON from an admin endpoint of a pod. */
-  podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
+  /** JSON from an admin endpoint of a pod; AMB1807 when what runs there is another program that has
+   * no such endpoint. */
+  async podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
     const { namespace = 'default', name } = pod.metadata;
-    return this.get(`/api/v1/namespaces/${namespace}/pods/${name}:15000/proxy${path}`);
+    const whole = `/api/v1/namespaces/${namespace}/pods/${name}:15000/proxy${path}`;
+    const { server, status, text } = await this.#ask(whole);
+    // The API server's own 404 is an object; a proxy's is not.
+    if (status === 404 && !text.startsWith('{')) {
+      throw new AmbitError('AMB1807', `pod ${namespace}/${name} is not a proxy of Ambit`);
+    }
+    return read(`${server}${whole}`, status, text);
   }
 
   /** JSON from any path of the API server; AMB1804 when it does not answer 200. */
   async get(path: string): Promise<unknown> {
+    const { server, status, text } = await this.#ask(path);
+    return read(`${server}${path}`, status, text);
+  }
+
+  async #ask(path: string): Promise<{ server: string; status: number; text: string }> {
     const server = this.#config.getCurrentCluster()?.server ?? '';
     const options: https.RequestOptions = { timeout: deadlineMs };
     await this.#config.applyToHTTPSOptions(options);
-    const { status, text } = await request(new URL(path, server), options);
-    if (status !== 200) {
-      throw new AmbitError('AMB1804', `${server}${path} answered ${status}: ${text.slice(0, 300)}`);
-    }
-    return JSON.parse(text);
+    return { server, ...(await request(new URL(path, server), options)) };
   }
+}
+
+function read(url: string, status: number, text: string): unknown {
+  if (status !== 200) {
+    throw new AmbitError('AMB1804', `${url} answered ${status}: ${text.slice(0, 300)}`);
+  }
+  return JSON.parse(text);
 }
 
 function request(

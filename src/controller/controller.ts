@@ -33,7 +33,7 @@ import { GrpcServer } from './publish/grpc-server.ts';
 import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
-import { rootCertificateChanges } from './root-certificates.ts';
+import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
 import type { ControllerSettings } from './settings.ts';
 import { statusWrites } from './status.ts';
 import { withoutRepeats } from './translate/finding.ts';
@@ -171,8 +171,8 @@ export class Controller implements AsyncDisposable {
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
-    authority.subscribe(() => {
-      certificate.renew();
+    authority.subscribe((what) => {
+      if (what === 'authority') certificate.renew();
       this.#writing.changed();
     });
     const signing = this.#signingServer(authority);
@@ -302,6 +302,7 @@ export class Controller implements AsyncDisposable {
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
+      const lists = this.#listChanges(this.#authority);
       const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
       const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
@@ -309,6 +310,7 @@ export class Controller implements AsyncDisposable {
       const done = await Promise.all([
         this.#applier.apply(saved),
         this.#applier.apply(roots),
+        this.#applier.apply(lists),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
       ]);
@@ -318,6 +320,13 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
       void this.#writeLater();
     }
+  }
+
+  #listChanges({ revocationLists }: LiveAuthority): Changes {
+    if (revocationLists === undefined || !this.#parts.settings.PILOT_ENABLE_CA_CRL) {
+      return { apply: [], remove: [] };
+    }
+    return revocationListChanges(this.#tables, revocationLists);
   }
 
   /** Nothing before the first translation, which alone tells what is invalid. */

@@ -1,7 +1,7 @@
 // What the controller can be told. Names are Istio's where Istio has one.
 
 import { logLevels } from '../runtime/log.ts';
-import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
 
 const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
 const port = { min: 0, max: 65_535 } as const;
@@ -22,6 +22,7 @@ export const controllerSettings = {
   ),
   DEFAULT_WORKLOAD_CERT_TTL_SECONDS: integer('validity of certificates', '86400', seconds),
   MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
+  PILOT_ENABLE_CA_CRL: flag('whether revocation lists are given to proxies', 'true'),
   ISTIOD_CUSTOM_HOST: text('more DNS names that proxies may call the controller, by comma', '-'),
   WAYPOINT_IMAGE: text('program of waypoints', 'ambit/waypoint'),
   OTEL_EXPORTER_OTLP_ENDPOINT: text('where waypoints send spans; none are made when empty', ''),

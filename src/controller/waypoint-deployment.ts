@@ -2,7 +2,12 @@
 
 import type { Gateway } from './kinds/gateway.ts';
 import type { KubernetesObject, ObjectMeta } from './kinds/object.ts';
-import { rootCertificateKey, rootCertificateName } from './root-certificates.ts';
+import {
+  revocationListKey,
+  revocationListName,
+  rootCertificateKey,
+  rootCertificateName,
+} from './root-certificates.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 
 /** Labels that lead from a waypoint's objects to its Gateway. */
@@ -84,6 +89,7 @@ function container(gateway: Gateway, options: ProvisionOptions): object {
       { name: 'CLUSTER_ID', value: mesh.clusterId },
       { name: 'TRUST_DOMAIN', value: mesh.trustDomain },
       { name: 'CLUSTER_DOMAIN', value: mesh.clusterDomain },
+      { name: 'CRL_PATH', value: `/var/run/secrets/istio/crl/${revocationListKey}` },
       ...(spansTo === '' ? [] : [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: spansTo }]),
       fromPod('POD_NAME', 'metadata.name'),
       fromPod('POD_NAMESPACE', 'metadata.namespace'),
@@ -123,9 +129,22 @@ function volumes(): readonly object[] {
     },
     {
       name: 'istiod-ca-cert',
-      configMap: {
-        name: rootCertificateName,
-        items: [{ key: rootCertificateKey, path: rootCertificateKey }],
+      projected: {
+        sources: [
+          {
+            configMap: {
+              name: rootCertificateName,
+              items: [{ key: rootCertificateKey, path: rootCertificateKey }],
+            },
+          },
+          {
+            configMap: {
+              name: revocationListName,
+              optional: true,
+              items: [{ key: revocationListKey, path: `crl/${revocationListKey}` }],
+            },
+          },
+        ],
       },
     },
   ];

@@ -26,8 +26,9 @@ export function decisionsRoute(decisions: DecisionLog): AdminRoute {
   });
 }
 
-/** `POST /logging` tells the levels. `?level=L` sets that of everything, `?level=NAME=L,...` that of
- * parts, `?reset` goes back to what the process started with first (protocol section 7.5). */
+/** `POST /logging` tells the levels. `?level=L` sets that of everything, `?level=NAME=L,...` (or NAME:L,
+ * as istioctl users write) that of parts, `?reset` goes back to what the process started with first
+ * (protocol section 7.5). The part that a stock ztunnel calls `ztunnel::NAME` is NAME here. */
 export function loggingRoute(log: LevelledLogger): AdminRoute {
   const atStart = wordOf(log.levels[0] ?? '') ?? 'info';
   return only(['POST'], ({ query }) => {
@@ -42,15 +43,24 @@ export function loggingRoute(log: LevelledLogger): AdminRoute {
 
 /** Answers what is wrong with the item, if anything. */
 function setLevel(log: LevelledLogger, item: string): string | undefined {
-  const [first = '', second] = item.split('=');
+  const [first = '', second] = item.replace(/^ztunnel::/, '').split(/[=:]/);
   const level = wordOf(second ?? first);
   if (level === undefined) return `level must be one of ${logLevels.join(', ')}, or NAME=LEVEL`;
   const known = log.setLevel(level, second === undefined ? undefined : first);
   return known ? undefined : `nothing logs under the name ${first}`;
 }
 
+/** What istioctl and others call levels that go by another name here. */
+const synonyms: ReadonlyMap<string, LogLevel> = new Map([
+  ['off', 'silent'],
+  ['none', 'silent'],
+  ['critical', 'error'],
+  ['warning', 'warn'],
+]);
+
 function wordOf(text: string): LogLevel | undefined {
-  return logLevels.find((level) => level === text.toLowerCase());
+  const word = text.toLowerCase();
+  return synonyms.get(word) ?? logLevels.find((level) => level === word);
 }
 
 /** `POST /quitquitquit`: an orderly end. */

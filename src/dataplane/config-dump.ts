@@ -20,7 +20,7 @@ function dumpWorkload(workload: Workload): object {
     ...(waypoint && { waypoint: dumpGateway(waypoint) }),
     ...(networkGateway && { networkGateway: dumpGateway(networkGateway) }),
     protocol: workload.tunnelProtocol === 'hbone' ? 'HBONE' : 'TCP',
-    ...(workload.networkMode === 'host' && { networkMode: 'HostNetwork' }),
+    networkMode: workload.networkMode === 'host' ? 'HostNetwork' : 'Standard',
     ...present({
       uid: workload.uid,
       name: workload.name,

@@ -13,6 +13,8 @@ export interface DuplexTraits {
   /** Called when the stream says that the other side has finished: an error if it has not really,
    * because the connection below went away. */
   readonly endProblem?: () => Error | undefined;
+  /** What an error of the stream is for its reader; as it is by default. */
+  readonly explain?: (error: Error) => Error;
   /** Ends both directions with a reset. */
   readonly reset: (reason: Error) => void;
 }
@@ -46,7 +48,7 @@ export class DuplexStream implements ByteStream {
     duplex.on('data', (chunk: Buffer) => this.#onData(chunk));
     duplex.on('end', () => this.#onEnd());
     duplex.on('drain', () => this.#onDrain());
-    duplex.on('error', (error) => this.#onFailure(error));
+    duplex.on('error', (error) => this.#onFailure(traits.explain?.(error) ?? error));
     duplex.on('close', () => this.#onClose());
   }
 

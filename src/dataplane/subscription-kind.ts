@@ -1,10 +1,11 @@
 // One type of resource on the discovery stream: decoding each resource by itself, and remembering
 // which versions are held.
 
+import type { Turns } from '../runtime/turns.ts';
 import type { Result } from '../wire/result.ts';
-import type { DeltaResponse } from '../wire/xds.ts';
+import type { ScannedResponse } from '../wire/scan-discovery.ts';
 
-/** What changes at once. */
+/** What changes at once. A name in both parts is replaced. */
 export interface ResourceBatch<T> {
   readonly updated: ReadonlyMap<string, T>;
   readonly removed: readonly string[];
@@ -14,8 +15,9 @@ export interface ResourceBatch<T> {
 export interface ResourceKind<T> {
   readonly typeUrl: string;
   decode(name: string, bytes: Uint8Array): Result<T>;
-  /** Takes everything valid of one response. */
-  apply(batch: ResourceBatch<T>): void;
+  /** Takes everything valid of one response. May take several turns, but then shows nothing of it
+   * before the end. */
+  apply(batch: ResourceBatch<T>, turns: Turns): void | Promise<void>;
 }
 
 /** A resource that could not be used. */
@@ -30,8 +32,8 @@ export interface SubscribedKind {
   /** Version by name of everything held. A held resource whose newer version was rejected has an
    * empty version, so that the controller sends it again and still tells its removal. */
   readonly versions: ReadonlyMap<string, string>;
-  /** Applies what is valid of a response and answers the rest. */
-  receive(response: DeltaResponse): readonly RejectedResource[];
+  /** Applies what is valid of a response and answers the rest. One response at a time. */
+  receive(response: ScannedResponse, turns: Turns): Promise<readonly RejectedResource[]>;
 }
 
 /** Subscribes to a type. A bad resource costs only itself: its last valid version stays. */
@@ -40,21 +42,27 @@ export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
   return {
     typeUrl: kind.typeUrl,
     versions,
-    receive(response) {
+    async receive(response, turns) {
       const updated = new Map<string, T>();
+      const received = new Map<string, string>();
       const rejected: RejectedResource[] = [];
-      for (const { name, version, bytes } of response.resources) {
+      for (let index = 0; index < response.count; index++) {
+        const { name, version, bytes } = response.resource(index);
         const decoded = kind.decode(name, bytes);
         if (decoded.kind === 'ok') {
           updated.set(name, decoded.value);
-          versions.set(name, version);
+          received.set(name, version);
         } else {
           rejected.push({ name, problem: decoded.problem });
-          if (versions.has(name)) versions.set(name, '');
+          if (versions.has(name)) received.set(name, '');
         }
+        if (turns.isOver) await turns.next();
       }
-      for (const name of response.removed) versions.delete(name);
-      kind.apply({ updated, removed: response.removed });
+      const removed = response.removed.filter((name) => !updated.has(name));
+      await kind.apply({ updated, removed }, turns);
+      // Only now: a stream that is opened anew says what is in force.
+      for (const name of removed) versions.delete(name);
+      for (const [name, version] of received) versions.set(name, version);
       return rejected;
     },
   };

@@ -6,19 +6,17 @@ import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { AmbitError, causeChain } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
-import {
-  aggregatedDiscoveryService,
-  type DeltaRequest,
-  type DeltaResponse,
-  type DiscoveryNode,
-} from '../wire/xds.ts';
+import { inTurns, turnsOf } from '../runtime/turns.ts';
+import { type ScannedResponse, scanDeltaResponse } from '../wire/scan-discovery.ts';
+import { aggregatedDiscoveryService, type DeltaRequest, type DiscoveryNode } from '../wire/xds.ts';
 import { type ControllerAccess, openController } from './subscription-channel.ts';
 import { endOf, isBenign } from './subscription-end.ts';
-import type { SubscribedKind } from './subscription-kind.ts';
+import type { RejectedResource, SubscribedKind } from './subscription-kind.ts';
 
 const reconnectShape = { firstMs: 10, maxMs: 15_000, jitter: 0.1 };
 
-type Stream = ClientDuplexStream<DeltaRequest, DeltaResponse>;
+/** Responses are read a slice at a time, so gRPC hands them over as they came. */
+type Stream = ClientDuplexStream<DeltaRequest, Buffer>;
 
 export interface SubscriptionOptions extends ControllerAccess {
   readonly node: DiscoveryNode;
@@ -97,21 +95,24 @@ export class Subscription implements AsyncDisposable {
   async #stream(): Promise<Error> {
     try {
       const { client, metadata } = await openController(this.#options);
-      const { path, requestSerialize, responseDeserialize } =
-        aggregatedDiscoveryService.DeltaAggregatedResources;
+      const { path, requestSerialize } = aggregatedDiscoveryService.DeltaAggregatedResources;
       const stream: Stream = client.makeBidiStreamRequest(
         path,
         requestSerialize,
-        responseDeserialize,
+        (bytes: Buffer) => bytes,
         metadata,
       );
       const cancel = (): void => stream.cancel();
       this.#end.signal.addEventListener('abort', cancel, { once: true });
       try {
         const ended = endOf(stream);
-        stream.on('data', (response: DeltaResponse) => this.#receive(stream, response));
         for (const kind of this.#options.kinds) stream.write(this.#firstRequest(kind));
-        return await ended;
+        // Ends before the stream's end is answered: the next stream tells what is in force by then.
+        const reading = this.#read(stream);
+        const end = await Promise.race([ended, failureOf(reading)]);
+        stream.cancel();
+        await reading.catch(() => undefined);
+        return end;
       } finally {
         this.#end.signal.removeEventListener('abort', cancel);
         client.close();
@@ -132,34 +133,63 @@ export class Subscription implements AsyncDisposable {
     };
   }
 
-  #receive(stream: Stream, response: DeltaResponse): void {
-    const { kinds, log, observer } = this.#options;
-    const { typeUrl, nonce, resources, removed } = response;
+  /** Takes responses one after the other, until the stream ends. */
+  async #read(stream: Stream): Promise<void> {
+    try {
+      for await (const bytes of stream as AsyncIterable<Buffer>) {
+        await this.#receive(stream, bytes);
+      }
+    } catch (error) {
+      // How the stream itself ends is told by its status.
+      if (!stream.errored) throw error;
+    }
+  }
+
+  async #receive(stream: Stream, bytes: Buffer): Promise<void> {
+    const { kinds, log, observer, clock } = this.#options;
+    const turns = turnsOf(clock, this.#end.signal);
+    const response = await inTurns(scanDeltaResponse(bytes), turns);
+    const { typeUrl, count, removed } = response;
     this.#connected = true;
-    let bytes = 0;
-    for (const resource of resources) bytes += resource.bytes.length;
-    observer?.onMessage(typeUrl, bytes);
+    observer?.onMessage(typeUrl, response.size);
     const kind = kinds.find((one) => one.typeUrl === typeUrl);
     if (kind === undefined) log.warn({ typeUrl }, 'resources of an unknown type were ignored');
-    const rejected = kind?.receive(response) ?? [];
+    const rejected = (await kind?.receive(response, turns)) ?? [];
     for (const { name, problem } of rejected) {
       const error = new AmbitError('AMB1511', problem, { object: name });
       log.error({ code: error.code, typeUrl, error: error.message }, 'resource rejected');
     }
     this.#configVersion = response.systemVersion || this.#configVersion;
-    log.debug({ typeUrl, updated: resources.length, removed: removed.length }, 'configuration');
-    stream.write({
-      typeUrl,
-      subscribe: [],
-      unsubscribe: [],
-      initialVersions: new Map(),
-      responseNonce: nonce,
-      ...(rejected.length > 0 && {
-        error: rejected.map(({ name, problem }) => `${name}: ${problem}`).join('; '),
-      }),
-    });
+    log.debug({ typeUrl, updated: count, removed: removed.length }, 'configuration');
+    stream.write(answerTo(response, rejected));
     if (rejected.length === 0 && this.#unready.delete(typeUrl) && this.#unready.size === 0) {
       this.#becomeReady();
     }
   }
+}
+
+/** Accepts a response, or refuses parts of it by name. */
+function answerTo(
+  { typeUrl, nonce }: ScannedResponse,
+  rejected: readonly RejectedResource[],
+): DeltaRequest {
+  return {
+    typeUrl,
+    subscribe: [],
+    unsubscribe: [],
+    initialVersions: new Map(),
+    responseNonce: nonce,
+    ...(rejected.length > 0 && {
+      error: rejected.map(({ name, problem }) => `${name}: ${problem}`).join('; '),
+    }),
+  };
+}
+
+/** Resolves with why something failed; never when it does not. */
+function failureOf(running: Promise<void>): Promise<Error> {
+  return new Promise((resolve) => {
+    running.catch((error: unknown) => {
+      resolve(error instanceof Error ? error : new Error(String(error)));
+    });
+  });
 }

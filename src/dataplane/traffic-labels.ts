@@ -15,6 +15,10 @@ export interface TrafficParties {
   readonly sourceIdentity?: Identity;
   /** The next hop, which is the waypoint on the way to one. */
   readonly destination?: Workload;
+  /** What the destination says of itself, where it is not known as a workload. */
+  readonly destinationBaggage?: Baggage;
+  /** Proved by mutual TLS; without it that of the destination's workload is taken. */
+  readonly destinationIdentity?: Identity;
   /** What was addressed. */
   readonly service?: Service;
   readonly mutualTls: boolean;
@@ -56,48 +60,84 @@ export type TrafficLabels = Readonly<Record<(typeof trafficLabelNames)[number], 
 /** The labels of a connection; `flag` is `-` while nothing is wrong. */
 export function trafficLabels(parties: TrafficParties, flag = '-'): TrafficLabels {
   const { reporter, source, destination, service, sourceIdentity, mutualTls } = parties;
-  const baggage = source === undefined ? parties.sourceBaggage : undefined;
-  const from = source === undefined ? undefined : labelsOfWorkload(source);
-  const to = destination === undefined ? undefined : labelsOfWorkload(destination);
+  const from = source === undefined ? baggageLabels(parties.sourceBaggage) : workloadLabels(source);
+  const to =
+    destination === undefined
+      ? baggageLabels(parties.destinationBaggage)
+      : workloadLabels(destination);
+  const proved = parties.destinationIdentity ?? (destination && identityOfWorkload(destination));
   return {
     reporter,
-    source_workload: known(from?.workload ?? baggage?.workloadName),
-    source_canonical_service: known(from?.canonicalName ?? baggage?.canonicalName),
-    source_canonical_revision: known(from?.revision ?? baggage?.canonicalRevision),
-    source_workload_namespace: known(from?.namespace ?? baggage?.namespace),
+    source_workload: known(from.workload),
+    source_canonical_service: known(from.canonicalName),
+    source_canonical_revision: known(from.revision),
+    source_workload_namespace: known(from.namespace),
     source_principal: known(mutualTls ? sourceIdentity : undefined),
-    source_app: known(from?.canonicalName ?? baggage?.workloadName),
-    source_version: known(from?.revision ?? baggage?.canonicalRevision),
-    source_cluster: known(from?.cluster ?? baggage?.clusterId),
+    source_app: known(from.app),
+    source_version: known(from.revision),
+    source_cluster: known(from.cluster),
     destination_service: known(service?.hostname),
     destination_service_namespace: known(service?.namespace),
     destination_service_name: known(service?.name),
-    destination_workload: known(to?.workload),
-    destination_canonical_service: known(to?.canonicalName),
-    destination_canonical_revision: known(to?.revision),
-    destination_workload_namespace: known(to?.namespace),
-    destination_principal: known(destination && identityOfWorkload(destination)),
-    destination_app: known(to?.canonicalName),
-    destination_version: known(to?.revision),
-    destination_cluster: known(to?.cluster),
+    destination_workload: known(to.workload),
+    destination_canonical_service: known(to.canonicalName),
+    destination_canonical_revision: known(to.revision),
+    destination_workload_namespace: known(to.namespace),
+    destination_principal: known(proved),
+    destination_app: known(to.app),
+    destination_version: known(to.revision),
+    destination_cluster: known(to.cluster),
     request_protocol: 'tcp',
     response_flags: flag,
     connection_security_policy: mutualTls ? 'mutual_tls' : 'unknown',
-    source_region: known(source?.locality.region ?? baggage?.region),
-    source_zone: known(source?.locality.zone ?? baggage?.zone),
-    destination_region: known(destination?.locality.region),
-    destination_zone: known(destination?.locality.zone),
+    source_region: known(from.region),
+    source_zone: known(from.zone),
+    destination_region: known(to.region),
+    destination_zone: known(to.zone),
   };
 }
 
-function labelsOfWorkload(workload: Workload) {
+/** What is told of one end. */
+interface EndLabels {
+  readonly workload?: string;
+  readonly app?: string;
+  readonly canonicalName?: string;
+  readonly revision?: string;
+  readonly namespace?: string;
+  readonly cluster?: string;
+  readonly region?: string;
+  readonly zone?: string;
+}
+
+function workloadLabels(workload: Workload): EndLabels {
   return {
     workload: workload.workloadName,
+    app: workload.canonicalName,
     canonicalName: workload.canonicalName,
     revision: workload.canonicalRevision,
     namespace: workload.namespace,
     cluster: workload.clusterId,
+    region: workload.locality.region,
+    zone: workload.locality.zone,
   };
+}
+
+function baggageLabels(baggage: Baggage = {}): EndLabels {
+  const { workloadName, canonicalName, canonicalRevision, namespace, clusterId } = baggage;
+  return present({
+    workload: workloadName,
+    app: workloadName,
+    canonicalName,
+    revision: canonicalRevision,
+    namespace,
+    cluster: clusterId,
+    region: baggage.region,
+    zone: baggage.zone,
+  });
+}
+
+function present(fields: Readonly<Record<keyof EndLabels, string | undefined>>): EndLabels {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 function known(value: string | undefined): string {

@@ -41,6 +41,11 @@ export function isLoopback(address: IpAddress): boolean {
   return address === '::1' || address.startsWith('127.');
 }
 
+/** The loopback address of the family of an address. */
+export function loopbackLike(address: IpAddress): IpAddress {
+  return (isV6(address) ? '::1' : '127.0.0.1') as IpAddress;
+}
+
 /** The 4 or 16 bytes of an address, in network order. */
 export function ipToBytes(address: IpAddress): Uint8Array {
   if (!isV6(address)) return Uint8Array.from(address.split('.').map(Number));

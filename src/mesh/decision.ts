@@ -75,8 +75,8 @@ export interface DecisionRecord {
   readonly source: Party;
   readonly destination: Party;
   /** How the next hop was reached. `tunnel` is mutual TLS, `waypoint` a tunnel to a waypoint,
-   * `plain` no mesh, `local` both ends on this node. */
-  readonly transport: 'tunnel' | 'waypoint' | 'plain' | 'local' | 'none';
+   * `gateway` a tunnel within a tunnel through the gateway of another network, `plain` no mesh, `local` both ends on this node. */
+  readonly transport: 'tunnel' | 'waypoint' | 'gateway' | 'plain' | 'local' | 'none';
   readonly verdict: Verdict;
   /** What the connection was carried to or came by in fact, once that was settled. */
   readonly hop?: Hop;

@@ -6,6 +6,7 @@ import type { DecisionRecord, Party, ShadowVerdict } from './decision.ts';
 const transports: Readonly<Record<DecisionRecord['transport'], string>> = {
   tunnel: 'by mutual TLS to',
   waypoint: 'by mutual TLS through the waypoint',
+  gateway: 'by mutual TLS across networks to',
   plain: 'as plain TCP to',
   local: 'within the node to',
   none: 'no further than',

@@ -7,6 +7,9 @@ import { type Code, isCode } from './catalogue.ts';
 /** On a refusal: `ID CODE`, the record on the refusing side and its code. Our own. */
 export const decisionHeader = 'ambit-decision';
 
+/** On a request that crosses networks: the one it comes from. */
+export const forwardedNetworkHeader = 'x-forwarded-network';
+
 /** `forwarded`: who is behind, and what service was addressed. */
 export function forwardedHeader(source: Endpoint, hostname?: string): string {
   const host = hostname === undefined ? '' : `;host=${hostname}`;

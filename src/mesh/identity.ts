@@ -13,6 +13,8 @@ export interface IdentityParts {
 }
 
 const scheme = 'spiffe://';
+/** What every implementation must take, and none should exceed (SPIFFE-ID, section 2.3). */
+const maxLength = 2_048;
 
 /** Parses a SPIFFE URI of Istio's form; anything else is undefined (protocol section 3.1). */
 export function parseIdentity(text: string): Identity | undefined {
@@ -38,7 +40,7 @@ export function principalOf(identity: Identity): string {
 }
 
 function partsIn(text: string): IdentityParts | undefined {
-  if (!text.startsWith(scheme)) return undefined;
+  if (!text.startsWith(scheme) || text.length > maxLength) return undefined;
   const pieces = text.slice(scheme.length).split('/');
   const [trustDomain, ns, namespace, sa, serviceAccount] = pieces;
   if (pieces.length !== 5 || ns !== 'ns' || sa !== 'sa') return undefined;

@@ -5,14 +5,16 @@ import {
   type Endpoint,
   formatEndpoint,
   type IpAddress,
+  isV6,
   parseIp,
   splitHostPort,
 } from './address.ts';
 import type { Code } from './catalogue.ts';
+import { isEndpointOf } from './find-gateway.ts';
 import type { MeshView } from './mesh-view.ts';
 import { meshPorts } from './plan-outbound.ts';
 import { keyOfService, type Service } from './service.ts';
-import { type GatewayAddress, type ServiceKey, serviceKey, type Workload } from './workload.ts';
+import type { PortMapping, Workload } from './workload.ts';
 
 /** What is known when the request arrives. */
 export interface InboundFacts {
@@ -33,7 +35,13 @@ export interface InboundView extends MeshView {
 
 /** Deliver to the application, or refuse with a status. */
 export type InboundPlan =
-  | { readonly kind: 'deliver'; readonly destination: Endpoint; readonly service?: Service }
+  | {
+      readonly kind: 'deliver';
+      readonly destination: Endpoint;
+      readonly service?: Service;
+      /** The application is to be told by the PROXY protocol what was asked for: this. */
+      readonly announced?: Endpoint;
+    }
   | {
       readonly kind: 'refuse';
       readonly status: 400 | 503;
@@ -61,17 +69,37 @@ export function planInbound(view: InboundView, facts: InboundFacts): InboundPlan
     const reason = `${authority} is no port of a service of this pod`;
     return { kind: 'refuse', status: 503, code: 'AMB1406', reason };
   }
-  const destination = { address: local.address, port };
-  if (meshPorts.includes(port)) {
-    const reason = `${formatEndpoint(destination)} is a port of the mesh itself`;
+  const own = workload.applicationTunnel?.port || port;
+  for (const one of [port, own]) {
+    if (!meshPorts.includes(one)) continue;
+    const reason = `${formatEndpoint({ ...local, port: one })} is a port of the mesh itself`;
     return { kind: 'refuse', status: 503, code: 'AMB1408', reason };
   }
-  if (workload.applicationTunnel?.protocol === 'proxy') {
-    const reason = `pod ${workload.namespace}/${workload.name} wants the PROXY protocol`;
+  const announced = address === undefined ? virtualAddress(named, facts) : address;
+  const announces = workload.applicationTunnel?.protocol === 'proxy';
+  if (announces && announced === undefined) {
+    const reason = `${target.host} has no address by which the PROXY protocol could name it`;
     return { kind: 'refuse', status: 503, code: 'AMB1421', reason };
   }
   const service = named ?? guessService(view, workload, port, facts.claimedHost);
-  return { kind: 'deliver', destination, ...(service && { service }) };
+  return {
+    kind: 'deliver',
+    destination: { address: local.address, port: own },
+    ...(service && { service }),
+    ...(announces && announced && { announced: { address: announced, port: target.port } }),
+  };
+}
+
+/** An address of a service for those who can not take its name: of this network rather than another,
+ * of IPv4 rather than IPv6. */
+function virtualAddress(
+  service: Service | undefined,
+  { network }: InboundFacts,
+): IpAddress | undefined {
+  const whole = (service?.addresses ?? []).filter(({ length }) => length === undefined);
+  const own = whole.filter((one) => one.network === network);
+  const among = own.length > 0 ? own : whole;
+  return (among.find(({ address }) => !isV6(address)) ?? among[0])?.address;
 }
 
 /** Whether requests for an address may end at this pod: it is the pod's own, or that of something
@@ -79,22 +107,12 @@ export function planInbound(view: InboundView, facts: InboundFacts): InboundPlan
 function serves(view: MeshView, facts: InboundFacts, address: IpAddress): boolean {
   const { local, workload, network } = facts;
   if (address === local.address) return true;
-  if ((workload.applicationTunnel?.protocol ?? 'none') !== 'none') return true;
+  // What runs behind a tunnel of its own decides for itself what to do with what was asked for.
+  if (workload.applicationTunnel !== undefined) return true;
   const waypoint =
     view.workloadByAddress(network, address)?.waypoint ??
     view.serviceByAddress(network, address, workload.namespace)?.waypoint;
-  return waypoint !== undefined && isOf(view, waypoint, facts);
-}
-
-function isOf(view: MeshView, { destination }: GatewayAddress, facts: InboundFacts): boolean {
-  const { workload, local } = facts;
-  if (destination.kind === 'hostname') {
-    return workload.services.has(serviceKey(destination.namespace, destination.hostname));
-  }
-  const { network, address } = destination;
-  if (address === local.address) return true;
-  const service = view.serviceByAddress(network, address, workload.namespace);
-  return service !== undefined && workload.services.has(keyOfService(service));
+  return waypoint !== undefined && isEndpointOf(view, workload, waypoint);
 }
 
 /** The pod's own port for a service port, else the service's; undefined where there is none. */
@@ -121,24 +139,20 @@ function guessService(
   const claimed =
     claimedHost === undefined ? undefined : view.serviceByHostname(claimedHost, workload.namespace);
   if (claimed !== undefined && workload.services.has(keyOfService(claimed))) return claimed;
-  const key = servicesMappingTo(workload, port)[0];
-  return key === undefined ? undefined : view.serviceByKey(key);
+  return serviceAtPort(view, workload, port);
 }
 
-function servicesMappingTo(workload: Workload, port: number): readonly ServiceKey[] {
-  const keys: ServiceKey[] = [];
-  for (const [key, ports] of workload.services) {
-    if (ports.some(({ targetPort: mapped }) => mapped === port)) keys.push(key);
-  }
-  return keys;
-}
-
-/** The service a plain connection to a pod was probably for. For labels only. */
+/** The service that a connection to a port of a workload was probably for: the first that leads there.
+ * For labels only. */
 export function serviceAtPort(
   view: MeshView,
   workload: Workload,
   port: number,
 ): Service | undefined {
-  const key = servicesMappingTo(workload, port)[0];
-  return key === undefined ? undefined : view.serviceByKey(key);
+  const leads = ({ targetPort: mapped }: PortMapping): boolean => mapped === port;
+  for (const [key, ports] of workload.services) {
+    const service = view.serviceByKey(key);
+    if (service !== undefined && (ports.some(leads) || service.ports.some(leads))) return service;
+  }
+  return undefined;
 }

@@ -7,6 +7,7 @@ import type { AmbitError } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { ApiObject, ObjectStore } from './api/store.ts';
 import { asPod, type Pod } from './kubelet/pod-types.ts';
+import { laptopForm } from './laptop-form.ts';
 import { applyObjects } from './manifests/apply-objects.ts';
 import { isManifestName, type ReadObject, readManifests } from './manifests/read-manifests.ts';
 
@@ -41,7 +42,10 @@ export async function applyMeshParts(
 ): Promise<readonly AmbitError[]> {
   const objects: ReadObject[] = [
     { object: namespace(meshNamespace), origin: 'ambit' },
-    ...readMeshManifests(repository),
+    ...readMeshManifests(repository).map(({ object, origin }) => ({
+      object: laptopForm(object),
+      origin,
+    })),
   ];
   const { problems, skipped } = await applyObjects(objects, {
     store,
@@ -64,16 +68,18 @@ export function unreadyParts(store: ObjectStore): string[] {
     store.list(kind, { namespace: meshNamespace }),
   );
   return wanted.flatMap((owner) => {
-    const label = labelOf(owner);
-    const own = pods.filter(({ metadata }) => metadata.labels?.['app'] === label);
+    const labels = Object.entries(labelsOf(owner));
+    const own = pods.filter(({ metadata }) =>
+      labels.every(([key, value]) => metadata.labels?.[key] === value),
+    );
     const missing = wantedCount(owner, store) - own.filter(isReady).length;
     return missing > 0 ? [`${owner.metadata.name}${whyNot(own)}`] : [];
   });
 }
 
-function labelOf({ spec }: ApiObject): string | undefined {
+function labelsOf({ spec }: ApiObject): Readonly<Record<string, string>> {
   const selector = (spec as { selector?: { matchLabels?: Record<string, string> } }).selector;
-  return selector?.matchLabels?.['app'];
+  return selector?.matchLabels ?? {};
 }
 
 function wantedCount({ kind, spec }: ApiObject, store: ObjectStore): number {

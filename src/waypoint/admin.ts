@@ -10,6 +10,7 @@ import {
 } from '../runtime/admin-server.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { profileRoute } from '../runtime/cpu-profile.ts';
+import { heapRoutes } from '../runtime/heap-profile.ts';
 import type { LevelledLogger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
@@ -37,11 +38,13 @@ export function adminRoutes(parts: AdminParts): Routes {
       services: serviceDump(waypoint.state),
       serviceConfigs: waypoint.table.configs(),
       certificates: certificateDump(waypoint.certificates),
+      revocationLists: waypoint.revocations.states(),
       config: { configVersion: configVersion() },
     })),
     '/logging': loggingRoute(log),
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
     '/debug/pprof/profile': profileRoute(clock),
+    ...heapRoutes(),
     '/quitquitquit': quitRoute(quit),
   };
 }

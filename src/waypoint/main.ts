@@ -1,5 +1,6 @@
 // The waypoint process.
 
+import { followRevocationLists } from '../dataplane/certificates/follow-revocation-lists.ts';
 import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
@@ -101,9 +102,7 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   void subscription.ready.then(() => readiness.unblock('configuration'));
   const ended = new AbortController();
   stack.defer(() => ended.abort());
-  const { certificates } = waypoint;
-  const roots = { path: settings.XDS_ROOT_CA, certificates, clock, log, random: Math.random };
-  void followRoots(roots, ended.signal);
+  followFiles(settings, waypoint, log, ended.signal);
   void waitForCertificate(waypoint, identity, ended.signal).then(() =>
     readiness.unblock('certificate'),
   );
@@ -112,6 +111,18 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   const deadlineMs = drainDeadlineMs(settings.TERMINATION_GRACE_PERIOD_SECONDS);
   const drain = (deadline: AbortSignal): Promise<void> => waypoint.drain(deadline);
   return await untilShutdown({ drain, deadlineMs, clock, log }, quit.signal);
+}
+
+/** Roots and revocation lists, as they change. */
+function followFiles(
+  { XDS_ROOT_CA, CRL_PATH }: WaypointSettings,
+  { certificates, revocations }: Waypoint,
+  log: LevelledLogger,
+  ended: AbortSignal,
+): void {
+  const parts = { clock, log };
+  void followRoots({ path: XDS_ROOT_CA, certificates, ...parts, random: Math.random }, ended);
+  if (CRL_PATH !== '') void followRevocationLists({ path: CRL_PATH, revocations, ...parts }, ended);
 }
 
 /** Resolves when there is a certificate; the store goes on asking by itself. */

@@ -1,9 +1,10 @@
 // Istio's metrics of requests and of connections without HTTP, as a waypoint reports them (protocol
 // section 7.4).
 
+import { ConnectionCounters } from '../dataplane/connection-counters.ts';
 import { identityOfWorkload, type Workload } from '../mesh/workload.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
-import type { Decided } from './request/parts.ts';
+import type { Decided, PipelineParts } from './request/parts.ts';
 
 const tcpLabelNames = [
   'reporter',
@@ -41,8 +42,11 @@ const buckets = [
   600_000, 1_800_000, 3_600_000,
 ];
 
-/** Registers the metrics; the answer counts one decision. */
-export function requestMetrics(registry: MetricsRegistry): (decided: Decided) => void {
+/** What counts requests, and connections without HTTP. */
+export type RequestMetrics = Pick<PipelineParts, 'decided' | 'relayed'>;
+
+/** Registers the metrics. */
+export function requestMetrics(registry: MetricsRegistry): RequestMetrics {
   const requests = registry.counter({
     name: 'istio_requests_total',
     help: 'Requests handled.',
@@ -58,36 +62,43 @@ export function requestMetrics(registry: MetricsRegistry): (decided: Decided) =>
     registry.histogram({ name, help, labels: requestLabelNames, buckets });
   const requestBytes = size('istio_request_bytes', 'Size of request bodies in bytes.');
   const responseBytes = size('istio_response_bytes', 'Size of response bodies in bytes.');
-  const tcp = (name: string, help: string) =>
-    registry.counter({ name, help, labels: tcpLabelNames });
-  const opened = tcp('istio_tcp_connections_opened_total', 'Connections opened.');
-  const closed = tcp('istio_tcp_connections_closed_total', 'Connections closed.');
-  const received = tcp('istio_tcp_received_bytes_total', 'Bytes from client to server.');
-  const sent = tcp('istio_tcp_sent_bytes_total', 'Bytes from server to client.');
-  return (decided) => {
-    const { record, grpcStatus, protocol } = decided;
-    const labels = labelsOf(decided);
-    if (record.http === undefined) {
-      if (record.verdict.outcome !== 'forwarded') return;
-      opened.add(labels);
-      closed.add(labels);
-      received.add(labels, record.bytesSent);
-      sent.add(labels, record.bytesReceived);
-      return;
-    }
-    const whole = {
-      ...labels,
-      response_code: String(record.http.status),
-      grpc_response_status: protocol === 'grpc' ? (grpcStatus ?? '') : '',
-    };
-    requests.add(whole);
-    durations.observe(whole, record.durationMs);
-    requestBytes.observe(whole, record.bytesSent);
-    responseBytes.observe(whole, record.bytesReceived);
+  const messages = (name: string, help: string) =>
+    registry.counter({ name, help, labels: requestLabelNames });
+  const sent = messages('istio_request_messages_total', 'Messages that gRPC clients sent.');
+  const received = messages('istio_response_messages_total', 'Messages that gRPC servers sent.');
+  const connections = new ConnectionCounters(registry, tcpLabelNames);
+  return {
+    decided: (decided) => {
+      const { record, grpcStatus, protocol } = decided;
+      if (record.http === undefined) return;
+      const labels = {
+        ...labelsOf(decided),
+        response_code: String(record.http.status),
+        grpc_response_status: protocol === 'grpc' ? (grpcStatus ?? '') : '',
+      };
+      requests.add(labels);
+      durations.observe(labels, record.durationMs);
+      requestBytes.observe(labels, record.bytesSent);
+      responseBytes.observe(labels, record.bytesReceived);
+      if (decided.messages === undefined) return;
+      sent.add(labels, decided.messages.sent);
+      received.add(labels, decided.messages.received);
+    },
+    relayed: (relayed) => {
+      const ends = { ...relayed, protocol: 'tcp' } as const;
+      const counted = connections.open(labelsOf({ ...ends, responseFlag: '-' }));
+      return {
+        sent: counted.sent,
+        received: counted.received,
+        close: (flag) => counted.close(labelsOf({ ...ends, responseFlag: flag })),
+      };
+    },
   };
 }
 
-function labelsOf({ connection, endpoint, service, protocol, responseFlag }: Decided): TcpLabels {
+type Ends = Omit<Decided, 'record'>;
+
+function labelsOf({ connection, endpoint, service, protocol, responseFlag }: Ends): TcpLabels {
   const { identity, source, sourceWorkload } = connection;
   const from = workloadLabels(sourceWorkload);
   const to = workloadLabels(endpoint?.workload);

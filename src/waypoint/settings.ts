@@ -10,6 +10,7 @@ export const settingsTable = {
   XDS_ADDRESS: text('where configuration comes from', 'istiod.istio-system.svc:15012'),
   CA_ADDRESS: text('where certificates come from', 'istiod.istio-system.svc:15012'),
   XDS_ROOT_CA: text('file with the root certificate', '/var/run/secrets/istio/root-cert.pem'),
+  CRL_PATH: text('file with revocation lists; nothing is revoked when empty', ''),
   AUTH_TOKEN: text('file with the token', '/var/run/secrets/tokens/istio-token'),
   POD_NAME: text('the name of this pod'),
   POD_NAMESPACE: text('the namespace of this pod'),

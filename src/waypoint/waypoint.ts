@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
+import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
 import { DecisionLog } from '../dataplane/decisions.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
@@ -50,6 +51,7 @@ export class Waypoint implements AsyncDisposable {
   readonly table: ServiceTable;
   readonly decisions: DecisionLog;
   readonly certificates: CertificateStore;
+  readonly revocations: Revocations;
   readonly #tunnels: TunnelPool;
   readonly #front: Front;
   readonly #server: TunnelServer;
@@ -62,11 +64,19 @@ export class Waypoint implements AsyncDisposable {
       log: log.child({ target: 'access' }),
       registry: options.registry,
     });
-    const count = requestMetrics(options.registry);
+    const metrics = requestMetrics(options.registry);
     this.certificates = certificates;
     this.decisions = decisions;
     this.table = new ServiceTable({ compileRegex, log });
-    this.#tunnels = new TunnelPool({ certificate: (who) => certificates.get(who), clock, log });
+    const revocations = new Revocations({ registry: options.registry, clock, log });
+    revocations.subscribe(() => certificates.replaceRevoked((own) => revocations.isRevoked(own)));
+    this.revocations = revocations;
+    this.#tunnels = new TunnelPool({
+      certificate: (who) => certificates.get(who),
+      check: revocations.checkFor('source'),
+      clock,
+      log,
+    });
     this.#front = new Front({
       mesh: this.state,
       table: this.table,
@@ -82,8 +92,9 @@ export class Waypoint implements AsyncDisposable {
           .slice(0, digits),
       decided: (decided) => {
         decisions.record(decided.record);
-        count(decided);
+        metrics.decided(decided);
       },
+      relayed: metrics.relayed,
       undecided: (record) => decisions.record(record),
       activity: new Activity(),
       ...(options.tracer && { tracer: options.tracer }),
@@ -93,6 +104,7 @@ export class Waypoint implements AsyncDisposable {
     this.#server = new TunnelServer({
       certificate: () => certificates.get(identity),
       onRequest: (request) => this.#front.onRequest(request),
+      check: revocations.checkFor('destination'),
       clock,
       log,
     });
@@ -104,7 +116,7 @@ export class Waypoint implements AsyncDisposable {
       subscribedKind({
         typeUrl: typeUrls.address,
         decode: (_name, bytes) => decodeAddress(bytes),
-        apply: (batch) => this.state.applyAddresses(batch),
+        apply: (batch, turns) => this.state.loadAddresses(batch, turns),
       }),
       subscribedKind({
         typeUrl: typeUrls.authorization,

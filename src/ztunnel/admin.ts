@@ -11,6 +11,7 @@ import type { Subscription } from '../dataplane/subscription.ts';
 import { type AdminRoute, jsonRoute } from '../runtime/admin-server.ts';
 import type { Clock } from '../runtime/clock.ts';
 import { profileRoute } from '../runtime/cpu-profile.ts';
+import { heapRoutes } from '../runtime/heap-profile.ts';
 import type { LevelledLogger } from '../runtime/log.ts';
 import type { NodeProxy } from './node-proxy.ts';
 import type { OpenConnection, Pod } from './proxy/proxy-parts.ts';
@@ -34,6 +35,7 @@ export function adminRoutes(parts: AdminParts): Readonly<Record<string, AdminRou
     '/logging': loggingRoute(log),
     '/healthz': () => ({ status: 200, body: 'ok\n' }),
     '/debug/pprof/profile': profileRoute(clock),
+    ...heapRoutes(),
     '/quitquitquit': quitRoute(quit),
   };
 }
@@ -46,10 +48,11 @@ function configDump({ proxy, settings, subscription }: AdminParts): object {
     services: serviceDump(state),
     policies: policyDump(state),
     stagedServices: {},
-    staticConfig: {},
-    version: { version: 'ambit' },
+    staticConfig: { workloads: [], services: [], policies: [] },
+    version: { version: 'ambit', istioVersion: settings.ISTIO_META_ISTIO_VERSION },
     config: { ...settings, configVersion: subscription.configVersion },
     certificates: certificateDump(certificates),
+    revocationLists: proxy.revocations.states(),
     workloadState: Object.fromEntries(
       pods.list().map(({ pod, state: podState }) => [
         pod.uid,

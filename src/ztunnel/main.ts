@@ -5,6 +5,7 @@ import { causeChain, codeOf } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/log.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
+import { proxyMetadata } from './proxy-metadata.ts';
 import { drainDeadlineMs, settingsTable } from './settings.ts';
 import { Ztunnel } from './ztunnel.ts';
 
@@ -12,7 +13,11 @@ const fallbackLog = createLogger('ztunnel', 'info');
 try {
   const settings = readSettings(settingsTable, process.env);
   const log = createLogger('ztunnel', settings.LOG_LEVEL);
-  const ztunnel = new Ztunnel(settings, { clock: systemClock, log });
+  const ztunnel = new Ztunnel(settings, {
+    clock: systemClock,
+    log,
+    metadata: proxyMetadata(process.env),
+  });
   await ztunnel.start();
   log.info({ node: settings.NODE_NAME, ports: ztunnel.ports }, 'started');
   process.exitCode = await untilShutdown(

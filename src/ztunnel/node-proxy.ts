@@ -2,6 +2,7 @@
 // and certificates come from is for its owner to connect.
 
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
+import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
 import { Connections } from '../dataplane/connections.ts';
 import { DecisionLog } from '../dataplane/decisions.ts';
@@ -16,6 +17,8 @@ import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { EndpointLoad } from './proxy/endpoint-load.ts';
+import { HostAddresses, type HostLookup } from './proxy/host-addresses.ts';
+import { onDemandDnsMetric } from './proxy/on-demand-dns-metric.ts';
 import { PodProxy } from './proxy/pod-proxy.ts';
 import type { OpenConnection, ProxyParts } from './proxy/proxy-parts.ts';
 
@@ -23,9 +26,15 @@ export interface NodeProxyOptions {
   readonly node: string;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback; true unless given. */
+  readonly loopbackTunnel?: boolean;
+  /** Whether baggage of peers is used, and answered; true unless given. */
+  readonly baggage?: boolean;
   readonly certificateSource: CertificateSource;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
+  /** Who is asked for the addresses of endpoints that only have a name. */
+  readonly hostLookup: HostLookup;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
   readonly clock: Clock;
@@ -41,6 +50,7 @@ export class NodeProxy implements AsyncDisposable {
   readonly state = new MeshState();
   readonly decisions: DecisionLog;
   readonly certificates: CertificateStore;
+  readonly revocations: Revocations;
   readonly metrics: TrafficMetrics;
   readonly pods: PodSet;
   /** Connections being served. */
@@ -59,8 +69,12 @@ export class NodeProxy implements AsyncDisposable {
     this.certificates = certificates;
     this.metrics = new TrafficMetrics(options.registry);
     this.#connections = new Connections(this.state);
+    const revocations = new Revocations({ registry: options.registry, clock, log });
+    revocations.subscribe(() => certificates.replaceRevoked((own) => revocations.isRevoked(own)));
+    this.revocations = revocations;
     this.#tunnels = new TunnelPool({
       certificate: (identity) => certificates.get(identity),
+      check: revocations.checkFor('source'),
       clock,
       log,
     });
@@ -68,9 +82,16 @@ export class NodeProxy implements AsyncDisposable {
       state: this.state,
       certificates,
       tunnels: this.#tunnels,
+      peerCheck: revocations.checkFor('destination'),
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(options.registry),
+        clock,
+        random: options.random,
+      }),
       decisions: this.decisions,
       metrics: this.metrics,
       ...(options.dns && {
@@ -83,6 +104,8 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
       network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
       recordedBy: `ztunnel/${options.node}`,
       configVersion: options.configVersion,
       random: options.random,

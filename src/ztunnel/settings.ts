@@ -13,6 +13,7 @@ export const settingsTable = {
     'file with the root that the controller is checked against',
     '/var/run/secrets/istio/root-cert.pem',
   ),
+  CRL_PATH: text('file with revocation lists; nothing is revoked when empty', ''),
   AUTH_TOKEN: text(
     'file with the service account token for the controller',
     '/var/run/secrets/tokens/istio-token',
@@ -33,6 +34,14 @@ export const settingsTable = {
   ),
   PREFERED_SERVICE_NAMESPACE: text('whose services go first among those of one name', ''),
   IPV6_ENABLED: flag('whether names are answered with IPv6 addresses, and over IPv6', 'true'),
+  LOCALHOST_APP_TUNNEL: flag(
+    'whether applications that take the PROXY protocol are reached on loopback',
+    'true',
+  ),
+  ENABLE_RESPONSE_BAGGAGE: flag(
+    'whether metrics are labelled by what peers say of their workloads, and peers are told the same',
+    'true',
+  ),
   ADMIN_PORT: integer('the admin port, on loopback', '15000', { min: 0, max: 65_535 }),
   STATS_PORT: integer('the metrics port', '15020', { min: 0, max: 65_535 }),
   READINESS_PORT: integer('the readiness port', '15021', { min: 0, max: 65_535 }),

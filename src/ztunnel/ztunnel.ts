@@ -1,6 +1,7 @@
 // The node proxy in its surroundings: configuration and certificates from the controller, pods from the
 // node agent, questions from operators.
 
+import { followRevocationLists } from '../dataplane/certificates/follow-revocation-lists.ts';
 import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
@@ -18,6 +19,7 @@ import type { LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
 import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
@@ -50,8 +52,12 @@ export class Ztunnel implements AsyncDisposable {
   /** Whether the pods are those that the node agent wants. */
   #synced = false;
 
-  constructor(settings: ZtunnelSettings, surroundings: { clock: Clock; log: LevelledLogger }) {
-    const { clock, log } = surroundings;
+  /** `metadata` is for the controller, beside what the settings say. */
+  constructor(
+    settings: ZtunnelSettings,
+    surroundings: { clock: Clock; log: LevelledLogger; metadata?: DiscoveryNode['metadata'] },
+  ) {
+    const { clock, log, metadata } = surroundings;
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
@@ -64,11 +70,14 @@ export class Ztunnel implements AsyncDisposable {
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
+      loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
+      baggage: settings.ENABLE_RESPONSE_BAGGAGE,
       certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
         impersonate: true,
       }),
       configVersion: () => this.#subscription.configVersion,
       registry: this.registry,
+      hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
       ...(dns && { dns }),
       clock,
       log,
@@ -81,12 +90,12 @@ export class Ztunnel implements AsyncDisposable {
     this.#proxy = proxy;
     this.#subscription = new Subscription({
       ...accessTo(settings, settings.XDS_ADDRESS),
-      node: nodeOf(settings),
+      node: nodeOf(settings, metadata),
       kinds: [
         subscribedKind({
           typeUrl: typeUrls.address,
           decode: (_name, bytes) => decodeAddress(bytes),
-          apply: (batch) => proxy.state.applyAddresses(batch),
+          apply: (batch, turns) => proxy.state.loadAddresses(batch, turns),
         }),
         subscribedKind({
           typeUrl: typeUrls.authorization,
@@ -125,7 +134,7 @@ export class Ztunnel implements AsyncDisposable {
       ),
     );
     this.#subscription.start();
-    this.#followRoots();
+    this.#followFiles();
     this.#feed = this.#follow();
   }
 
@@ -134,11 +143,15 @@ export class Ztunnel implements AsyncDisposable {
     return this.#servers.map((server) => server.port);
   }
 
-  #followRoots(): void {
-    const parts = { clock: this.#clock, log: this.#log, random: Math.random };
-    const { certificates } = this.#proxy;
-    const options = { path: this.#settings.XDS_ROOT_CA, certificates, ...parts };
-    void followRoots(options, this.#end.signal);
+  #followFiles(): void {
+    const { XDS_ROOT_CA, CRL_PATH } = this.#settings;
+    const { certificates, revocations } = this.#proxy;
+    const parts = { clock: this.#clock, log: this.#log };
+    const { signal } = this.#end;
+    void followRoots({ path: XDS_ROOT_CA, certificates, ...parts, random: Math.random }, signal);
+    if (CRL_PATH !== '') {
+      void followRevocationLists({ path: CRL_PATH, revocations, ...parts }, signal);
+    }
   }
 
   async #follow(): Promise<void> {
@@ -201,12 +214,16 @@ function accessTo(settings: ZtunnelSettings, address: string): ControllerAccess 
 }
 
 /** Who asks (protocol section 4.2). */
-function nodeOf(settings: ZtunnelSettings): DiscoveryNode {
+function nodeOf(
+  settings: ZtunnelSettings,
+  metadata: DiscoveryNode['metadata'] | undefined,
+): DiscoveryNode {
   const { INSTANCE_IP, POD_NAME, POD_NAMESPACE, NODE_NAME, SERVICE_ACCOUNT } = settings;
   const domain = `${POD_NAMESPACE}.svc.${settings.CLUSTER_DOMAIN}`;
   return {
     id: `ztunnel~${INSTANCE_IP}~${POD_NAME}.${POD_NAMESPACE}~${domain}`,
     metadata: {
+      ...metadata,
       NAME: POD_NAME,
       NAMESPACE: POD_NAMESPACE,
       INSTANCE_IPS: INSTANCE_IP,

@@ -9,6 +9,8 @@ const well: ProofFacts = {
   routing: [],
   listening: new Set([15001, 15006, 15008, 8080]),
   ownsAddresses: true,
+  isNamed: true,
+  isConfirmed: false,
 };
 const plan = (changes: Partial<ProofFacts>): [string[], readonly string[]] => {
   const { problems, repairs } = planRepairs({ ...well, ...changes });
@@ -32,6 +34,17 @@ test('a missing listener makes the pod be handed over, after its rules', () => {
 
 test('nothing is done in a namespace that is not the pod’s any more', () => {
   assert.equal(plan({ ownsAddresses: false, rules: undefined }), [['namespace'], ['find-again']]);
+  assert.equal(plan({ isNamed: false, rules: ['a'] }), [['namespace'], ['find-again']]);
+});
+
+test('a namespace that was found to be the pod’s once more is repaired like any', () => {
+  const confirmed = { isNamed: false, isConfirmed: true };
+  assert.equal(plan(confirmed), [[], []]);
+  assert.equal(plan({ ...confirmed, rules: ['a'] }), [['rules'], ['redirect']]);
+  assert.equal(plan({ ...confirmed, ownsAddresses: false, routing: ['a'] }), [
+    ['namespace', 'routing'],
+    ['redirect'],
+  ]);
 });
 
 test.run();

@@ -5,7 +5,6 @@ import {
   type CertificateState,
   CertificateStore,
 } from '../../src/dataplane/certificates/certificate-store.ts';
-import { readDer } from '../../src/dataplane/certificates/der.ts';
 import { createKeyAndRequest } from '../../src/dataplane/certificates/key-and-request.ts';
 import {
   type CertificateSource,
@@ -15,6 +14,7 @@ import {
 import type { Clock } from '../../src/runtime/clock.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import { readDer } from '../../src/wire/x509/der.ts';
 import { readRequest, TestAuthority } from '../support/certificates.ts';
 import { startController } from '../support/controller.ts';
 import { suite } from '../support/suite.ts';
@@ -224,6 +224,84 @@ test('asks at once when a connection waits and the last attempt is a while ago',
   await clock.advance(2_000);
   const notAfterMs = (await store.get(client)).notAfterMs;
   assert.ok(notAfterMs > clock.now());
+});
+
+test('connections overtake first requests, and those overtake renewals; eight are under way at most', async ({
+  stack,
+}) => {
+  const authority = new TestAuthority();
+  const clock = steppedClock();
+  const asked: string[] = [];
+  const pending: (() => void)[] = [];
+  let held = false;
+  const store = storeWith(
+    stack,
+    async (wanted) => {
+      asked.push(wanted.replace(/.*\//, ''));
+      if (held) await new Promise<void>((resolve) => pending.push(resolve));
+      const notBeforeMs = clock.now();
+      return authority.issue(wanted, { notBeforeMs, notAfterMs: notBeforeMs + 3_600_000 });
+    },
+    clock,
+  );
+  await Promise.all([store.get(identity('old-1')), store.get(identity('old-2'))]);
+  held = true;
+  asked.length = 0;
+  const names = Array.from({ length: 8 }, (_, index) => `busy-${index}`);
+  for (const name of names) store.prefetch(identity(name));
+  store.renewAll();
+  for (const name of ['first-1', 'first-2']) store.prefetch(identity(name));
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+  assert.equal(asked, names, 'no more than eight at once');
+  const urgent = [store.get(identity('first-2')), store.get(identity('new'))];
+  while (pending.length > 0 || asked.length < 13) {
+    pending.shift()?.();
+    await new Promise(setImmediate);
+  }
+  assert.equal(asked.slice(8), ['first-2', 'new', 'first-1', 'old-1', 'old-2']);
+  await Promise.all(urgent);
+});
+
+test('gives up a revoked certificate, waits for another, and uses that', async ({ stack }) => {
+  const authority = new TestAuthority();
+  const clock = steppedClock();
+  const store = storeWith(stack, (wanted) => authority.issue(wanted), clock);
+  const [first, other] = [await store.get(client), await store.get(identity('other'))];
+  store.replaceRevoked((held) => held === first);
+  const second = await store.get(client);
+  assert.is.not(second, first);
+  assert.is(await store.get(identity('other')), other);
+});
+
+test('keeps only what is wanted, and asks once more before a certificate expires', async ({
+  stack,
+}) => {
+  const authority = new TestAuthority();
+  const clock = steppedClock();
+  let failures = 0;
+  let failing = false;
+  const store = storeWith(
+    stack,
+    (wanted) => {
+      if (failing) return Promise.reject(new Error(`down ${++failures}`));
+      const notBeforeMs = clock.now();
+      return authority.issue(wanted, { notBeforeMs, notAfterMs: notBeforeMs + 300_000 });
+    },
+    clock,
+  );
+  await store.get(client);
+  await store.get(identity('gone'));
+  store.retain(new Set([client]));
+  assert.equal(
+    store.states().map((state) => state.identity),
+    [client],
+  );
+  failing = true;
+  // Back-off would put the attempt after the ninth failure past the expiry.
+  for (let second = 0; second < 294; second++) await clock.advance(1_000);
+  const before = failures;
+  await clock.advance(1_500);
+  assert.is(failures, before + 1);
 });
 
 test('stops keeping an identity that was released', async ({ stack }) => {

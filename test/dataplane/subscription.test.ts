@@ -29,7 +29,7 @@ function texts(typeUrl: string) {
         ? { kind: 'problem', problem: 'not acceptable' }
         : { kind: 'ok', value };
     },
-    apply: (batch) => batches.push(batch),
+    apply: (batch) => void batches.push(batch),
   });
   return { kind, batches };
 }

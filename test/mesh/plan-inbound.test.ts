@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { formatEndpoint } from '../../src/mesh/address.ts';
 import { baggageOf, parseBaggage } from '../../src/mesh/baggage.ts';
 import {
   decisionNote,
@@ -81,9 +82,50 @@ test('delivers to a waypoint what is bound to it, at the pod itself', () => {
   assert.is(told('10.96.0.3:80', waypoint), '10.0.0.9:80 -');
 });
 
-test('refuses what it could only deliver without the form that the pod wants', () => {
-  const applicationTunnel = { protocol: 'proxy', port: 15_088 } as const;
-  assert.is(told('10.0.0.2:80', { ...pod, applicationTunnel }), '503 AMB1421');
+/** What a pod with a tunnel of its own is told, and where. */
+function announcedTo(authority: string, protocol: 'none' | 'proxy', port: number, view = state) {
+  const workload = { ...pod, applicationTunnel: { protocol, port } };
+  const local = { address: ipAddress('10.0.0.2'), port: 15_008 };
+  const plan = planInbound(view, { authority, local, workload, network: '' });
+  if (plan.kind === 'refuse') return `${plan.status} ${plan.code}`;
+  const announced = plan.announced && formatEndpoint(plan.announced);
+  return `${formatEndpoint(plan.destination)} told ${announced ?? 'nothing'}`;
+}
+
+const tunnels: readonly (readonly [string, string, 'none' | 'proxy', number, string])[] = [
+  ['its own address', '10.0.0.2:80', 'proxy', 15_088, '10.0.0.2:15088 told 10.0.0.2:80'],
+  ['any other address', '192.0.2.7:443', 'proxy', 15_088, '10.0.0.2:15088 told 192.0.2.7:443'],
+  ['IPv6', '[fd00::7]:443', 'proxy', 15_088, '10.0.0.2:15088 told [fd00::7]:443'],
+  ['a name', `${echo.hostname}:80`, 'proxy', 15_088, '10.0.0.2:15088 told 10.96.0.1:80'],
+  ['a port, when its tunnel has none', '10.0.0.2:80', 'proxy', 0, '10.0.0.2:80 told 10.0.0.2:80'],
+  ['a port of the mesh', '10.0.0.2:15001', 'proxy', 15_088, '503 AMB1408'],
+  ['a tunnel that leads into the mesh', '10.0.0.2:80', 'proxy', 15_008, '503 AMB1408'],
+  [
+    'another address without a header',
+    '192.0.2.7:443',
+    'none',
+    15_088,
+    '10.0.0.2:15088 told nothing',
+  ],
+];
+
+for (const [what, authority, protocol, port, expected] of tunnels) {
+  test(`a pod with a tunnel of its own is asked for ${what}`, () => {
+    assert.is(announcedTo(authority, protocol, port), expected);
+  });
+}
+
+test('a service is announced by an address of this network, IPv4 first, or not at all', () => {
+  const told = (...addresses: [string, string][]) => {
+    const vips = addresses.map(([network, text]) => ({ network, address: ipAddress(text) }));
+    const view = stateOf([pod], [{ ...echo, addresses: vips }]);
+    return announcedTo(`${echo.hostname}:80`, 'proxy', 15_088, view);
+  };
+  const foreign: [string, string] = ['n2', '10.97.0.1'];
+  assert.match(told(foreign, ['', 'fd96::1'], ['', '10.96.0.9']), / told 10\.96\.0\.9:80$/);
+  assert.match(told(foreign, ['', 'fd96::1']), / told \[fd96::1\]:80$/);
+  assert.match(told(foreign), / told 10\.97\.0\.1:80$/);
+  assert.is(told(), '503 AMB1421');
 });
 
 test("believes the client's host only if the pod belongs to it", () => {
@@ -94,6 +136,8 @@ test("believes the client's host only if the pod belongs to it", () => {
 test('guesses the service of a plain connection by its port', () => {
   assert.is(serviceAtPort(state, pod, 9090)?.name, 'echo');
   assert.is(serviceAtPort(state, pod, 80), undefined);
+  const unmapped = { ...pod, services: new Map([[keyOfService(echo), []]]) };
+  assert.is(serviceAtPort(state, unmapped, 8080)?.name, 'echo');
 });
 
 test('writes baggage in order and reads it back', () => {

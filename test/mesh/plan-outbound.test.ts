@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import type { MeshView } from '../../src/mesh/mesh-view.ts';
+import type { GatewayView } from '../../src/mesh/find-gateway.ts';
 import { type OutboundPlan, planOutbound } from '../../src/mesh/plan-outbound.ts';
 import { keyOfService, type Service } from '../../src/mesh/service.ts';
 import { type GatewayAddress, serviceKey, type Workload } from '../../src/mesh/workload.ts';
@@ -37,7 +37,7 @@ const byAddress: GatewayAddress = {
 };
 
 function plan(
-  view: MeshView,
+  view: GatewayView,
   address: string,
   port: number,
   from: Workload = source,
@@ -56,10 +56,13 @@ function told(result: OutboundPlan): string {
   switch (result.kind) {
     case 'deny':
       return `deny ${result.code}`;
+    case 'unresolved':
+      return `unresolved ${result.hostname}: ${told(result.at(ipAddress('192.0.2.5')))}`;
     case 'plain':
       return `plain ${result.peer.address}:${result.peer.port}`;
     case 'tunnel':
     case 'waypoint':
+    case 'gateway':
       return `${result.kind} ${result.peer.address}:${result.peer.port} for ${result.authority}`;
   }
 }
@@ -68,7 +71,7 @@ const bound = (waypoint: GatewayAddress): Service => ({ ...echo, waypoint });
 const base = [source, pod, plainPod];
 const withWaypoint = [...base, waypointPod];
 
-const cases: readonly (readonly [string, MeshView, string, number, string])[] = [
+const cases: readonly (readonly [string, GatewayView, string, number, string])[] = [
   [
     'tunnels to a service endpoint by its target port',
     stateOf(base, [echo]),
@@ -153,11 +156,11 @@ const cases: readonly (readonly [string, MeshView, string, number, string])[] = 
     'deny AMB1413',
   ],
   [
-    'refuses an endpoint that only has a name',
+    'asks for the address of an endpoint that only has a name',
     stateOf([source, { ...pod, addresses: [], hostname: 'x.example' }], [echo]),
     '10.96.0.1',
     80,
-    'deny AMB1417',
+    'unresolved x.example: tunnel 192.0.2.5:15008 for 192.0.2.5:8080',
   ],
   [
     'passes a passthrough service on as dialled',

@@ -197,7 +197,7 @@ test('a pod whose rules cannot be installed is taken back from ztunnel and denie
 
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
   assert.is(status.quarantine.get(pod.uid), undefined);
-  assert.is(await tablesIn(network.alpha), 2);
+  assert.is(await tablesIn(network.alpha), 3);
 });
 
 test('a denied pod that leaves before it has joined is let go', async ({ stack }) => {
@@ -297,7 +297,7 @@ test('a pod that cannot be repaired is denied until it is proven again', async (
   assert.is(await enrolment.verify(member), 'proven');
   assert.is(status.quarantine.get(pod.uid), undefined);
   assert.is(status.events.at(-1)?.reason, 'MeshQuarantineLifted');
-  assert.is(await tablesIn(network.alpha), 2);
+  assert.is(await tablesIn(network.alpha), 3);
 });
 
 test('a member whose namespace lost its addresses is to be looked for', async ({ stack }) => {
@@ -360,8 +360,9 @@ test('finds the namespace that owns all addresses of a pod, and no other', async
   const network = await makePodNetwork(stack, folder);
   writeFileSync(path.join(folder, 'not-a-namespace'), '');
   const where = { folder, nodeId: network.node.id };
-  const found = stack.use(findPodNamespace(alphaAddresses, where));
-  assert.is(found.id, network.alpha.id);
+  const found = findPodNamespace(alphaAddresses, where);
+  assert.is(found.file, network.paths.alpha);
+  assert.is(stack.use(found.namespace).id, network.alpha.id);
   const codeFrom = (body: () => unknown): [string, string] => {
     try {
       body();
@@ -377,8 +378,9 @@ test('finds the namespace that owns all addresses of a pod, and no other', async
   assert.is(codeFrom(() => findPodNamespace(alphaAddresses, node))[0], 'AMB1305');
 
   const elsewhere = `/a/path/the/agent/does/not/see/${path.basename(network.paths.alpha)}`;
-  const opened = stack.use(openPodNamespace(elsewhere, where));
-  assert.is(opened.id, network.alpha.id);
+  const opened = openPodNamespace(elsewhere, where);
+  assert.is(opened.file, network.paths.alpha);
+  assert.is(stack.use(opened.namespace).id, network.alpha.id);
   const [code, words] = codeFrom(() => openPodNamespace(network.paths.alpha, node));
   assert.is(code, 'AMB1305');
   assert.match(words, /node itself/);

@@ -38,7 +38,7 @@ test('finds a pod by its oldest process that owns one of its addresses', async (
     processes: path.join(folder, 'proc'),
   };
   const find = (address: string, id = uid): string => {
-    using found = findPodNamespace([parseIp(address)!], where, id);
+    using found = findPodNamespace([parseIp(address)!], where, id).namespace;
     return found.id;
   };
   assert.is(find(addresses.alpha.ipv4), network.alpha.id);

@@ -280,6 +280,25 @@ test('a process that ignores SIGTERM is killed after its grace, with all it star
   assert.equal(namespacesOf(nodes), []);
 });
 
+test('a pod that takes its time to end is told once, however often its object changes', async (nodes) => {
+  const script =
+    'trap "echo told" TERM; trap "echo asked" USR1; while :; do sleep 0.02 & wait; done';
+  create(nodes, podObject('slow', { command: ['sh', '-c', script] }));
+  const pod = await nodes.until('slow', isReady, nodes.signal);
+  nodes.store.delete('pods', 'default', 'slow', { gracePeriodSeconds: 3_000_000 });
+  await logWith(nodes, 'slow', 'told');
+  nodes.store.mergePatch('pods', 'default', 'slow', { metadata: { annotations: { seen: 'yes' } } });
+  nodes.store.delete('pods', 'default', 'slow', { gracePeriodSeconds: 100 });
+  // The shell runs traps by number: the second question comes after everything that was sent before.
+  process.kill(pidOf(pod), 'SIGUSR1');
+  await logWith(nodes, 'slow', 'asked');
+  process.kill(pidOf(pod), 'SIGUSR1');
+  const log = await logWith(nodes, 'slow', 'asked\nasked');
+  assert.is(log.match(/told/g)?.length, 1);
+  nodes.store.delete('pods', 'default', 'slow', { gracePeriodSeconds: 1 });
+  await gone(nodes, 'slow', nodes.signal);
+});
+
 test('what cannot start says which field and what to do, and starts when it can', async (nodes) => {
   create(nodes, podObject('image', { image: 'unknown/thing:1' }));
   const mount = { volumeMounts: [{ name: 'd', mountPath: '/nowhere/at/all' }] };

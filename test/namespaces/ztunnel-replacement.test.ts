@@ -1,11 +1,11 @@
 import { once } from 'node:events';
 import * as assert from 'uvu/assert';
-import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { getSysctl } from '../../src/linux/sysctl.ts';
 import { connectTcp } from '../../src/linux/tcp.ts';
 import type { DecisionRecord } from '../../src/mesh/decision.ts';
 import { addresses, dial, serve } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
+import { SteadyLoad } from './steady-load.ts';
 import {
   feedPods,
   get,
@@ -27,37 +27,6 @@ async function recorded({ ports }: Running): Promise<DecisionRecord[]> {
   return (JSON.parse(body) as { records: DecisionRecord[] }).records;
 }
 
-/** Short connections without a pause, four at a time, until stopped. */
-class SteadyLoad {
-  readonly failures: string[] = [];
-  succeeded = 0;
-  #running = true;
-  readonly #workers: Promise<unknown>;
-
-  constructor(namespace: NetworkNamespace) {
-    const work = async (): Promise<void> => {
-      while (this.#running) {
-        await this.#once(namespace).catch((error: Error) => this.failures.push(error.message));
-      }
-    };
-    this.#workers = Promise.all(Array.from({ length: 4 }, work));
-  }
-
-  async #once(namespace: NetworkNamespace): Promise<void> {
-    const socket = await connectTcp({ host, port: 8080, namespace, timeoutMs: 5_000 });
-    socket.end('question');
-    let answer = '';
-    for await (const chunk of socket) answer += String(chunk);
-    if (!answer.endsWith('question')) throw new Error(`answered ${answer}`);
-    this.succeeded++;
-  }
-
-  async stop(): Promise<void> {
-    this.#running = false;
-    await this.#workers;
-  }
-}
-
 test('loses no connection, and open ones end with the old process', async ({ stack, signal }) => {
   const node = await prepareNode(stack);
   const { network, controller, socketPath } = node;
@@ -68,7 +37,7 @@ test('loses no connection, and open ones end with the old process', async ({ sta
   assert.is(getSysctl('net/ipv4/tcp_migrate_req', network.alpha), '1');
 
   const long = await dial(stack, { host, port: 8080, namespace: network.alpha });
-  const load = new SteadyLoad(network.alpha);
+  const load = new SteadyLoad({ host, port: 8080, namespace: network.alpha });
   stack.defer(() => load.stop());
   await until(signal, async () => load.succeeded > 50);
   const successor = await startProcess(stack, controller, socketPath);

@@ -11,6 +11,7 @@ import { type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { DnsOptions } from '../../src/ztunnel/dns/dns-parts.ts';
 import { NodeProxy } from '../../src/ztunnel/node-proxy.ts';
+import type { HostLookup } from '../../src/ztunnel/proxy/host-addresses.ts';
 import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { type Published, publish } from '../support/mesh-state.ts';
@@ -34,7 +35,17 @@ export const serviceAddresses = { ipv4: '10.96.0.20', ipv6: 'fd96::20' } as cons
 /** Starts both proxies with their pods redirected; with `dns`, names go to the proxies too. */
 export async function startTwoPods(
   stack: AsyncDisposableStack,
-  { dns, log = silentLogger }: { readonly dns?: DnsOptions; readonly log?: Logger } = {},
+  {
+    dns,
+    log = silentLogger,
+    ...switches
+  }: {
+    readonly dns?: DnsOptions;
+    readonly log?: Logger;
+    readonly loopbackTunnel?: boolean;
+    readonly baggage?: boolean;
+    readonly hostLookup?: HostLookup;
+  } = {},
 ): Promise<TwoPods> {
   const network = await makePodNetwork(stack);
   const authority = new TestAuthority();
@@ -50,6 +61,8 @@ export async function startTwoPods(
         clock: systemClock,
         log,
         ...(dns && { dns }),
+        hostLookup: { nameServers: () => Promise.resolve([]), ipv6: true },
+        ...switches,
         random: Math.random,
       }),
     );

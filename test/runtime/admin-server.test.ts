@@ -10,6 +10,7 @@ import {
 } from '../../src/runtime/admin-server.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { profileRoute } from '../../src/runtime/cpu-profile.ts';
+import { heapRoutes } from '../../src/runtime/heap-profile.ts';
 import { createLogger } from '../../src/runtime/log.ts';
 import { createRegistry } from '../../src/runtime/metrics.ts';
 import { suite } from '../support/suite.ts';
@@ -76,6 +77,9 @@ test('log levels are told and set, of everything and of one part', async ({ stac
   assert.is((await post('?level=access'))[0], 400);
   assert.is((await post('?level=nobody=silent'))[0], 400);
   assert.is((await post('?reset'))[1], 'current log level is silent\n');
+  const [, istioctl] = await post('?level=ztunnel::access:off,critical');
+  assert.is(istioctl, 'current log level is error\n', 'set for everything after the part');
+  assert.is((await post('?level=off'))[1], 'current log level is silent\n');
 });
 
 test('an orderly end is asked for by POST alone', async ({ stack }) => {
@@ -94,6 +98,23 @@ test('a processor profile is taken on request', async ({ stack }) => {
   const profile = (await response.json()) as { nodes: unknown[]; samples: unknown[] };
   assert.ok(profile.nodes.length > 0);
   assert.ok(profile.samples.length > 0);
+});
+
+test('a heap profile is there while allocations are sampled', async ({ stack }) => {
+  const ask = await serve(stack, heapRoutes());
+  const text = async (path: string): Promise<string> => (await ask(path)).text();
+  const off = await ask('/debug/pprof/heap');
+  assert.is(off.status, 500);
+  assert.match(await off.text(), 'heap profiling is off');
+  const profiling = '/debug/pprof/heap/profiling';
+  assert.is(await text(`${profiling}?activate=true`), 'heap profiling is on\n');
+  assert.is(await text(profiling), 'heap profiling is on\n');
+  const kept = Array.from({ length: 20_000 }, (_, index) => ({ text: `number ${index}` }));
+  const profile = (await (await ask('/debug/pprof/heap')).json()) as { head: object };
+  assert.ok('children' in profile.head && kept.length > 0);
+  assert.is((await ask(`${profiling}?activate=perhaps`)).status, 400);
+  assert.is(await text(`${profiling}?activate=false`), 'heap profiling is off\n');
+  assert.is((await ask('/debug/pprof/heap')).status, 500);
 });
 
 test.run();

@@ -5,7 +5,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
+import { laptopForm } from '../../src/standalone/laptop-form.ts';
 import { choosePort, listeningPorts } from '../../src/standalone/listening-ports.ts';
+import { readMeshManifests } from '../../src/standalone/mesh-parts.ts';
 import { stateParent } from '../../src/standalone/state-folder.ts';
 import {
   isAlive,
@@ -29,6 +31,19 @@ test('keeps state where the user wants it, else where the system has it', () => 
   assert.is(stateParent({ HOME: '/home/u' }, false, '/w'), '/home/u/.local/state/ambit');
   assert.is(stateParent({ HOME: '/h', XDG_STATE_HOME: '/s' }, false, '/w'), '/s/ambit');
   assert.is(stateParent({ AMBIT_STATE_DIR: 'here' }, true, '/w'), '/w/here');
+});
+
+test('applies the manifests of a cluster, but for the deadline of a replaced node proxy', () => {
+  const repository = path.resolve(import.meta.dirname, '../..');
+  const objects = readMeshManifests(repository).map(({ object }) => object);
+  const changed = objects.filter((object) => laptopForm(object) !== object);
+  assert.equal(
+    changed.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
+    ['DaemonSet ztunnel'],
+  );
+  const [proxy] = changed.map((object) => JSON.stringify(laptopForm(object)));
+  assert.match(proxy ?? '', '{"name":"CONNECTION_TERMINATION_DEADLINE","value":"none"}');
+  assert.match(proxy ?? '', '"terminationGracePeriodSeconds":2147483');
 });
 
 test('reads published ports', () => {

@@ -9,10 +9,11 @@ import {
   sign,
   X509Certificate,
 } from 'node:crypto';
-import { contextTag, der, derOid, derTag, readDer } from '../../src/dataplane/certificates/der.ts';
-import { createKeyAndRequest, toPem } from '../../src/dataplane/certificates/key-and-request.ts';
+import { createKeyAndRequest } from '../../src/dataplane/certificates/key-and-request.ts';
 import type { WorkloadCertificate } from '../../src/dataplane/certificates/workload-certificate.ts';
 import { type Identity, parseIdentity } from '../../src/mesh/identity.ts';
+import { contextTag, der, derOid, derTag, readDer } from '../../src/wire/x509/der.ts';
+import { toPem } from '../../src/wire/x509/pem.ts';
 
 const { sequence, set, integer, boolean, octetString, bitString } = derTag;
 const ecdsaWithSha256 = der(sequence, derOid('1.2.840.10045.4.3.2'));

@@ -2,6 +2,7 @@
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { PeerCheck } from '../../src/dataplane/certificates/revocations.ts';
 import type { WorkloadCertificate } from '../../src/dataplane/certificates/workload-certificate.ts';
 import type { TunnelRequest, TunnelTarget } from '../../src/dataplane/tunnel/tunnel.ts';
 import { TunnelPool } from '../../src/dataplane/tunnel/tunnel-client.ts';
@@ -28,13 +29,15 @@ export async function startTunnelServer(
     readonly certificate?: () => Promise<WorkloadCertificate>;
     readonly onRequest: (request: TunnelRequest) => void;
     readonly onRefusedPeer?: (error: AmbitError) => void;
+    readonly check?: PeerCheck;
   },
 ): Promise<{ endpoint: Endpoint; server: TunnelServer; sockets: Socket[] }> {
-  const { authority, onRequest, onRefusedPeer } = options;
+  const { authority, onRequest, onRefusedPeer, check } = options;
   const issued = await authority.issue(options.identity);
   const server = new TunnelServer({
     certificate: options.certificate ?? (() => Promise.resolve(issued)),
     onRequest,
+    ...(check && { check }),
     ...(onRefusedPeer && { onRefusedPeer: (_peer, _local, error) => onRefusedPeer(error) }),
     clock: systemClock,
     log: silentLogger,
@@ -55,12 +58,14 @@ export async function startTunnelServer(
 /** A pool whose certificates come from an authority. */
 export function startPool(
   stack: AsyncDisposableStack,
-  authority: TestAuthority,
+  authority: Pick<TestAuthority, 'issue'>,
   clock: Clock = systemClock,
+  check?: PeerCheck,
 ): TunnelPool {
   return stack.use(
     new TunnelPool({
       certificate: (wanted) => authority.issue(wanted),
+      ...(check && { check }),
       clock,
       log: silentLogger,
     }),

@@ -1,6 +1,9 @@
 // An application behind the waypoint under test.
 
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import * as http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
 import type { HttpRoute } from '../../src/mesh/route.ts';
 import { keyOfService, type ServicePort } from '../../src/mesh/service.ts';
 import {
@@ -45,4 +48,21 @@ export function serve(
   const backends = [{ service, weight: 1 }];
   const routes = route === undefined ? [] : [{ origin: 'r', matches: [], backends, ...route }];
   waypoint.configure({ service, routes });
+}
+
+/** An HTTP/2 server on loopback; answers its port. */
+export async function startHttp2(
+  stack: AsyncDisposableStack,
+  listener: (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void,
+): Promise<number> {
+  const server = http2.createServer(listener);
+  const sessions = new Set<http2.Http2Session>();
+  server.on('session', (session) => sessions.add(session));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  stack.defer(() => {
+    for (const session of sessions) session.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
 }

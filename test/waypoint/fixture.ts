@@ -17,10 +17,12 @@ import { keyOfService, type Service, type ServicePort } from '../../src/mesh/ser
 import type { Workload } from '../../src/mesh/workload.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
+import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { RequestTracer } from '../../src/runtime/tracing.ts';
 import { Front } from '../../src/waypoint/front/front.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
 import { Activity, type Decided } from '../../src/waypoint/request/parts.ts';
+import { requestMetrics } from '../../src/waypoint/request-metrics.ts';
 import { ServiceTable } from '../../src/waypoint/state/service-table.ts';
 import type { WaypointMeshView } from '../../src/waypoint/upstream/endpoints.ts';
 import { upstreamOpener } from '../../src/waypoint/upstream/open-upstream.ts';
@@ -89,6 +91,7 @@ export function serviceOf(
 export interface WaypointUnderTest {
   readonly records: DecisionRecord[];
   readonly decided: Decided[];
+  readonly registry: MetricsRegistry;
   readonly table: ServiceTable;
   readonly mesh: FakeMesh;
   readonly endpoint: Endpoint;
@@ -166,6 +169,8 @@ export async function startWaypoint(
   const table = new ServiceTable({ compileRegex, log: silentLogger });
   const records: DecisionRecord[] = [];
   const decided: Decided[] = [];
+  const registry = createRegistry();
+  const metrics = requestMetrics(registry);
   const waiting: (() => void)[] = [];
   const keep = (record: DecisionRecord): void => {
     records.push(record);
@@ -187,9 +192,11 @@ export async function startWaypoint(
     random,
     hex: (digits) => (next++).toString(16).padStart(digits, '0'),
     decided: (one) => {
+      metrics.decided(one);
       decided.push(one);
       keep(one.record);
     },
+    relayed: metrics.relayed,
     undecided: keep,
     activity: new Activity(),
     ...(tracer && { tracer }),
@@ -216,6 +223,7 @@ export async function startWaypoint(
   return {
     records,
     decided,
+    registry,
     table,
     mesh,
     endpoint,

@@ -7,14 +7,13 @@ import {
   type ServerResponse,
 } from 'node:http';
 import * as http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import * as assert from 'uvu/assert';
 import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import { keyOfService } from '../../src/mesh/service.ts';
 import { suite } from '../support/suite.ts';
 import { readAll } from '../support/tunnels.ts';
-import { serve, startOne } from './application.ts';
+import { serve, startHttp2, startOne } from './application.ts';
 import { ask, readAnswer, serviceOf, startApp, startWaypoint } from './fixture.ts';
 
 const test = suite('streams through a waypoint');
@@ -74,22 +73,6 @@ for (const protocol of ['http11', 'http2'] as const) {
     assert.is(response.headers['x-hash'], sent.digest('hex'));
     assert.is(got.digest('hex'), expected.digest('hex'));
   });
-}
-
-async function startHttp2(
-  stack: AsyncDisposableStack,
-  listener: (request: http2.Http2ServerRequest, response: http2.Http2ServerResponse) => void,
-): Promise<number> {
-  const server = http2.createServer(listener);
-  const sessions = new Set<http2.Http2Session>();
-  server.on('session', (session) => sessions.add(session));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  stack.defer(() => {
-    for (const session of sessions) session.destroy();
-    server.close();
-  });
-  return (server.address() as AddressInfo).port;
 }
 
 test('gRPC passes: HTTP/2 on both sides, many streams, trailers kept', async ({

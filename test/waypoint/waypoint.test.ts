@@ -9,10 +9,12 @@ import { keyOfService } from '../../src/mesh/service.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry } from '../../src/runtime/metrics.ts';
+import { atOnce, turnsOf } from '../../src/runtime/turns.ts';
 import { Waypoint } from '../../src/waypoint/waypoint.ts';
 import { encodeAddress, type MeshAddress, nameOfAddress } from '../../src/wire/address.ts';
 import { encodeServiceConfig, encodeWorkloadLabels } from '../../src/wire/waypoint-config.ts';
-import { typeUrls } from '../../src/wire/xds.ts';
+import { scanDeltaResponse } from '../../src/wire/scan-discovery.ts';
+import { encodeDeltaResponse, typeUrls } from '../../src/wire/xds.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { suite } from '../support/suite.ts';
 import { identity, readAll, startPool, targetAt } from '../support/tunnels.ts';
@@ -57,35 +59,34 @@ async function start(stack: AsyncDisposableStack) {
     services: new Map([[service, [{ servicePort, targetPort: app.port }]]]),
   });
   const kinds = new Map(waypoint.kinds().map((kind) => [kind.typeUrl, kind]));
-  const receive = (typeUrl: string, resources: readonly [string, Uint8Array][]): void => {
-    const rejected = kinds.get(typeUrl)?.receive({
+  const receive = async (
+    typeUrl: string,
+    resources: readonly [string, Uint8Array][],
+  ): Promise<void> => {
+    const response = encodeDeltaResponse({
       typeUrl,
       nonce: '1',
       systemVersion: 'c0ffee',
       removed: [],
-      resources: resources.map(([name, bytes]) => ({
-        name,
-        aliases: [],
-        version: '1',
-        typeUrl,
-        bytes,
-      })),
+      resources: resources.map(([name, bytes]) => ({ name, aliases: [], version: '1', bytes })),
     });
+    const scanned = atOnce(scanDeltaResponse(response));
+    const rejected = await kinds.get(typeUrl)?.receive(scanned, turnsOf(systemClock));
     assert.equal(rejected, []);
   };
   const addresses: MeshAddress[] = [
     { kind: 'service', service: reviews },
     { kind: 'workload', workload: pod },
   ];
-  receive(
+  await receive(
     typeUrls.address,
     addresses.map((one) => [nameOfAddress(one), encodeAddress(one)]),
   );
   const labels = { uid: pod.uid, labels: { version: 'v1' } };
-  receive(typeUrls.workloadLabels, [[pod.uid, encodeWorkloadLabels(labels)]]);
-  const configure = (changes: Partial<ServiceConfig>): void => {
+  await receive(typeUrls.workloadLabels, [[pod.uid, encodeWorkloadLabels(labels)]]);
+  const configure = async (changes: Partial<ServiceConfig>): Promise<void> => {
     const config: ServiceConfig = { service, routes: [], policies: [], ...changes };
-    receive(typeUrls.serviceConfig, [[service, encodeServiceConfig(config)]]);
+    await receive(typeUrls.serviceConfig, [[service, encodeServiceConfig(config)]]);
   };
   const pool = startPool(stack, authority);
   const open = async (): Promise<ByteStream> => {
@@ -107,7 +108,7 @@ test('serves what it is told of, and nothing before', async ({ stack }) => {
     () => assert.unreachable('no configuration has come'),
     (error: Error) => assert.match(error.message, 'AMB1710'),
   );
-  configure({});
+  await configure({});
   const answer = await ask(await open());
   assert.is(answer.body.toString(), 'hello');
   const [record] = waypoint.decisions.find({ destination: 'reviews' });
@@ -125,15 +126,15 @@ test('subsets are found by the labels it is told', async ({ stack }) => {
   const to = (subset: string) => [
     { origin: 'r', matches: [], backends: [{ service, subset, weight: 1 }] },
   ];
-  configure({ destination, routes: to('v1') });
+  await configure({ destination, routes: to('v1') });
   assert.is((await ask(await open())).status, 200);
-  configure({ destination, routes: to('v2') });
+  await configure({ destination, routes: to('v2') });
   assert.is((await ask(await open())).status, 503);
 });
 
 test('counts requests with the labels of Istio', async ({ stack }) => {
   const { registry, configure, open } = await start(stack);
-  configure({});
+  await configure({});
   await ask(await open());
   const text = await registry.text();
   const line = text.split('\n').find((one) => one.startsWith('istio_requests_total{')) ?? '';
@@ -157,7 +158,7 @@ test('counts requests with the labels of Istio', async ({ stack }) => {
 
 test('answers what is no request with 400 and a record', async ({ stack }) => {
   const { waypoint, configure, open } = await start(stack);
-  configure({});
+  await configure({});
   for (const bytes of [
     'GET / HTTP/1.1\r\nconnection: close\r\n\r\n',
     'GET / HTTP/1.1\r\nhost: a\r\nhost: b\r\nconnection: close\r\n\r\n',
@@ -179,7 +180,7 @@ test('drains: requests under way finish, idle connections close, new ones are no
   signal,
 }) => {
   const { waypoint, configure, open } = await start(stack);
-  configure({ routes: [{ origin: 'r', matches: [], directResponse: { status: 200 } }] });
+  await configure({ routes: [{ origin: 'r', matches: [], directResponse: { status: 200 } }] });
   const stream = await open();
   const duplex = toDuplex(stream);
   const agent = new Agent({ keepAlive: true });

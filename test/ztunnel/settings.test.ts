@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import { readSettings } from '../../src/runtime/settings.ts';
+import { proxyMetadata } from '../../src/ztunnel/proxy-metadata.ts';
 import {
   dnsOptions,
   drainDeadlineMs,
@@ -56,6 +57,17 @@ test('refuses a deadline that is no duration', () => {
     const env = { CONNECTION_TERMINATION_DEADLINE: value };
     assert.throws(() => settingsOf(env), /CONNECTION_TERMINATION_DEADLINE/);
   }
+});
+
+test('what the environment says of the proxy reaches the controller', () => {
+  const metadata = proxyMetadata({
+    PATH: '/bin',
+    ISTIO_META_ISTIO_VERSION: '1.30.0',
+    ISTIO_METAJSON_LABELS: '{"app":"ztunnel"}',
+    ISTIO_METAJSON_BROKEN: '{',
+    ISTIO_META_: 'nameless',
+  });
+  assert.equal(metadata, { ISTIO_VERSION: '1.30.0', LABELS: { app: 'ztunnel' } });
 });
 
 test.run();

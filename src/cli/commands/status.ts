@@ -30,7 +30,8 @@ export const status: Command = {
     const seen = await meshStatus(values.name, parent);
     context.stdout(values.json ? `${JSON.stringify(seen, null, 2)}\n` : inWords(seen));
     if (seen.state === 'absent' || seen.state === 'crashed') return 3;
-    const finished = (phase: string): boolean => phase === 'Succeeded';
+    // A pod that is being ended may take its time: a replaced ztunnel still has connections.
+    const finished = (phase: string): boolean => phase === 'Succeeded' || phase === 'Terminating';
     const ready = seen.pods.every((pod) => pod.ready || finished(pod.phase));
     return seen.state === 'running' && ready ? 0 : 1;
   },

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import type { DecisionRecord, Party } from '../../mesh/decision.ts';
 import { describeTrace } from '../../mesh/describe-decision.ts';
-import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import { Cluster, type ClusterObject } from '../cluster.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { kubeconfigCandidates } from '../kubeconfig.ts';
@@ -66,7 +66,12 @@ async function collect(
       };
       return answer.records;
     } catch (error) {
-      context.stderr(`${pod.metadata.name} did not answer: ${causeChain(error)}\n`);
+      const isForeign = codeOf(error) === 'AMB1807';
+      context.stderr(
+        isForeign
+          ? `${pod.metadata.name} runs another program than Ambit's proxies, such as a stock ztunnel: what it decided is in its own log only (AMB1807)\n`
+          : `${pod.metadata.name} did not answer: ${causeChain(error)}\n`,
+      );
       return [];
     }
   });

@@ -2,7 +2,7 @@
 // This file puts its parts together, in the order of protocol section 2.5: first what is known of
 // pods, then ztunnel, then new pods.
 
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import path from 'node:path';
 import type { KubeConfig } from '@kubernetes/client-node';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
@@ -15,6 +15,7 @@ import { kubeletUid, ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import { Enrolment } from './enrol.ts';
+import type { FoundNamespace } from './found-namespace.ts';
 import { Members } from './members.ts';
 import { Membership } from './membership.ts';
 import { NodeObjects } from './node-objects.ts';
@@ -96,6 +97,7 @@ export async function startAgent(
     proofPeriodMs,
     members,
     enrolment,
+    probes,
     objects,
     status,
     where,
@@ -140,9 +142,9 @@ function adopt(
   const { members, where, nodeSettings, log } = context;
   if (pod.annotations.get(redirectionAnnotation) !== 'enabled' || hasEnded(pod)) return;
   const { settings } = redirectChoices(pod, nodeSettings);
-  let netns: NetworkNamespace | undefined;
+  let found: FoundNamespace | undefined;
   try {
-    netns = findPodNamespace(pod.addresses, where, pod.uid);
+    found = findPodNamespace(pod.addresses, where, pod.uid);
   } catch (error) {
     const name = `${pod.namespace}/${pod.name}`;
     log.warn(
@@ -150,7 +152,7 @@ function adopt(
       'enrolled pod not found yet',
     );
   }
-  members.set({ pod, netns, settings, joined: true });
+  members.set({ pod, netns: found?.namespace, file: found?.file, settings, joined: true });
 }
 
 /** Installs the exemption of probes with all adopted pods, however long the kernel refuses it. */
@@ -161,7 +163,8 @@ async function exemptProbes(
 ): Promise<ProbeExemption> {
   const { nodeNamespace, settings, clock, log } = options;
   const { ipv6, probeAddresses } = nodeSettingsOf(settings);
-  const probeSettings = { ipv6, kubeletUid: kubeletUid(), probeAddresses };
+  const processes = existsSync(settings.HOST_PROC) ? settings.HOST_PROC : '/proc';
+  const probeSettings = { ipv6, kubeletUid: kubeletUid(processes), probeAddresses };
   const probes = new ProbeExemption(nodeNamespace, probeSettings);
   const addresses = new Map<IpAddress, string>();
   for (const { pod } of members.list()) {

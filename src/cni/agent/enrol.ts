@@ -54,6 +54,8 @@ export interface Joining {
   readonly pod: PodFacts;
   /** Owned by the enrolment from the moment of the call. */
   readonly netns: NetworkNamespace;
+  /** Leads to the namespace. */
+  readonly file?: string | undefined;
   /** From the CNI event where the pod's status has none yet. */
   readonly addresses: readonly IpAddress[];
   readonly settings: RedirectSettings;
@@ -103,11 +105,11 @@ export class Enrolment {
   }
 
   async #connect(joining: Joining, signal: AbortSignal): Promise<void> {
-    const { pod, netns, addresses, settings } = joining;
+    const { pod, netns, file, addresses, settings } = joining;
     const { feed, members, probes } = this.#options;
     const { uid } = pod;
     await using undo = new AsyncDisposableStack();
-    members.set({ pod, netns, settings, joined: false });
+    members.set({ pod, netns, file, settings, joined: false });
     undo.defer(() => members.remove(uid));
     // Before the step, as a ztunnel that did not answer in time may have taken the pod.
     undo.defer(async () => await feed.remove(uid));
@@ -124,7 +126,7 @@ export class Enrolment {
     }
     if (this.#prover.denies(pod)) await this.release(pod, netns);
     undo.move();
-    members.set({ pod, netns, settings, joined: true });
+    members.set({ pod, netns, file, settings, joined: true });
   }
 
   /** Redirects a pod, and ends what goes past the proxy although the rules stand.
@@ -197,9 +199,24 @@ export class Enrolment {
     this.#prover.forget(pod.uid);
   }
 
-  /** Proves that a member's traffic is redirected, repairs what is not, and denies it otherwise. */
-  async verify(member: Member): Promise<'proven' | 'unproven' | 'moved'> {
-    return await this.#prover.prove(member);
+  /** Proves that a member's traffic is redirected, repairs what is not, and denies it otherwise.
+   * @param isConfirmed its namespace has just been found to be the pod's */
+  async verify(member: Member, isConfirmed = false): Promise<'proven' | 'unproven' | 'moved'> {
+    return await this.#prover.prove(member, isConfirmed);
+  }
+
+  /** Lets go of a namespace that may not be the member's any more, so that it joins anew in the one
+   * that is. Peers are told, and as long as no other was found the old one is denied: it may be the
+   * pod's all the same. */
+  async lose(member: Member, foundAnother: boolean): Promise<void> {
+    const { members, status } = this.#options;
+    const { pod, netns, settings } = member;
+    if (netns !== undefined && !foundAnother) {
+      const why = 'no network namespace can be told to be its own';
+      await this.#prover.deny(pod, netns, settings, why);
+    }
+    await this.#quietly(status.setRedirection(pod, 'pending'));
+    members.set({ ...member, netns: undefined, file: undefined, joined: false });
   }
 
   /** For undoing and tidying, which must go on whatever fails. */

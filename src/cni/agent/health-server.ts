@@ -25,15 +25,15 @@ export async function serveHealth(
   return await listening(server, port);
 }
 
-/** Serves `/metrics`. */
+/** Serves `/metrics`, as OpenMetrics to those who ask for it. */
 export async function serveMetrics(port: number, registry: MetricsRegistry): Promise<Server> {
   const server = createServer((request, response) => {
     if (request.url !== '/metrics' && request.url !== '/stats/prometheus') {
       response.writeHead(404).end();
       return;
     }
-    void registry.text().then((text) => {
-      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    void registry.expose(request.headers.accept ?? '').then(({ body, contentType }) => {
+      response.writeHead(200, { 'content-type': contentType }).end(body);
     });
   });
   return await listening(server, port);

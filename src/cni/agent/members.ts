@@ -10,6 +10,8 @@ export interface Member {
   readonly pod: PodFacts;
   /** Unknown for a pod that was enrolled before this agent started and was not found. */
   readonly netns: NetworkNamespace | undefined;
+  /** Leads to the namespace for as long as that is the pod's. */
+  readonly file?: string | undefined;
   readonly settings: RedirectSettings;
   /** False while the steps of joining are under way. */
   readonly joined: boolean;

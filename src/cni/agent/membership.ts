@@ -6,10 +6,12 @@ import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { PluginAnswer, PluginEvent } from '../../wire/cni.ts';
+import type { ProbeExemption } from '../redirect/probe-exemption.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import type { Enrolment } from './enrol.ts';
-import type { Members } from './members.ts';
+import type { FoundNamespace } from './found-namespace.ts';
+import type { Member, Members } from './members.ts';
 import type { NodeObjects } from './node-objects.ts';
 import { hasEnded, type NamespaceLabels, type PodFacts } from './pod-facts.ts';
 import { findPodNamespace, type NamespaceFolder, openPodNamespace } from './pod-namespace.ts';
@@ -21,6 +23,7 @@ import { WorkQueue } from './work-queue.ts';
 export interface MembershipOptions {
   readonly members: Members;
   readonly enrolment: Enrolment;
+  readonly probes: Pick<ProbeExemption, 'repair'>;
   readonly objects: NodeObjects;
   readonly status: PodStatus;
   readonly where: NamespaceFolder;
@@ -80,8 +83,8 @@ export class Membership implements AsyncDisposable {
     const { reason } = decision;
     try {
       await this.#queue.exclusive(pod.uid, async () => {
-        const netns = openPodNamespace(event.netns, where);
-        await enrolment.join({ pod, netns, addresses, settings, reason }, signal);
+        const { namespace: netns, file } = openPodNamespace(event.netns, where);
+        await enrolment.join({ pod, netns, file, addresses, settings, reason }, signal);
       });
     } catch (error) {
       metrics.failed(codeOf(error));
@@ -112,7 +115,8 @@ export class Membership implements AsyncDisposable {
       await this.#settleInside(pod, decision.reason);
     } else if (member !== undefined || pod.annotations.has(redirectionAnnotation)) {
       if (member === undefined && pod.annotations.has(quarantineAnnotation) && !hasEnded(pod)) {
-        using netns = findPodNamespace(pod.addresses, this.#options.where, pod.uid);
+        const found = findPodNamespace(pod.addresses, this.#options.where, pod.uid);
+        using netns = found.namespace;
         await enrolment.release(pod, netns);
       }
       await enrolment.leave(pod, hasEnded(pod) ? 'ended' : 'running', decision.reason);
@@ -130,8 +134,8 @@ export class Membership implements AsyncDisposable {
     // A pod without addresses is being started: the plugin will announce it. One that is ending is
     // let go.
     if (pod.addresses.length === 0 || pod.terminating) return;
-    const netns = findPodNamespace(pod.addresses, where, pod.uid);
-    const joining = { pod, netns, addresses: pod.addresses, settings, reason };
+    const { namespace: netns, file } = findPodNamespace(pod.addresses, where, pod.uid);
+    const joining = { pod, netns, file, addresses: pod.addresses, settings, reason };
     await enrolment.join(joining, AbortSignal.timeout(joinDeadlineMs));
     metrics.joined();
   }
@@ -173,6 +177,7 @@ export class Membership implements AsyncDisposable {
     const { clock, log, members, proofPeriodMs } = this.#options;
     const { signal } = this.#closing;
     while (!signal.aborted) {
+      await this.#verifyProbes();
       // The first round compares what an agent before this one left.
       for (const { pod } of members.list()) {
         if (signal.aborted) return;
@@ -193,11 +198,37 @@ export class Membership implements AsyncDisposable {
     const { enrolment, members } = this.#options;
     const member = members.get(uid);
     if (member === undefined || (await enrolment.verify(member)) !== 'moved') return;
-    // It joins anew, in the namespace that is its own now, if there is one.
-    using found = findPodNamespace(member.pod.addresses, this.#options.where, uid);
-    if (found.id === member.netns?.id) return;
-    members.set({ ...member, netns: undefined, joined: false });
+    const found = this.#findAgain(member);
+    using namespace = found?.namespace;
+    if (found !== undefined && namespace?.id === member.netns?.id) {
+      const refiled = { ...member, file: found.file };
+      members.set(refiled);
+      await enrolment.verify(refiled, true);
+      return;
+    }
+    await enrolment.lose(member, found !== undefined);
     this.request(uid);
+  }
+
+  #findAgain({ pod }: Member): FoundNamespace | undefined {
+    try {
+      return findPodNamespace(pod.addresses, this.#options.where, pod.uid);
+    } catch {
+      return undefined; // why is told by the attempts to join anew
+    }
+  }
+
+  /** Puts the node's exemption of probes back, without which enrolled pods become unready. */
+  async #verifyProbes(): Promise<void> {
+    const { log, metrics, probes } = this.#options;
+    try {
+      const problems = await probes.repair();
+      if (problems.length === 0) return;
+      metrics.problem('probes');
+      log.warn({ problems }, 'the rule for probes was put back');
+    } catch (error) {
+      log.error({ code: codeOf(error), error: causeChain(error) }, 'the rule for probes is broken');
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

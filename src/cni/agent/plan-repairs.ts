@@ -12,6 +12,10 @@ export interface ProofFacts {
   readonly listening: ReadonlySet<number>;
   /** Whether the namespace owns all addresses of the pod. */
   readonly ownsAddresses: boolean;
+  /** Whether it is the namespace that the pod's file leads to. */
+  readonly isNamed: boolean;
+  /** Whether the search for the pod's namespace has just found this one. */
+  readonly isConfirmed: boolean;
 }
 
 export type ProblemKind = 'rules' | 'routing' | 'listeners' | 'namespace';
@@ -33,18 +37,23 @@ export interface RepairPlan {
 
 const needed = [proxyPorts.outbound, proxyPorts.inbound, proxyPorts.tunnel] as const;
 
-/** Plans. A namespace that is not the pod's is not touched any more: nothing else is asked of it. */
+/** Plans. A namespace that may not be the pod's is not touched any more: nothing else is asked of it. */
 export function planRepairs(facts: ProofFacts): RepairPlan {
+  const problems: Problem[] = [];
   if (!facts.ownsAddresses) {
     const what = 'its network namespace does not own its addresses any more';
-    return { problems: [{ kind: 'namespace', what }], repairs: ['find-again'] };
+    problems.push({ kind: 'namespace', what });
+  } else if (!facts.isNamed && !facts.isConfirmed) {
+    const what = 'its network namespace may have been replaced by another';
+    problems.push({ kind: 'namespace', what });
   }
-  const problems: Problem[] = [];
+  if (problems.length > 0 && !facts.isConfirmed) return { problems, repairs: ['find-again'] };
   for (const kind of ['rules', 'routing'] as const) {
     const found = facts[kind] ?? [`its ${kind} cannot be read`];
     if (found.length > 0) problems.push({ kind, what: found.join('; ') });
   }
-  const repairs: Repair[] = problems.length > 0 ? ['redirect'] : [];
+  const broken = problems.some(({ kind }) => kind !== 'namespace');
+  const repairs: Repair[] = broken ? ['redirect'] : [];
   const missing = needed.filter((port) => !facts.listening.has(port));
   if (missing.length > 0) {
     const what = `ztunnel does not listen in it on ${missing.join(', ')}`;

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { type IpAddress, parseIp } from '../../mesh/address.ts';
 import { AmbitError } from '../../runtime/errors.ts';
+import type { FoundNamespace } from './found-namespace.ts';
 import { namespaceByProcess } from './process-namespace.ts';
 
 /** NSFS_MAGIC of the kernel's linux/magic.h. */
@@ -22,25 +23,24 @@ export interface NamespaceFolder {
 }
 
 /** Opens the namespace that the container runtime named. The runtime may see other paths than the
- * agent: the same name in the agent's folder counts too. The caller owns it. @throws AmbitError
- * AMB1305 */
-export function openPodNamespace(file: string, where: NamespaceFolder): NetworkNamespace {
+ * agent: the same name in the agent's folder counts too. @throws AmbitError AMB1305 */
+export function openPodNamespace(file: string, where: NamespaceFolder): FoundNamespace {
   const candidates = [file, path.join(where.folder, path.basename(file))];
   const found = candidates.find(isNamespace);
   if (found === undefined) {
     throw new AmbitError('AMB1305', `neither ${candidates.join(' nor ')} is a network namespace`);
   }
-  return notTheNodes(NetworkNamespace.open(found), where, file);
+  return { namespace: notTheNodes(NetworkNamespace.open(found), where, file), file: found };
 }
 
 /** Finds the namespace that owns all addresses of a pod, or else that of its oldest process if it
- * owns one of them. The caller owns it.
+ * owns one of them.
  * @throws AmbitError AMB1305 when there is none, or more than one */
 export function findPodNamespace(
   addresses: readonly IpAddress[],
   where: NamespaceFolder,
   uid?: string,
-): NetworkNamespace {
+): FoundNamespace {
   try {
     return findMounted(addresses, where);
   } catch (error) {
@@ -56,9 +56,9 @@ export function findPodNamespace(
   }
 }
 
-function findMounted(addresses: readonly IpAddress[], where: NamespaceFolder): NetworkNamespace {
+function findMounted(addresses: readonly IpAddress[], where: NamespaceFolder): FoundNamespace {
   const list = addresses.join(', ');
-  const found: { file: string; namespace: NetworkNamespace }[] = [];
+  const found: FoundNamespace[] = [];
   for (const file of namespaceFiles(where.folder)) {
     const namespace = openIfStill(file);
     if (namespace === undefined) continue;
@@ -71,7 +71,7 @@ function findMounted(addresses: readonly IpAddress[], where: NamespaceFolder): N
     }
   }
   const [first, ...others] = found;
-  if (first !== undefined && others.length === 0) return first.namespace;
+  if (first !== undefined && others.length === 0) return first;
   for (const { namespace } of found) namespace[Symbol.dispose]();
   const files = found.map(({ file }) => file).join(', ');
   const what = files === '' ? `no namespace in ${where.folder} owns` : `${files} all own`;

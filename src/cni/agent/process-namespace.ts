@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { NetworkNamespace } from '../../linux/network-namespace.ts';
 import { podOfCgroups } from './cgroup-pod.ts';
+import type { FoundNamespace } from './found-namespace.ts';
 
 /** The namespace of the oldest process of a pod that `accepts` takes; undefined if there is none.
  * The caller owns it.
@@ -14,12 +15,13 @@ export function namespaceByProcess(
   uid: string,
   folder: string,
   accepts: (namespace: NetworkNamespace) => boolean,
-): NetworkNamespace | undefined {
+): FoundNamespace | undefined {
   const processes = processesOf(uid, folder).toSorted((a, b) => a.startTicks - b.startTicks);
   for (const { pid } of processes) {
-    const namespace = openOf(path.join(folder, pid, 'ns', 'net'));
+    const file = path.join(folder, pid, 'ns', 'net');
+    const namespace = openOf(file);
     if (namespace === undefined) continue;
-    if (accepts(namespace)) return namespace;
+    if (accepts(namespace)) return { namespace, file };
     namespace[Symbol.dispose]();
   }
   return undefined;

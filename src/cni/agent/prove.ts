@@ -9,6 +9,7 @@ import { effectiveSettings, verifyRedirection } from '../redirect/apply.ts';
 import { policyRoutingProblems } from '../redirect/policy-routing.ts';
 import { imposeQuarantine, liftQuarantine } from '../redirect/quarantine.ts';
 import type { RedirectSettings } from '../redirect/rules.ts';
+import { leadsTo } from './found-namespace.ts';
 import type { Member } from './members.ts';
 import { type Problem, type ProblemKind, type ProofFacts, planRepairs } from './plan-repairs.ts';
 import { ownsAddresses } from './pod-namespace.ts';
@@ -36,11 +37,13 @@ export class Prover {
     this.#options = options;
   }
 
-  /** Proves one member. @returns whether its namespace is not the pod's any more */
-  async prove(member: Member): Promise<'proven' | 'unproven' | 'moved'> {
+  /** Proves one member.
+   * @param isConfirmed its namespace has just been found to be the pod's
+   * @returns `moved` when it may not be any more */
+  async prove(member: Member, isConfirmed = false): Promise<'proven' | 'unproven' | 'moved'> {
     const { pod, netns, settings, joined } = member;
     if (netns === undefined || !joined || pod.terminating) return 'unproven';
-    const { problems, repairs } = planRepairs(await this.#look(member, netns));
+    const { problems, repairs } = planRepairs(await this.#look(member, netns, isConfirmed));
     for (const { kind } of problems) this.#options.onProblem?.(kind);
     if (repairs.includes('find-again')) {
       await this.#tell(member, problems, 'looking for its namespace');
@@ -58,6 +61,10 @@ export class Prover {
         'nothing is let past it; handing the pod to ztunnel again',
       );
       await this.#options.handOver(member);
+      return 'unproven';
+    }
+    if (problems.some(({ kind }) => kind === 'namespace')) {
+      await this.#tell(member, problems, 'its redirection is in place');
       return 'unproven';
     }
     this.#mark(pod.uid, true);
@@ -102,8 +109,8 @@ export class Prover {
     this.#mark(uid, true);
   }
 
-  async #look(member: Member, netns: NetworkNamespace): Promise<ProofFacts> {
-    const { pod, settings } = member;
+  async #look(member: Member, netns: NetworkNamespace, isConfirmed: boolean): Promise<ProofFacts> {
+    const { file, pod, settings } = member;
     const families = effectiveSettings(netns, settings).ipv6 ? ['ipv4', 'ipv6'] : ['ipv4'];
     const routing = async (): Promise<string[]> => {
       const found = families.map(
@@ -116,6 +123,8 @@ export class Prover {
       routing: await this.#orUnknown(routing()),
       listening: listeningTcpPorts(netns),
       ownsAddresses: ownsAddresses(netns, pod.addresses),
+      isNamed: file === undefined || leadsTo(file, netns),
+      isConfirmed,
     };
   }
 
@@ -136,7 +145,7 @@ export class Prover {
   ): Promise<boolean> {
     try {
       await this.#options.redirect(netns, settings);
-      const left = planRepairs(await this.#look(member, netns));
+      const left = planRepairs(await this.#look(member, netns, true));
       if (left.repairs.includes('redirect')) throw new Error(wordsOf(left.problems));
     } catch (error) {
       const why = `${wordsOf(problems)}; putting it back failed: ${causeChain(error)}`;

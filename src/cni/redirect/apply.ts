@@ -9,6 +9,7 @@ import { differences } from './compare.ts';
 import { addPolicyRouting, removePolicyRouting } from './policy-routing.ts';
 import {
   captureTable,
+  guardTableName,
   podRules,
   podTables,
   type RedirectSettings,
@@ -42,12 +43,13 @@ export async function endTransition(namespace: NetworkNamespace): Promise<void> 
   await nft(removeScript([transitionTable]), namespace);
 }
 
-/** Takes no new connection of a pod any more; those that the proxy has go on. The chains stay, because
+/** Takes no new connection of a pod any more, nor refuses one that goes its own way; those that the
+ * proxy has go on. The chains stay, because
  * the kernel translates no packet of an old connection once the last of them is gone.
  * @throws AmbitError AMB1304 */
 export async function endCapture(namespace: NetworkNamespace): Promise<void> {
   try {
-    await nft(flushScript(captureTable), namespace);
+    await nft(flushScript(captureTable) + removeScript([guardTableName]), namespace);
   } catch (cause) {
     throw new AmbitError('AMB1304', 'the rules of the pod could not be emptied', { cause });
   }

@@ -6,11 +6,13 @@ import type { Table } from './table.ts';
 
 /** What is wrong with the installed tables, as sentence parts; empty when they are as wanted.
  * @param listing the parsed answer of `nft --json list ruleset`
- * @param names the tables that are ours: one of them that is not wanted is a difference too */
+ * @param names the tables that are ours: one of them that is not wanted is a difference too
+ * @param elements what named sets must hold */
 export function differences(
   listing: unknown,
   names: readonly string[],
   wanted: readonly Table[],
+  elements: SetElements = new Map(),
 ): string[] {
   const entries = entriesOf(listing).filter((entry) => entry['family'] === 'inet');
   const problems: string[] = [];
@@ -23,7 +25,7 @@ export function differences(
     } else if (!exists) {
       problems.push(`table ${name} is missing`);
     } else {
-      problems.push(...tableDifferences(own, table));
+      problems.push(...tableDifferences(own, table, elements));
     }
   }
   return problems;
@@ -31,11 +33,21 @@ export function differences(
 
 type Entry = Readonly<Record<string, unknown>> & { readonly what: string };
 
-function tableDifferences(own: readonly Entry[], table: Table): string[] {
+type SetElements = ReadonlyMap<string, ReadonlySet<string>>;
+
+function tableDifferences(own: readonly Entry[], table: Table, elements: SetElements): string[] {
   const problems: string[] = [];
   for (const set of table.sets) {
     const found = own.find((entry) => entry.what === 'set' && entry['name'] === set.name);
-    if (found?.['type'] !== set.type) problems.push(`set ${table.name} ${set.name} is missing`);
+    if (found?.['type'] !== set.type) {
+      problems.push(`set ${table.name} ${set.name} is missing`);
+      continue;
+    }
+    const wanted = elements.get(set.name);
+    const held = new Set(elementsOf(found['elem']));
+    if (wanted !== undefined && !isDeepStrictEqual(held, wanted)) {
+      problems.push(`set ${table.name} ${set.name} has other elements`);
+    }
   }
   for (const chain of table.chains) {
     const place = `chain ${table.name} ${chain.name}`;
@@ -62,6 +74,15 @@ function tableDifferences(own: readonly Entry[], table: Table): string[] {
     });
   }
   return problems;
+}
+
+/** An element is listed as its value, or with its comment as `{ elem: { val } }`. */
+function elementsOf(list: unknown): unknown[] {
+  if (!Array.isArray(list)) return [];
+  return list.map((item: unknown) => {
+    const elem = isRecord(item) ? item['elem'] : item;
+    return isRecord(elem) ? elem['val'] : elem;
+  });
 }
 
 function entriesOf(listing: unknown): Entry[] {

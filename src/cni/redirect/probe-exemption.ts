@@ -8,6 +8,7 @@ import type { IpAddress } from '../../mesh/address.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { differences } from './compare.ts';
 import {
+  exemptedAddresses,
   installProbesScript,
   type ProbeSettings,
   probeRules,
@@ -52,10 +53,22 @@ export class ProbeExemption {
     await this.set(uid, []);
   }
 
-  /** What is wrong with the rule; empty when all is as wanted. */
+  /** What is wrong with the rule and its sets; empty when all is as wanted. */
   async verify(): Promise<string[]> {
     const listing = await nftJson(['list', 'ruleset'], this.#namespace);
-    return differences(listing, [probeTable], [probeRules(this.#settings)]);
+    const elements = exemptedAddresses(this.#settings, this.#pods);
+    return differences(listing, [probeTable], [probeRules(this.#settings)], elements);
+  }
+
+  /** Makes it anew if something is wrong with it; answers what was. @throws AmbitError AMB1309;
+   * LinuxError if it cannot be read */
+  async repair(): Promise<string[]> {
+    await this.#last;
+    const problems = await this.verify();
+    if (problems.length === 0) return problems;
+    this.#installed = false;
+    await this.#apply();
+    return problems;
   }
 
   async #apply(): Promise<void> {

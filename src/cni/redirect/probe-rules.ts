@@ -71,11 +71,23 @@ export function updateProbesScript(settings: ProbeSettings, pods: EnrolledAddres
 
 /** Each element's comment is the pod's uid, as Istio's tools expect. */
 function elements(settings: ProbeSettings, pods: EnrolledAddresses): string {
-  return [...pods]
-    .filter(([address]) => settings.ipv6 || !isV6(address))
-    .map(([address, uid]) => {
-      const set = isV6(address) ? setV6 : setV4;
-      return `add element inet ${probeTable} ${set} { ${address} comment "${uid}" }\n`;
-    })
+  return [...exemptedAddresses(settings, pods)]
+    .flatMap(([set, addresses]) =>
+      [...addresses].map(
+        (address) =>
+          `add element inet ${probeTable} ${set} { ${address} comment "${pods.get(address)}" }\n`,
+      ),
+    )
     .join('');
+}
+
+/** The addresses in each set. */
+export function exemptedAddresses(
+  settings: ProbeSettings,
+  pods: EnrolledAddresses,
+): ReadonlyMap<string, ReadonlySet<IpAddress>> {
+  const addresses = [...pods.keys()];
+  const ipv4 = new Set(addresses.filter((address) => !isV6(address)));
+  const ipv6 = new Set(addresses.filter(isV6));
+  return new Map([[setV4, ipv4], ...(settings.ipv6 ? [[setV6, ipv6] as const] : [])]);
 }

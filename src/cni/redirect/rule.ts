@@ -35,6 +35,8 @@ export type Match =
       readonly name: string;
     } & Negatable)
   | ({ readonly kind: 'socket-user'; readonly uid: number } & Negatable)
+  /** The first packet of a connection, as the kernel tracks it. */
+  | ({ readonly kind: 'new-connection' } & Negatable)
   /** Sent to the very address it arrives at, not to that of a service. */
   | ({ readonly kind: 'sent-directly' } & Negatable);
 
@@ -42,6 +44,8 @@ export type Match =
 export type Action =
   | { readonly kind: 'accept' }
   | { readonly kind: 'return' }
+  /** A TCP connection is refused. */
+  | { readonly kind: 'reset' }
   | { readonly kind: 'jump'; readonly chain: string }
   | { readonly kind: 'redirect'; readonly port: number }
   | { readonly kind: 'snat'; readonly family: 'ip' | 'ip6'; readonly address: string }
@@ -83,6 +87,8 @@ function matchText(match: Match): string {
       return `${match.side} ${equals}"${match.name}"`;
     case 'socket-user':
       return `meta skuid ${equals}${match.uid}`;
+    case 'new-connection':
+      return `ct state ${equals}new`;
     case 'sent-directly':
       return `ct status & dnat ${match.not === true ? '==' : '!='} dnat`;
   }
@@ -93,6 +99,8 @@ function actionText(action: Action): string {
     case 'accept':
     case 'return':
       return action.kind;
+    case 'reset':
+      return 'reject with tcp reset';
     case 'jump':
       return `jump ${action.chain}`;
     case 'redirect':
@@ -136,6 +144,11 @@ function matchExpression(match: Match): unknown {
       return { match: { op, left: { meta: { key: match.side } }, right: match.name } };
     case 'socket-user':
       return { match: { op, left: { meta: { key: 'skuid' } }, right: match.uid } };
+    case 'new-connection': {
+      // nft lists a single state, which is a set of bits, as membership.
+      const left = { ct: { key: 'state' } };
+      return { match: { op: match.not === true ? '!=' : 'in', left, right: 'new' } };
+    }
     case 'sent-directly': {
       const left = { '&': [{ ct: { key: 'status' } }, 'dnat'] };
       return { match: { op: match.not === true ? '==' : '!=', left, right: 'dnat' } };
@@ -148,6 +161,8 @@ function actionExpression(action: Action): unknown {
     case 'accept':
     case 'return':
       return { [action.kind]: null };
+    case 'reset':
+      return { reject: { type: 'tcp reset' } };
     case 'jump':
       return { jump: { target: action.chain } };
     case 'redirect':

@@ -45,8 +45,15 @@ const tableNames = {
  * a server that speaks would be reset by the proxy's port, and its client never told. */
 export const transitionTable = 'ambit-transition';
 
+/** Refuses what would pass the proxy by: see guardTable(). Ours alone; Istio has no such table. */
+export const guardTableName = 'ambit-guard';
+
 /** Every table that a pod may hold; removal names all of them. */
-export const podTables: readonly string[] = [...Object.values(tableNames), transitionTable];
+export const podTables: readonly string[] = [
+  ...Object.values(tableNames),
+  guardTableName,
+  transitionTable,
+];
 
 /** The table of the transition: what the kernel takes for new although it is in the midst of a
  * conversation is dropped, and its sender will send it again. */
@@ -64,12 +71,21 @@ export const captureTable = tableNames.nat;
 
 /** The tables of a pod. */
 export function podRules(settings: RedirectSettings): readonly Table[] {
-  const tables = [natTable(settings), mangleTable()];
+  const tables = [natTable(settings), mangleTable(), guardTable(settings)];
   return settings.captureDns ? [...tables, rawTable(settings)] : tables;
 }
 
 const tcp: Match = { kind: 'protocol', protocol: 'tcp' };
 const toLoopbackInterface: Match = { kind: 'interface', side: 'oifname', name: 'lo' };
+/** To any other port; implies TCP. */
+const notToPort = (port: number): Match => ({
+  kind: 'port',
+  protocol: 'tcp',
+  side: 'dport',
+  port,
+  not: true,
+});
+const notToTunnel = notToPort(proxyPorts.tunnel);
 const fromProxy: Match = { kind: 'mark', of: 'meta', mask: markMask, value: proxyMark };
 const notFromProxy: Match = { ...fromProxy, not: true };
 
@@ -117,15 +133,8 @@ function natPrerouting(settings: RedirectSettings): Rule[] {
     });
   }
   for (const family of families) {
-    const tunnel: Match = {
-      kind: 'port',
-      protocol: 'tcp',
-      side: 'dport',
-      port: proxyPorts.tunnel,
-      not: true,
-    };
     rules.push({
-      matches: [beyondLoopback(family), tunnel, notFromProxy],
+      matches: [beyondLoopback(family), notToTunnel, notFromProxy],
       action: { kind: 'redirect', port: proxyPorts.inbound },
       comment: '12: inbound plaintext to the proxy',
     });
@@ -236,6 +245,45 @@ function mangleTable(): Table {
         ],
       },
     ],
+  };
+}
+
+/** Where a connection ought to have been redirected and was not, because somebody emptied or removed the
+ * other tables, it is refused until the agent has put them back. What the proxy sends bears its mark,
+ * what was redirected is translated, and what stays within the pod uses its loopback interface. */
+function guardTable(settings: RedirectSettings): Table {
+  const missed: Match[] = [...only(settings), { kind: 'new-connection' }, tcp];
+  const direct: Match = { kind: 'sent-directly' };
+  const filter = (at: 'input' | 'output', rules: Rule[]): Chain => ({
+    name: at,
+    // After the translation of destinations, before the filters of others.
+    hook: { type: 'filter', at, priority: -10 },
+    rules,
+  });
+  const output: Rule = {
+    matches: [{ ...toLoopbackInterface, not: true }, ...missed, notFromProxy, direct],
+    action: { kind: 'reset' },
+    comment: 'outbound past the proxy',
+  };
+  const inbound = familiesOf(settings).map(
+    ({ family, probe }): Rule => ({
+      matches: [
+        { kind: 'interface', side: 'iifname', name: 'lo', not: true },
+        { kind: 'new-connection' },
+        { kind: 'address', side: 'saddr', family, address: probe, not: true },
+        notToTunnel,
+        // A redirection to where the packet goes anyway is no translation.
+        notToPort(proxyPorts.inbound),
+        direct,
+      ],
+      action: { kind: 'reset' },
+      comment: 'inbound plaintext past the proxy',
+    }),
+  );
+  return {
+    name: guardTableName,
+    sets: [],
+    chains: [filter('input', settings.bypassInbound ? [] : inbound), filter('output', [output])],
   };
 }
 

@@ -7,7 +7,7 @@ export interface Chain {
   readonly name: string;
   readonly hook?: {
     readonly type: 'nat' | 'filter' | 'route';
-    readonly at: 'prerouting' | 'output' | 'postrouting';
+    readonly at: 'prerouting' | 'input' | 'output' | 'postrouting';
     readonly priority: number;
   };
   readonly rules: readonly Rule[];

@@ -110,18 +110,6 @@ export function oidText(value: Asn1 | undefined): string {
   return asn1.derToOid(forge.util.createBuffer(value.value));
 }
 
-/** Bytes as a PEM block. */
-export function toPem(label: string, der: Buffer): string {
-  const lines = der.toString('base64').replace(/(.{64})(?=.)/g, '$1\n');
-  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
-}
-
-/** The bytes of the first PEM block of a label; undefined when there is none. */
-export function fromPem(label: string, pem: string): Buffer | undefined {
-  const match = new RegExp(`-----BEGIN ${label}-----([^-]+)-----END ${label}-----`).exec(pem);
-  return match?.[1] === undefined ? undefined : Buffer.from(match[1], 'base64');
-}
-
 function primitive(type: forge.asn1.Type, bytes: string): Asn1 {
   return asn1.create(Class.UNIVERSAL, type, false, bytes);
 }

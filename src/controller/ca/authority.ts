@@ -4,13 +4,18 @@ import {
   createPrivateKey,
   createPublicKey,
   generateKeyPairSync,
-  type KeyObject,
   randomBytes,
   X509Certificate,
 } from 'node:crypto';
 import { AmbitError } from '../../runtime/errors.ts';
-import { fromPem } from './asn1.ts';
-import { type CertificateFacts, issueCertificate, organizationName, subjectOf } from './issue.ts';
+import { fromPem, readPem, toPem } from '../../wire/x509/pem.ts';
+import {
+  type CertificateFacts,
+  type Issuer,
+  issueCertificate,
+  issuerOf,
+  organizationName,
+} from './issue.ts';
 
 /** An authority as it is kept. */
 export interface AuthorityMaterial {
@@ -63,8 +68,7 @@ export class CertificateAuthority implements SigningAuthority {
   readonly rootPem: string;
   /** Each root of the bundle, in DER. */
   readonly roots: readonly Buffer[];
-  readonly #key: KeyObject;
-  readonly #name: Buffer;
+  readonly #issuer: Issuer;
   readonly #notAfterMs: number;
   /** PEM of each certificate between the leaf and the roots. */
   readonly #intermediates: readonly string[];
@@ -75,20 +79,20 @@ export class CertificateAuthority implements SigningAuthority {
     if (der === undefined) throw broken(origin, 'ca-cert.pem', 'is no certificate in PEM');
     try {
       const certificate = new X509Certificate(der);
-      this.#key = createPrivateKey(material.keyPem);
+      const key = createPrivateKey(material.keyPem);
       if (!certificate.ca) throw broken(origin, 'ca-cert.pem', 'is not an authority (CA:TRUE)');
-      if (!certificate.publicKey.equals(createPublicKey(this.#key))) {
+      if (!certificate.publicKey.equals(createPublicKey(key))) {
         throw broken(origin, 'ca-key.pem', 'does not belong to ca-cert.pem');
       }
       this.#notAfterMs = Date.parse(certificate.validTo);
-      this.#name = subjectOf(der);
+      this.#issuer = issuerOf(der, key);
     } catch (error) {
       if (error instanceof AmbitError) throw error;
       throw broken(origin, 'ca-cert.pem, ca-key.pem', 'cannot be read', error);
     }
-    this.#intermediates = certificatesIn(material.chainPem);
+    this.#intermediates = bundle(material.chainPem, origin, 'cert-chain.pem');
     const path = [material.certPem, ...this.#intermediates];
-    const roots = ownRootFirst(path, certificatesIn(material.rootPem));
+    const roots = ownRootFirst(path, bundle(material.rootPem, origin, 'root-cert.pem'));
     if (roots === undefined) {
       throw broken(origin, 'root-cert.pem', 'has no root that ca-cert.pem is below');
     }
@@ -99,9 +103,9 @@ export class CertificateAuthority implements SigningAuthority {
   /** Whether it issues the same certificates with the same trust. */
   isSameAs(other: CertificateAuthority): boolean {
     return (
-      this.#key.equals(other.#key) &&
+      this.#issuer.key.equals(other.#issuer.key) &&
       this.rootPem === other.rootPem &&
-      this.#name.equals(other.#name) &&
+      Buffer.from(this.#issuer.name).equals(other.#issuer.name) &&
       this.#intermediates.join('') === other.#intermediates.join('')
     );
   }
@@ -120,17 +124,27 @@ export class CertificateAuthority implements SigningAuthority {
         authority: false,
         serial: randomBytes(16),
       },
-      { name: this.#name, key: this.#key },
+      this.#issuer,
     );
     return [leaf, ...this.#intermediates];
   }
 }
 
-/** The certificates of a bundle, each in PEM. */
+/** The certificates of a bundle, each in PEM; none when it cannot be read. */
 export function certificatesIn(pem: string): readonly string[] {
-  return (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map(
-    (block) => `${block}\n`,
-  );
+  const read = readPem('CERTIFICATE', pem);
+  return read.kind === 'ok' ? read.value.map((der) => toPem('CERTIFICATE', der)) : [];
+}
+
+/** The certificates of a file of the authority. Throws AMB1636 when there is one that cannot be read. */
+function bundle(pem: string, origin: string, field: string): readonly string[] {
+  const read = readPem('CERTIFICATE', pem);
+  if (read.kind === 'problem') throw broken(origin, field, read.problem);
+  try {
+    return read.value.map((der) => toPem('CERTIFICATE', new X509Certificate(der).raw));
+  } catch (error) {
+    throw broken(origin, field, 'has a block that is no certificate', error);
+  }
 }
 
 /** Puts the root that the path leads to before the others; undefined when it leads to none. That the

@@ -1,10 +1,14 @@
 // Certificates (RFC 5280) in Istio's form (protocol section 5.5). Pure apart from the serial number.
 
 import { createHash, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { certificateFields, extensionKey } from '../../wire/x509/certificate-fields.ts';
+import { readDer } from '../../wire/x509/der.ts';
+import { toPem } from '../../wire/x509/pem.ts';
 import {
   type Asn1,
   bits,
   boolean,
+  bytesOf,
   fromDer,
   integer,
   nothing,
@@ -18,15 +22,19 @@ import {
   taggedBytes,
   time,
   toDer,
-  toPem,
   utf8,
 } from './asn1.ts';
+
+const subjectKeyIdentifier = extensionKey(oids.subjectKeyIdentifier);
 
 /** Who signs. */
 export interface Issuer {
   /** The DER of its subject. */
-  readonly name: Buffer;
+  readonly name: Uint8Array;
   readonly key: KeyObject;
+  /** The subject key identifier in its certificate, empty when there is none; made from the key by
+   * default. Verifiers find no issuer where the two certificates differ in it. */
+  readonly keyId?: Uint8Array;
 }
 
 /** What a certificate says. */
@@ -48,13 +56,13 @@ export function organizationName(organization: string): Buffer {
   return toDer(sequence(set(sequence(oid(oids.organization), utf8(organization)))));
 }
 
-/** The DER of a certificate's subject. */
-export function subjectOf(certificateDer: Buffer): Buffer {
-  const body = parts(parts(fromDer(certificateDer))[0]);
-  // version [0], serialNumber, signature, issuer, validity, subject
-  const subject = body[5];
-  if (subject === undefined) throw new TypeError('not a certificate of version 3');
-  return toDer(subject);
+/** A certificate's authority to issue others, with its key. Throws on what is no certificate. */
+export function issuerOf(certificateDer: Uint8Array, key: KeyObject): Issuer {
+  const fields = certificateFields(certificateDer);
+  if (fields === undefined) throw new TypeError('not a certificate of version 3');
+  const extension = fields.extensions.get(subjectKeyIdentifier);
+  const keyId = extension && readDer(extension.value)?.[0]?.content;
+  return { name: fields.subject, key, keyId: keyId ?? new Uint8Array() };
 }
 
 /** Makes a certificate, as PEM. */
@@ -65,7 +73,7 @@ export function issueCertificate(facts: CertificateFacts, issuer: Issuer): strin
     tagged(0, integer(Buffer.from([2]))),
     integer(positive(facts.serial)),
     algorithm,
-    fromDer(issuer.name),
+    fromDer(Buffer.from(issuer.name)),
     sequence(time(facts.notBeforeMs), time(facts.notAfterMs)),
     fromDer(subject),
     fromDer(spki(facts.publicKey)),
@@ -83,17 +91,22 @@ function extensions(facts: CertificateFacts, issuer: Issuer): Asn1[] {
   const usage = facts.authority
     ? bits(Buffer.from([0x06]), 1) // keyCertSign, cRLSign
     : bits(Buffer.from([0xa0]), 5); // digitalSignature, keyEncipherment
+  const issuerKeyId = issuer.keyId ?? keyId(createPublicKey(issuer.key));
   const purposes = sequence(oid(oids.serverAuth), oid(oids.clientAuth));
   return [
     extension(oids.keyUsage, true, usage),
     ...(facts.authority ? [] : [extension(oids.extendedKeyUsage, false, purposes)]),
     extension(oids.basicConstraints, true, sequence(...(facts.authority ? [boolean(true)] : []))),
     extension(oids.subjectKeyIdentifier, false, octets(keyId(facts.publicKey))),
-    extension(
-      oids.authorityKeyIdentifier,
-      false,
-      sequence(taggedBytes(0, keyId(createPublicKey(issuer.key)))),
-    ),
+    ...(issuerKeyId.length === 0
+      ? []
+      : [
+          extension(
+            oids.authorityKeyIdentifier,
+            false,
+            sequence(taggedBytes(0, Buffer.from(issuerKeyId))),
+          ),
+        ]),
     // RFC 5280 section 4.2.1.6: critical when there is no subject.
     ...(names.length === 0
       ? []
@@ -123,6 +136,9 @@ function spki(key: KeyObject): Buffer {
   return key.export({ type: 'spki', format: 'der' });
 }
 
+/** RFC 5280 section 4.2.1.2, method 1: of the key's bits alone. */
 function keyId(key: KeyObject): Buffer {
-  return createHash('sha1').update(spki(key)).digest();
+  const [, keyBits] = parts(fromDer(spki(key)));
+  // The first byte of a bit string counts unused bits.
+  return createHash('sha1').update(bytesOf(keyBits).subarray(1)).digest();
 }

@@ -5,8 +5,9 @@ import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { CountingMetric, MetricsRegistry } from '../../runtime/metrics.ts';
+import { readRevocationFile } from '../../wire/x509/revocation-file.ts';
 import type { CertificateAuthority, IssueRequest, SigningAuthority } from './authority.ts';
-import { authoritySecrets, type SecretStore } from './load-authority.ts';
+import { type AuthoritySecret, authoritySecrets, type SecretStore } from './load-authority.ts';
 
 /** How often the Secrets are looked at. */
 const lookEveryMs = 5_000;
@@ -28,13 +29,17 @@ export function authorityMetrics(registry: MetricsRegistry): CountingMetric<'res
   });
 }
 
+/** What has changed. */
+export type AuthorityChange = 'authority' | 'revocation lists';
+
 /** Issues with the authority in force. */
 export class LiveAuthority implements SigningAuthority, Disposable {
   readonly #options: LiveAuthorityOptions;
   readonly #reloads: CountingMetric<'result'>;
   readonly #end = new AbortController();
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<(what: AuthorityChange) => void>();
   #current: CertificateAuthority;
+  #revocationLists: string | undefined;
   #version: string | undefined;
 
   /** Begins with an authority that was just loaded, and follows the Secrets until disposed. */
@@ -53,8 +58,14 @@ export class LiveAuthority implements SigningAuthority, Disposable {
     return this.#current.issue(request, nowMs);
   }
 
+  /** PEM of the revocation lists beside the authority, empty when there are none; undefined until the
+   * Secret was read, or while it was never readable. */
+  get revocationLists(): string | undefined {
+    return this.#revocationLists;
+  }
+
   /** Calls back after every exchange, until the answer is called. */
-  subscribe(listener: () => void): () => void {
+  subscribe(listener: (what: AuthorityChange) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
   }
@@ -83,6 +94,7 @@ export class LiveAuthority implements SigningAuthority, Disposable {
     const found = await authoritySecrets(this.#options.secrets);
     if (found === undefined || found.version === this.#version || this.#end.signal.aborted) return;
     this.#version = found.version;
+    this.#takeLists(found);
     const { log } = this.#options;
     try {
       const next = found.open();
@@ -91,12 +103,37 @@ export class LiveAuthority implements SigningAuthority, Disposable {
       this.#current = next;
       this.#reloads.add({ result: 'loaded' });
       log.info({ roots: next.roots.length }, 'the certificate authority was exchanged');
-      for (const listener of this.#listeners) listener();
+      this.#tell('authority');
     } catch (error) {
       this.#reloads.add({ result: 'failed' });
       const code = codeOf(error);
       log.error({ code }, `the authority in force stays: ${causeChain(error)}`);
     }
+  }
+
+  /** Lists that can not be read by proxies are not given to them. */
+  #takeLists({ name, revocationLists }: AuthoritySecret): void {
+    if (revocationLists === this.#revocationLists) return;
+    const { log } = this.#options;
+    const { problems, lists } = readRevocationFile(Buffer.from(revocationLists));
+    const [problem] = problems;
+    if (problem !== undefined) {
+      this.#reloads.add({ result: 'failed' });
+      const place = { object: `Secret ${name}`, field: 'ca-crl.pem' };
+      const error = new AmbitError('AMB1638', problem, place);
+      log.error({ code: error.code, remedy: error.remedy }, error.message);
+      return;
+    }
+    const isFirst = this.#revocationLists === undefined;
+    this.#revocationLists = revocationLists;
+    if (isFirst && revocationLists === '') return;
+    this.#reloads.add({ result: 'loaded' });
+    log.info({ lists: lists.length }, 'the revocation lists were exchanged');
+    this.#tell('revocation lists');
+  }
+
+  #tell(what: AuthorityChange): void {
+    for (const listener of this.#listeners) listener(what);
   }
 
   /** Certificates that are in use are below the first root in force. */

@@ -55,10 +55,19 @@ export async function loadAuthority(
   return open(selfSigned, other, log);
 }
 
-/** What the Secrets hold now, for comparison: undefined while there are none. */
-export async function authoritySecrets(
-  secrets: SecretStore,
-): Promise<{ readonly version: string; readonly open: () => CertificateAuthority } | undefined> {
+/** What the Secrets hold now. */
+export interface AuthoritySecret {
+  /** For comparison. */
+  readonly version: string;
+  /** Throws AMB1636. */
+  readonly open: () => CertificateAuthority;
+  readonly name: string;
+  /** Text of `ca-crl.pem`; empty when there is none. */
+  readonly revocationLists: string;
+}
+
+/** What the Secrets hold now: undefined while there are none. */
+export async function authoritySecrets(secrets: SecretStore): Promise<AuthoritySecret | undefined> {
   for (const name of [pluggedIn, selfSigned]) {
     const data = await secrets.get(name);
     if (data === undefined) continue;
@@ -68,6 +77,8 @@ export async function authoritySecrets(
     return {
       version,
       open: () => new CertificateAuthority(materialOf(name, data), `Secret ${name}`),
+      name,
+      revocationLists: data.get('ca-crl.pem') ?? '',
     };
   }
   return undefined;
@@ -94,13 +105,16 @@ function materialOf(name: string, data: ReadonlyMap<string, string>): AuthorityM
   const keyPem = read('ca-key.pem', 'tls.key');
   const rootPem = data.get('root-cert.pem') ?? data.get('ca.crt') ?? '';
   const trusted = rootPem === '' ? certPem : rootPem;
+  const [own = ''] = certificatesIn(certPem);
   // Among several roots while they are rotated.
-  const isRoot = certificatesIn(trusted).includes(certificatesIn(certPem)[0] ?? '');
+  const isRoot = certificatesIn(trusted).includes(own);
   const chain = data.get('cert-chain.pem') ?? '';
+  // Peers need the signing certificate whether or not the chain begins with it.
+  const chainPem = certificatesIn(chain)[0] === own ? chain : `${certPem}\n${chain}`;
   return {
     certPem,
     keyPem,
-    chainPem: isRoot ? '' : chain === '' ? certPem : chain,
+    chainPem: isRoot ? '' : chainPem,
     rootPem: trusted,
   };
 }

@@ -79,6 +79,10 @@ function nodeOf(
   if (caller.podUid !== undefined && pod.metadata.uid !== caller.podUid) {
     return { kind: 'unknown', reason: `the token is of an earlier pod named ${name}` };
   }
+  if ((pod.spec?.serviceAccountName ?? 'default') !== caller.serviceAccount) {
+    const account = `${caller.namespace}/${caller.serviceAccount}`;
+    return { kind: 'unknown', reason: `pod ${name} does not run as ${account}` };
+  }
   const nodeName = pod.spec?.nodeName;
   return nodeName === undefined
     ? { kind: 'unknown', reason: `pod ${name} is on no node` }

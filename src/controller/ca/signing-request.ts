@@ -2,7 +2,8 @@
 // proves possession of the key.
 
 import { createPublicKey, type KeyObject, verify } from 'node:crypto';
-import { bytesOf, fromDer, fromPem, oids, oidText, parts, toDer } from './asn1.ts';
+import { fromPem } from '../../wire/x509/pem.ts';
+import { bytesOf, fromDer, oids, oidText, parts, toDer } from './asn1.ts';
 
 /** A request whose signature and key are good. */
 export interface SigningRequestFacts {

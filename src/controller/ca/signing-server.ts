@@ -73,16 +73,7 @@ export class SigningServer {
         `it asks for ${others.join(', ')}, the caller for ${identity}`,
       );
     }
-    const asked = request.validitySeconds * 1000;
-    if (asked > lifetimes.maxMs) {
-      const text = `${request.validitySeconds} s asked for, at most ${lifetimes.maxMs / 1000} s given`;
-      throw new AmbitError('AMB1635', text);
-    }
-    if (asked !== 0 && asked < minValidityMs) {
-      const text = `${request.validitySeconds} s asked for, at least ${minValidityMs / 1000} s given`;
-      throw new AmbitError('AMB1635', text);
-    }
-    const ttlMs = asked > 0 ? asked : lifetimes.defaultMs;
+    const ttlMs = lifetimeFor(request.validitySeconds, lifetimes);
     const { publicKey } = read.value;
     const chain = authority.issue({ publicKey, uris: [identity], ttlMs }, clock.now());
     const by = `${caller.namespace}/${caller.podName ?? caller.serviceAccount}`;
@@ -90,6 +81,22 @@ export class SigningServer {
     log.info({ identity, by, ttlSeconds: ttlMs / 1000 }, 'signed a certificate');
     return { certChain: [...chain, authority.rootPem] };
   }
+}
+
+/** How long a certificate lasts that was asked for with a validity in seconds; nothing or less means the
+ * default. Throws AMB1635. */
+export function lifetimeFor(
+  validitySeconds: number,
+  { defaultMs, maxMs }: CertificateLifetimes,
+): number {
+  if (validitySeconds <= 0) return defaultMs;
+  const asked = validitySeconds * 1000;
+  const refuse = (limit: string): never => {
+    throw new AmbitError('AMB1635', `${validitySeconds} s asked for, ${limit} s given`);
+  };
+  if (asked > maxMs) refuse(`at most ${maxMs / 1000}`);
+  if (asked < minValidityMs) refuse(`at least ${minValidityMs / 1000}`);
+  return asked;
 }
 
 function grpcStatus(code: string): status {

@@ -19,6 +19,8 @@ const renewalJitter = 0.05;
 const waitForFirstMs = 5_000;
 /** A connection without a certificate has it asked for at once, but not more often than this. */
 const hurryAfterMs = 1_000;
+/** How long before a certificate expires it is asked for once more, whatever the back-off says. */
+const lastAttemptMs = 5_000;
 /** Identities of one node, or one proxy. */
 const maxIdentities = 4_096;
 
@@ -38,9 +40,15 @@ export interface CertificateState {
   readonly failure?: Error;
 }
 
+/** In which order requests are made (protocol section 5.6): a connection waits for it; there is no
+ * certificate yet; there is one and it is to be renewed. */
+const urgencies = { waited: 0, first: 1, renewal: 2 } as const;
+
 interface Entry {
   certificate: WorkloadCertificate | undefined;
   failure: Error | undefined;
+  /** Whether another is to be asked for at once, even if a request is under way. */
+  stale: boolean;
   readonly end: AbortController;
   readonly waiting: Set<() => void>;
   /** Ends the wait between attempts. */
@@ -53,8 +61,6 @@ export class CertificateStore implements Disposable {
   readonly #options: CertificateStoreOptions;
   readonly #slots = new Slots(requestsAtOnce);
   readonly #entries = new Map<Identity, Entry>();
-  /** Counts what the authority issued differently. */
-  #generation = 0;
 
   constructor(options: CertificateStoreOptions) {
     this.#options = options;
@@ -79,8 +85,32 @@ export class CertificateStore implements Disposable {
   /** Asks for every certificate anew, because what the authority issues has changed. Those held stay
    * in use meanwhile. */
   renewAll(): void {
-    this.#generation++;
-    for (const { hurry } of this.#entries.values()) hurry.abort();
+    for (const entry of this.#entries.values()) {
+      entry.stale = true;
+      entry.hurry.abort();
+    }
+  }
+
+  /** Gives up the certificates for which `isRevoked` holds and asks for others. Once for each: what comes
+   * in their place is used whatever it is, and judged by the peers. */
+  replaceRevoked(isRevoked: (certificate: WorkloadCertificate) => boolean): void {
+    for (const [identity, entry] of this.#entries) {
+      const { certificate } = entry;
+      if (certificate === undefined || !isRevoked(certificate)) continue;
+      const error = new AmbitError('AMB1521', 'asking for another', { object: identity });
+      this.#options.log.warn({ code: error.code, identity }, error.message);
+      entry.certificate = undefined;
+      entry.failure = error;
+      entry.stale = true;
+      entry.hurry.abort();
+    }
+  }
+
+  /** Drops every identity but those named: what a proxy keeps for pods that are gone. */
+  retain(wanted: ReadonlySet<Identity>): void {
+    for (const identity of this.#entries.keys()) {
+      if (!wanted.has(identity)) this.release(identity);
+    }
   }
 
   /** Starts keeping a certificate before a connection needs it. */
@@ -127,6 +157,7 @@ export class CertificateStore implements Disposable {
     const entry: Entry = {
       certificate: undefined,
       failure: undefined,
+      stale: false,
       end,
       waiting: new Set(),
       hurry: new AbortController(),
@@ -145,22 +176,28 @@ export class CertificateStore implements Disposable {
     while (!signal.aborted) {
       let waitMs: number;
       entry.lastAttemptMs = clock.now();
-      const generation = this.#generation;
       try {
-        const certificate = await this.#slots.run(() => source(identity, signal));
+        const certificate = await this.#slots.run(
+          () => {
+            entry.stale = false;
+            return source(identity, signal);
+          },
+          () => urgencyOf(entry),
+        );
+        signal.throwIfAborted();
         entry.certificate = certificate;
         entry.failure = undefined;
         backoff.reset();
         const { notBeforeMs, notAfterMs } = certificate;
         const untilHalf = (notBeforeMs + notAfterMs) / 2 - clock.now();
-        const isLate = generation !== this.#generation;
-        waitMs = isLate ? 0 : Math.max(1_000, untilHalf * (1 - renewalJitter * random()));
+        const pause = Math.max(1_000, untilHalf * (1 - renewalJitter * random()));
+        waitMs = entry.stale ? 0 : pause;
         log.info({ identity, expires: new Date(notAfterMs).toISOString() }, 'certificate issued');
         for (const wake of entry.waiting) wake();
       } catch (error) {
         if (signal.aborted) return;
         entry.failure = error instanceof Error ? error : new Error(String(error));
-        waitMs = backoff.nextMs();
+        waitMs = beforeExpiry(backoff.nextMs(), entry.certificate, clock.now());
         const fields = { code: codeOf(error), identity, error: causeChain(error) };
         log.warn(fields, 'no certificate, trying again');
       }
@@ -179,4 +216,19 @@ export class CertificateStore implements Disposable {
     await this.#options.clock.wait(waitForFirstMs, signal).catch(() => undefined);
     entry.waiting.delete(wake);
   }
+}
+
+function urgencyOf({ waiting, certificate }: Entry): number {
+  if (waiting.size > 0) return urgencies.waited;
+  return certificate === undefined ? urgencies.first : urgencies.renewal;
+}
+
+/** The last attempt before a certificate expires is not put off until after it has. */
+function beforeExpiry(
+  waitMs: number,
+  held: WorkloadCertificate | undefined,
+  nowMs: number,
+): number {
+  const left = (held?.notAfterMs ?? nowMs) - nowMs - lastAttemptMs;
+  return left > 0 ? Math.min(waitMs, left) : waitMs;
 }

@@ -4,7 +4,8 @@
 import { generateKeyPair, type KeyObject, sign } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Identity } from '../../mesh/identity.ts';
-import { contextTag, der, derOid, derTag } from './der.ts';
+import { contextTag, der, derOid, derTag } from '../../wire/x509/der.ts';
+import { toPem } from '../../wire/x509/pem.ts';
 
 const makeKeyPair = promisify(generateKeyPair);
 
@@ -48,13 +49,4 @@ function signingRequest(identity: Identity, privateKey: KeyObject, publicKey: Ke
   const signature = sign('sha256', body, privateKey);
   const ecdsaWithSha256 = der(sequence, derOid('1.2.840.10045.4.3.2'));
   return der(sequence, body, ecdsaWithSha256, der(bitString, Uint8Array.of(0), signature));
-}
-
-/** PEM armour (RFC 7468). */
-export function toPem(label: string, bytes: Uint8Array): string {
-  const lines =
-    Buffer.from(bytes)
-      .toString('base64')
-      .match(/.{1,64}/g) ?? [];
-  return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
 }

@@ -3,24 +3,29 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Authorization } from '../../mesh/authorization.ts';
-import type { ApplicablePolicies, MeshView, ServiceEndpoint } from '../../mesh/mesh-view.ts';
+import type { GatewayView } from '../../mesh/find-gateway.ts';
+import type { ApplicablePolicies, ServiceEndpoint } from '../../mesh/mesh-view.ts';
 import type { NameView } from '../../mesh/resolve-name.ts';
-import type { Service } from '../../mesh/service.ts';
+import { keyOfService, type Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { inTurns, type Turns } from '../../runtime/turns.ts';
 import type { MeshAddress } from '../../wire/address.ts';
 import type { ResourceBatch } from '../subscription-kind.ts';
 import { Authorizations } from './authorizations.ts';
 import { Services } from './services.ts';
 import { Workloads } from './workloads.ts';
 
+/** The largest batch that is applied in place; a few milliseconds of work. */
+const maxInPlace = 500;
+
 /** What has changed. */
 export type StateChange = 'addresses' | 'authorizations';
 
 /** Workloads, services and policies, with their indexes. */
-export class MeshState implements MeshView, NameView {
-  readonly #workloads = new Workloads();
-  readonly #services = new Services();
+export class MeshState implements GatewayView, NameView {
+  #workloads = new Workloads();
+  #services = new Services();
   readonly #authorizations = new Authorizations();
   readonly #listeners = new Set<(change: StateChange) => void>();
 
@@ -36,6 +41,43 @@ export class MeshState implements MeshView, NameView {
     this.#tell('addresses');
   }
 
+  /** As `applyAddresses`, for batches of any size. A large one is put together with what stays in new
+   * tables, a slice at a time, and these take the place of the old ones at once. One batch at a time. */
+  async loadAddresses(batch: ResourceBatch<MeshAddress>, turns: Turns): Promise<void> {
+    if (batch.updated.size + batch.removed.length <= maxInPlace) {
+      this.applyAddresses(batch);
+      return;
+    }
+    const { workloads, services } = await inTurns(this.#rebuilt(batch), turns);
+    this.#workloads = workloads;
+    this.#services = services;
+    this.#authorizations.forgetUnused(workloads.all());
+    this.#tell('addresses');
+  }
+
+  *#rebuilt({ updated, removed }: ResourceBatch<MeshAddress>) {
+    const workloads = new Workloads();
+    const services = new Services();
+    const gone = new Set(removed);
+    for (const workload of this.#workloads.all()) {
+      if (gone.delete(workload.uid) || updated.has(workload.uid)) continue;
+      workloads.set(workload);
+      yield;
+    }
+    for (const service of this.#services.all()) {
+      const key = keyOfService(service);
+      if (gone.has(key) || updated.has(key)) continue;
+      services.set(service);
+      yield;
+    }
+    for (const address of updated.values()) {
+      if (address.kind === 'workload') workloads.set(address.workload);
+      else services.set(address.service);
+      yield;
+    }
+    return { workloads, services };
+  }
+
   applyAuthorizations(batch: ResourceBatch<Authorization>): void {
     this.#authorizations.apply(batch);
     this.#authorizations.forgetUnused(this.#workloads.all());
@@ -44,6 +86,10 @@ export class MeshState implements MeshView, NameView {
 
   workloadByAddress(network: string, address: IpAddress): Workload | undefined {
     return this.#workloads.byAddress(network, address);
+  }
+
+  workloadByHostname(namespace: string, hostname: string): Workload | undefined {
+    return this.#workloads.byHostname(namespace, hostname);
   }
 
   workloadByUid(uid: string): Workload | undefined {

@@ -9,6 +9,8 @@ export class Workloads {
   readonly #byUid = new Map<string, Workload>();
   /** Several may claim an address for a while, such as an old and a new pod. */
   readonly #byAddress = new Map<string, Set<Workload>>();
+  /** By `NAMESPACE/HOSTNAME`; few have a host name. */
+  readonly #byHostname = new Map<string, Set<Workload>>();
   readonly #byPod = new Map<string, Set<Workload>>();
   /** Endpoints may come before their service does. */
   readonly #endpoints = new Map<ServiceKey, Map<string, readonly PortMapping[]>>();
@@ -23,6 +25,10 @@ export class Workloads {
 
   byAddress(network: string, address: IpAddress): Workload | undefined {
     return best(this.#byAddress.get(`${network}/${address}`));
+  }
+
+  byHostname(namespace: string, hostname: string): Workload | undefined {
+    return best(this.#byHostname.get(`${namespace}/${hostname}`));
   }
 
   ofPod(namespace: string, name: string, serviceAccount: string): Workload | undefined {
@@ -43,6 +49,7 @@ export class Workloads {
     this.remove(workload.uid);
     this.#byUid.set(workload.uid, workload);
     for (const key of addressKeys(workload)) addTo(this.#byAddress, key, workload);
+    if (workload.hostname !== '') addTo(this.#byHostname, hostnameKey(workload), workload);
     addTo(this.#byPod, `${workload.namespace}/${workload.name}`, workload);
     for (const [key, ports] of workload.services) {
       const endpoints = this.#endpoints.get(key) ?? new Map<string, readonly PortMapping[]>();
@@ -56,6 +63,7 @@ export class Workloads {
     if (workload === undefined) return false;
     this.#byUid.delete(uid);
     for (const key of addressKeys(workload)) removeFrom(this.#byAddress, key, workload);
+    removeFrom(this.#byHostname, hostnameKey(workload), workload);
     removeFrom(this.#byPod, `${workload.namespace}/${workload.name}`, workload);
     for (const key of workload.services.keys()) {
       const endpoints = this.#endpoints.get(key);
@@ -64,6 +72,10 @@ export class Workloads {
     }
     return true;
   }
+}
+
+function hostnameKey({ namespace, hostname }: Workload): string {
+  return `${namespace}/${hostname}`;
 }
 
 /** Pods on their node's network share its address, so they are not found by it. */

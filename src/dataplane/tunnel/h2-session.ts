@@ -79,6 +79,11 @@ export function tunnelStream(stream: Http2Stream, isLost: () => boolean): Duplex
       isLost() && stream.rstCode !== constants.NGHTTP2_NO_ERROR
         ? new AmbitError('AMB1506', 'the connection to the peer was lost')
         : undefined,
+    // The peer ended the whole connection with an error: GOAWAY.
+    explain: (error) =>
+      'code' in error && error.code === 'ERR_HTTP2_SESSION_ERROR'
+        ? new AmbitError('AMB1506', 'the peer ended the connection', { cause: error })
+        : error,
     // close() would send END_STREAM before the reset, which reads as a proper end.
     reset: (reason) => void stream.destroy(reason),
   });

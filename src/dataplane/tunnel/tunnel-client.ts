@@ -6,6 +6,7 @@ import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import { SecureContexts } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
 import type { TunnelResult, TunnelTarget } from './tunnel.ts';
@@ -20,6 +21,8 @@ const maxGoodbyes = 4;
 export interface TunnelPoolOptions {
   /** The certificate of a local workload. */
   readonly certificate: (identity: Identity) => Promise<WorkloadCertificate>;
+  /** Judges certificates, when a connection opens and later. */
+  readonly check?: PeerCheck;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -29,6 +32,8 @@ export class TunnelPool implements AsyncDisposable {
   readonly #options: TunnelPoolOptions;
   readonly #contexts = new SecureContexts();
   readonly #connections = new Map<string, Set<TunnelConnection>>();
+  /** Connections that are not shared. */
+  readonly #alone = new Set<TunnelConnection>();
   /** One connect at a time per key; whoever comes meanwhile shares its outcome. */
   readonly #opening = new Map<string, Promise<TunnelConnection>>();
   readonly #ended = new AbortController();
@@ -38,7 +43,8 @@ export class TunnelPool implements AsyncDisposable {
   }
 
   /** Opens a stream. Throws AmbitError: AMB1501 and AMB1502 when the peer can not be reached, AMB1503
-   * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2. */
+   * and AMB1504 for TLS and identity, AMB1505 without a certificate, AMB1506 for HTTP/2, AMB1521 when
+   * a certificate is revoked. */
   async open(target: TunnelTarget, options: { signal?: AbortSignal } = {}): Promise<TunnelResult> {
     const key = keyOf(target);
     let last: AmbitError | undefined;
@@ -54,6 +60,37 @@ export class TunnelPool implements AsyncDisposable {
     throw last ?? new AmbitError('AMB1506', 'the peer ends every connection before it is used');
   }
 
+  /** Opens the one stream of a connection of its own, which goes with it (protocol section 3.9: who shared
+   * the connection inside a tunnel would always reach the same endpoint). Throws as `open` does. */
+  async openAlone(
+    target: TunnelTarget,
+    options: { signal?: AbortSignal } = {},
+  ): Promise<TunnelResult> {
+    this.#ended.signal.throwIfAborted();
+    const connection = await this.#secure(target);
+    this.#alone.add(connection);
+    void connection.closed.then(() => this.#alone.delete(connection));
+    if (!connection.reserve()) throw new AmbitError('AMB1506', 'the peer takes no streams');
+    const { authority, headers } = target;
+    const answer = await connection
+      .request(authority, headers, options.signal)
+      // Takes no more streams, and closes after this one.
+      .finally(() => connection.drain());
+    if (answer.kind === 'not-processed') throw answer.error;
+    return answer;
+  }
+
+  #secure(target: TunnelTarget): Promise<TunnelConnection> {
+    const { certificate, check, clock } = this.#options;
+    return openTunnelConnection(target, {
+      certificate,
+      ...(check && { check }),
+      contexts: this.#contexts,
+      clock,
+      signal: this.#ended.signal,
+    });
+  }
+
   /** A connection with a place reserved on it; undefined when a new one went away at once. */
   async #checkOut(key: string, target: TunnelTarget): Promise<TunnelConnection | undefined> {
     for (;;) {
@@ -67,15 +104,9 @@ export class TunnelPool implements AsyncDisposable {
 
   #connect(key: string, target: TunnelTarget): Promise<TunnelConnection> {
     this.#ended.signal.throwIfAborted();
-    const { certificate, clock, log } = this.#options;
-    const opening = openTunnelConnection(target, {
-      certificate,
-      contexts: this.#contexts,
-      clock,
-      signal: this.#ended.signal,
-    }).then((connection) => {
+    const opening = this.#secure(target).then((connection) => {
       this.#keep(key, connection);
-      log.debug({ peer: formatEndpoint(target.peer) }, 'tunnel connection open');
+      this.#options.log.debug({ peer: formatEndpoint(target.peer) }, 'tunnel connection open');
       return connection;
     });
     this.#opening.set(key, opening);
@@ -115,7 +146,8 @@ export class TunnelPool implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#ended.abort(new Error('the tunnel pool was closed'));
-    const all = [...this.#connections.values()].flatMap((connections) => [...connections]);
+    const pooled = [...this.#connections.values()].flatMap((connections) => [...connections]);
+    const all = [...pooled, ...this.#alone];
     for (const connection of all) connection.destroy();
     await Promise.all(all.map((connection) => connection.closed));
   }

@@ -6,12 +6,14 @@ import {
   connect as connectHttp2,
   constants,
 } from 'node:http2';
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError } from '../../runtime/errors.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import {
   acceptedServer,
   provedIdentities,
@@ -35,6 +37,7 @@ const streamsPerConnection = 100;
 export interface TunnelConnectionOptions {
   readonly certificate: (identity: Identity) => Promise<WorkloadCertificate>;
   readonly contexts: SecureContexts;
+  readonly check?: PeerCheck;
   readonly clock: Clock;
   readonly signal: AbortSignal;
 }
@@ -65,13 +68,30 @@ export async function openTunnelConnection(
       `${formatEndpoint(peer)} proved ${proved}, expected ${target.expectedIdentities.join(' or ')}`,
     );
   }
+  const admitted = admit(tls, certificate, options.check, (error) => connection.destroy(error));
   const connection = new TunnelConnection(tls, peerIdentity, options.clock);
+  void connection.closed.then(() => admitted?.[Symbol.dispose]());
   await connection.ready;
   return connection;
 }
 
+/** Throws AMB1521 when a certificate is revoked. */
+function admit(
+  tls: TLSSocket,
+  own: WorkloadCertificate,
+  check: PeerCheck | undefined,
+  onRevoked: (error: AmbitError) => void,
+): Disposable | undefined {
+  try {
+    return check?.admit(tls, own, onRevoked);
+  } catch (error) {
+    tls.destroy();
+    throw error;
+  }
+}
+
 async function secure(
-  socket: Socket,
+  socket: Duplex,
   target: TunnelTarget,
   options: TunnelConnectionOptions,
   certificate: WorkloadCertificate,
@@ -87,6 +107,10 @@ async function secure(
     // The identity is checked below, against SPIFFE names instead of host names.
     checkServerIdentity: () => undefined,
   });
+  if (!(socket instanceof Socket)) {
+    // TLS over another stream than a TCP socket does not hear of its loss by itself.
+    socket.once('close', () => (socket.readableEnded ? undefined : tls.destroy()));
+  }
   const settled = new AbortController();
   const patience = AbortSignal.any([options.signal, settled.signal]);
   await new Promise<void>((resolve, reject) => {
@@ -129,6 +153,7 @@ export class TunnelConnection {
   /** Resolves when streams may be opened. */
   readonly ready: Promise<void>;
   readonly closed: Promise<void>;
+  readonly #tls: TLSSocket;
   readonly #session: ClientHttp2Session;
   readonly #clock: Clock;
   #streams = 0;
@@ -138,6 +163,7 @@ export class TunnelConnection {
 
   constructor(tls: TLSSocket, peerIdentity: Identity, clock: Clock) {
     this.peerIdentity = peerIdentity;
+    this.#tls = tls;
     this.#clock = clock;
     tls.once('close', () => {
       this.#lost = true;
@@ -150,7 +176,10 @@ export class TunnelConnection {
       maxSessionMemory: sessionMemoryMegabytes,
     });
     this.#session = session;
-    this.closed = new Promise((resolve) => session.once('close', () => resolve()));
+    this.closed = new Promise((resolve) => {
+      session.once('close', () => resolve());
+      tls.once('close', () => resolve());
+    });
     this.ready = new Promise((resolve, reject) => {
       session.once('connect', () => {
         widenConnectionWindow(session);
@@ -261,9 +290,12 @@ export class TunnelConnection {
     this.#session.close();
   }
 
-  destroy(): void {
+  /** Ends the connection and its streams at once, which report the reason. */
+  destroy(reason?: AmbitError): void {
     this.#retired = true;
-    this.#session.destroy();
+    this.#session.destroy(reason);
+    // A session that is closing in order waits for the peer to do so too.
+    this.#tls.destroy();
   }
 }
 

@@ -1,8 +1,12 @@
 // The accepting end of tunnels: TCP connection in, TLS and HTTP/2 below, CONNECT requests out. It
 // checks who the peer is; whether the request may pass is the owner's to decide.
 
-import type { ServerHttp2Stream } from 'node:http2';
-import { performServerHandshake, type ServerHttp2Session } from 'node:http2';
+import {
+  constants,
+  performServerHandshake,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
 import { type Endpoint, parseIp } from '../../mesh/address.ts';
@@ -10,6 +14,7 @@ import type { Identity } from '../../mesh/identity.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { PeerCheck } from '../certificates/revocations.ts';
 import { acceptedClient, contextOptions, provedIdentities } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
 import {
@@ -28,6 +33,8 @@ export interface TunnelServerOptions {
   /** The certificate to show now; asked for every connection. */
   readonly certificate: () => Promise<WorkloadCertificate>;
   readonly onRequest: (request: TunnelRequest) => void;
+  /** Judges certificates, when a connection opens and later. */
+  readonly check?: PeerCheck;
   /** Called when a connection ends before it yields requests: no certificate, TLS or identity. */
   readonly onRefusedPeer?: (peer: Endpoint, local: Endpoint, error: AmbitError) => void;
   readonly clock: Clock;
@@ -112,10 +119,23 @@ export class TunnelServer implements AsyncDisposable {
       socket.destroy();
       return;
     }
-    this.#serve(socket, peerIdentity);
+    try {
+      this.#serve(socket, peerIdentity);
+    } catch (error) {
+      if (!(error instanceof AmbitError)) throw error;
+      this.#refusePeer(socket, error);
+      socket.destroy();
+    }
   }
 
+  /** Throws AMB1521 when a certificate is revoked. */
   #serve(socket: TLSSocket, peerIdentity: Identity): void {
+    const own = this.#shown;
+    const admitted =
+      own &&
+      this.#options.check?.admit(socket, own, (error) =>
+        session.destroy(error, constants.NGHTTP2_INADEQUATE_SECURITY),
+      );
     const ends = { peer: remoteEnd(socket), local: localEnd(socket) };
     let lost = false;
     socket.once('close', () => {
@@ -126,7 +146,10 @@ export class TunnelServer implements AsyncDisposable {
       maxSessionMemory: sessionMemoryMegabytes,
     });
     this.#sessions.add(session);
-    session.once('close', () => this.#sessions.delete(session));
+    session.once('close', () => {
+      this.#sessions.delete(session);
+      admitted?.[Symbol.dispose]();
+    });
     session.on('error', (error) => {
       this.#options.log.debug({ error: causeChain(error) }, 'tunnel session failed');
     });

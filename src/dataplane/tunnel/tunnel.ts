@@ -1,7 +1,7 @@
 // The two ends of a tunnel as the rest of a proxy sees them: a CONNECT request over mutual TLS
 // (HBONE, protocol sections 3.1 to 3.5). Nothing here or above knows which codec is below.
 
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Endpoint } from '../../mesh/address.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import type { ByteStream } from '../byte-stream.ts';
@@ -22,8 +22,8 @@ export interface TunnelTarget {
   readonly headers: Readonly<Record<string, string>>;
   /** Connections are shared only within one scope: the local workload's uid. */
   readonly poolScope: string;
-  /** Opens the TCP connection, from where the source is. */
-  readonly connect: (peer: Endpoint) => Promise<Socket>;
+  /** Opens the connection below TLS: of TCP from where the source is, or a stream within a tunnel. */
+  readonly connect: (peer: Endpoint) => Promise<Duplex>;
 }
 
 /** What the peer answered. */

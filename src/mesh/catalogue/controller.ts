@@ -183,6 +183,13 @@ export const controllerCodes = {
     remedy:
       'Put the old root back into root-cert.pem beside the new one, and follow the steps of docs/certificates.md.',
   },
+  AMB1638: {
+    title: 'the revocation lists cannot be read',
+    cause:
+      'ca-crl.pem in the Secret of the authority is no PEM of complete revocation lists. Proxies keep what they were given before.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into it, each in a PEM block X509 CRL; an empty file takes all back.',
+  },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
     cause: 'The proxy could not read a resource; it keeps the version it had.',

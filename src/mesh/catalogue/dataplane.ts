@@ -72,8 +72,10 @@ export const dataplaneCodes = {
   },
   AMB1413: {
     title: 'the destination is on another network',
-    cause: 'The endpoint is on another network, which this proxy can not reach yet.',
-    remedy: 'Remove the network label of the endpoint if both are on one network.',
+    cause:
+      'Other networks are reached through their gateways only, and only by services: the endpoint has no gateway, or was not addressed by a service, or the service names no identities to expect there.',
+    remedy:
+      'Address the service instead of the pod, and see that its network has an east-west gateway; if both are on one network, remove the network label.',
   },
   AMB1414: {
     title: 'the tunnel request is not valid',
@@ -93,7 +95,7 @@ export const dataplaneCodes = {
   },
   AMB1417: {
     title: 'the endpoint has no address',
-    cause: 'The chosen endpoint has neither an address nor a name that can be resolved.',
+    cause: 'The chosen endpoint has neither an address nor a host name.',
     remedy: 'Check the WorkloadEntry or ServiceEntry endpoint.',
   },
   AMB1418: {
@@ -110,13 +112,27 @@ export const dataplaneCodes = {
   AMB1420: {
     title: 'the node agent can not be reached',
     cause: 'Nothing listens on the socket of the node agent.',
-    remedy: 'Check the node-agent container and that both mount the folder of the socket.',
+    remedy:
+      'Check the node agent (DaemonSet istio-cni-node), and that both mount the folder of the socket.',
   },
   AMB1421: {
-    title: 'the pod wants connections in a form that is not supported',
+    title: 'the application can not be told what was asked for',
     cause:
-      'The workload is published with an application tunnel (PROXY protocol), as waypoints behind the node proxy are.',
-    remedy: 'Remove the annotation ambient.istio.io/waypoint-inbound-binding from its Gateway.',
+      'The pod takes connections by the PROXY protocol, which knows addresses only, and the service that was asked for by name has none.',
+    remedy: 'Give the service an address, or ask the pod by its own.',
+  },
+  AMB1422: {
+    title: 'the name of an endpoint could not be resolved',
+    cause:
+      'The endpoint is known by a host name only, and no name server of the proxy gave an address for it in time.',
+    remedy:
+      'Check the address in the WorkloadEntry or ServiceEntry, and that the name servers in /etc/resolv.conf of the node proxy know it.',
+  },
+  AMB1423: {
+    title: 'the gateway to another network can not be reached',
+    cause: 'The endpoint is behind a network gateway that is unknown or has no healthy endpoint.',
+    remedy:
+      'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
   AMB1501: {
     title: 'no answer from port 15008',
@@ -177,5 +193,32 @@ export const dataplaneCodes = {
     title: 'a published resource was rejected',
     cause: 'The proxy could not read a resource; its last valid version stays in force.',
     remedy: 'The message names the resource; controller and proxy should be of versions that fit.',
+  },
+  AMB1521: {
+    title: 'a certificate was revoked',
+    cause:
+      'The certificate of one side of the tunnel, or of an authority above it, is on a revocation list of its issuer.',
+    remedy:
+      'The message names the certificate. If its key was stolen this is as it should be; the honest owner gets a new certificate by itself. Otherwise take it off the list in ca-crl.pem.',
+  },
+  AMB1522: {
+    title: 'a file of revocation lists can not be read',
+    cause:
+      'The file that CRL_PATH names is missing after it was there, is too long, or holds a list that is malformed or of a kind that is not supported.',
+    remedy:
+      'Put complete lists (no delta or indirect ones) into ca-crl.pem of the Secret cacerts, each in a PEM block X509 CRL. What was in force stays meanwhile.',
+  },
+  AMB1523: {
+    title: 'a revocation list is out of date',
+    cause:
+      'Its issuer should have published another by now. It stays in force, but certificates that were revoked since are let in.',
+    remedy: 'Put a fresh list of that issuer into ca-crl.pem of the Secret cacerts.',
+  },
+  AMB1524: {
+    title: 'a revocation list is not signed by the authority that it names',
+    cause:
+      'An authority in use has the name of the list but another key, or its certificate does not allow it to sign lists (keyUsage cRLSign).',
+    remedy:
+      'Make the list with the key of that authority. Until then it is ignored, and what it would revoke is let in.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

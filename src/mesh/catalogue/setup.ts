@@ -60,6 +60,12 @@ export const setupCodes = {
     cause: 'No pod, Deployment, app label or service of the cluster has the name that was given.',
     remedy: 'kubectl get pods,services -A lists the names; write NAMESPACE/NAME or an address.',
   },
+  AMB1807: {
+    title: 'a pod of the mesh runs another proxy',
+    cause:
+      'Its admin port answers, and keeps no decisions: it is a stock ztunnel or an Envoy, say.',
+    remedy: 'Read its own log with kubectl logs; the proxies of Ambit still tell of their side.',
+  },
   AMB1830: {
     title: 'the mesh of a benchmark did not come up',
     cause:

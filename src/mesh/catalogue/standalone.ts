@@ -106,6 +106,12 @@ export const standaloneCodes = {
     cause: 'The pod does not run, has not run before, or has no container of that name.',
     remedy: 'kubectl describe pod shows its containers and why they do not run.',
   },
+  AMB1121: {
+    title: 'a manifest is kept and has no effect in laptop mode',
+    cause:
+      'Its kind is served so that the controllers of a cluster can read it; nothing here acts on it.',
+    remedy: 'Leave it out, or use what the message names instead.',
+  },
   AMB1201: {
     title: 'a request body could not be read',
     cause: 'The YAML or JSON that was sent is malformed, or it is not a Kubernetes object.',

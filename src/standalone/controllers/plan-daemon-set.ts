@@ -1,15 +1,12 @@
 // DaemonSet: one pod of a template on every node that its nodeSelector admits.
 
 import { jsonEqual } from '../api/json.ts';
-import type { Action, Plan } from './actions.ts';
+import type { Plan } from './actions.ts';
 import { claimObjects } from './claim-objects.ts';
-import { podCreated, podDeleted, podOf } from './plan-replica-set.ts';
-import { rankForRemoval } from './rank-pods.ts';
-import { resolve } from './rollout-limits.ts';
+import { daemonActions, hashLabel, type Place } from './plan-daemon-update.ts';
 import { hashTemplate } from './template-hash.ts';
 import {
   type DaemonSet,
-  hasEnded,
   isActive,
   isDeleted,
   isReady,
@@ -17,9 +14,6 @@ import {
   type Pod,
   untilAvailable,
 } from './workload-objects.ts';
-
-/** Names the template that a pod was made of. */
-const hashLabel = 'controller-revision-hash';
 
 /** What stands around a DaemonSet. */
 export interface DaemonSetSurroundings {
@@ -29,14 +23,7 @@ export interface DaemonSetSurroundings {
   readonly nowMs: number;
 }
 
-/** A node and the pods of the set on it. */
-interface Place {
-  readonly node: string;
-  readonly wanted: boolean;
-  readonly pods: readonly Pod[];
-}
-
-/** Decides for one DaemonSet. Pods are bound to their nodes from the start. */
+/** Decides for one DaemonSet. */
 export function planDaemonSet(daemonSet: DaemonSet, around: DaemonSetSurroundings): Plan {
   if (isDeleted(daemonSet)) return { actions: [] };
   const claim = claimObjects(daemonSet, daemonSet.spec?.selector, around.pods);
@@ -48,8 +35,7 @@ export function planDaemonSet(daemonSet: DaemonSet, around: DaemonSetSurrounding
   const status = observe(daemonSet, places, hash, around.nowMs);
   const actions = [
     ...claim.actions,
-    ...places.flatMap((place) => placeActions(daemonSet, place, hash)),
-    ...updateActions(daemonSet, places, hash, around.nowMs),
+    ...daemonActions({ daemonSet, hash, nowMs: around.nowMs }, places),
   ];
   if (!jsonEqual(status, daemonSet.status)) {
     const object = { ...daemonSet, status };
@@ -75,62 +61,6 @@ function placesOf(
     node,
     wanted: nodes.some((one) => one.metadata.name === node && admits(one)),
     pods: owned.filter((pod) => (pod.spec?.nodeName ?? '') === node),
-  }));
-}
-
-function placeActions(daemonSet: DaemonSet, place: Place, hash: string): Action[] {
-  const { node, wanted, pods } = place;
-  const remove = (reason: string) => (target: Pod) =>
-    ({ kind: 'delete', target, reason, event: podDeleted(daemonSet) }) satisfies Action;
-  const ended = pods.filter((pod) => hasEnded(pod) && !isDeleted(pod));
-  const active = pods.filter(isActive);
-  if (!wanted) return [...ended, ...active].map(remove(`${node || 'no node'} is not for this set`));
-  const surplus = rankForRemoval(active).slice(0, Math.max(0, active.length - 1));
-  const cleared = [
-    ...ended.map(remove('it ended and another takes its place')),
-    ...surplus.map(remove(`${node} has more than one`)),
-  ];
-  // A pod that is still ending keeps its ports and files from the next one.
-  if (pods.length > 0) return cleared;
-  const pod = podOf(daemonSet, daemonSet.spec?.template);
-  const labels = { ...pod.metadata.labels, [hashLabel]: hash };
-  const object = {
-    ...pod,
-    metadata: { ...pod.metadata, labels },
-    spec: { ...daemonSet.spec?.template?.spec, nodeName: node },
-  };
-  return [{ kind: 'create', object, reason: `${node} has none`, event: podCreated(daemonSet) }];
-}
-
-/** Replaces pods of earlier templates, as many at a time as may be missing. */
-function updateActions(
-  daemonSet: DaemonSet,
-  places: readonly Place[],
-  hash: string,
-  nowMs: number,
-): Action[] {
-  const { updateStrategy, minReadySeconds = 0 } = daemonSet.spec ?? {};
-  if (updateStrategy?.type === 'OnDelete') return [];
-  const wanted = places.filter((place) => place.wanted);
-  const limit = resolve(
-    updateStrategy?.rollingUpdate?.maxUnavailable ?? 1,
-    wanted.length,
-    Math.ceil,
-  );
-  const isAvailable = (pod: Pod): boolean =>
-    isActive(pod) && untilAvailable(pod, minReadySeconds, nowMs) === 0;
-  const missing = wanted.filter(({ pods }) => !pods.some(isAvailable)).length;
-  const outdated = wanted.flatMap(({ pods }) =>
-    pods.filter((pod) => isActive(pod) && pod.metadata.labels?.[hashLabel] !== hash),
-  );
-  // Those that do not work are replaced at once: that takes nothing away.
-  const broken = outdated.filter((pod) => !isAvailable(pod));
-  const working = outdated.filter(isAvailable).slice(0, Math.max(0, limit - missing));
-  return [...broken, ...working].map((target) => ({
-    kind: 'delete',
-    target,
-    reason: 'it is of an earlier template',
-    event: podDeleted(daemonSet),
   }));
 }
 

@@ -51,6 +51,8 @@ export class ContainerRunner {
   #history: RestartHistory = noRestarts;
   /** Why the process is being ended, for its terminated state. */
   #ending: string | undefined;
+  /** The process that got its SIGTERM: to many programs a second one means "at once". */
+  #told: ContainerProcess | undefined;
 
   constructor(around: ContainerSurroundings, facts: ContainerFacts, policy: RestartPolicy) {
     this.#around = around;
@@ -81,14 +83,16 @@ export class ContainerRunner {
     }
   }
 
-  /** Ends the container: SIGTERM, and SIGKILL after `graceMs`. */
+  /** Ends the container: SIGTERM once, and SIGKILL after `graceMs`. A later call can only bring the latter
+   * forward. */
   async stop(graceMs: number): Promise<void> {
     this.#stop.abort(new Error('the container is being stopped'));
     if (this.#process !== undefined) await this.#end(this.#process, graceMs);
   }
 
   async #end(process: ContainerProcess, graceMs: number): Promise<void> {
-    process.signal('SIGTERM');
+    if (this.#told !== process) process.signal('SIGTERM');
+    this.#told = process;
     const patience = new AbortController();
     const { clock } = this.#around.context.mesh;
     const late = clock.wait(graceMs, patience.signal).then(

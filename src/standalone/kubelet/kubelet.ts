@@ -21,6 +21,8 @@ import { asPod, type Pod } from './pod-types.ts';
 
 /** How long a pod may take to end when the whole mesh is being ended. */
 const shutdownGraceMs = 3_000;
+/** The longest that a timer can wait, near 25 days. */
+const maxGraceMs = 2 ** 31 - 1;
 
 export interface KubeletOptions {
   readonly mesh: MeshContext;
@@ -189,5 +191,5 @@ export class Kubelet implements AsyncDisposable {
 }
 
 function graceMsOf(pod: Pod): number {
-  return (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000;
+  return Math.min(maxGraceMs, (pod.metadata.deletionGracePeriodSeconds ?? 30) * 1000);
 }

@@ -39,6 +39,8 @@ export class PodRunner {
   /** Kept when the sandbox of a completed pod is gone. */
   #addresses: readonly string[] = [];
   #ending: Promise<void> | undefined;
+  /** How long the end may take, as last told. */
+  #endingMs = Number.POSITIVE_INFINITY;
   #written: unknown;
 
   /** Takes the pod; its life begins at once. */
@@ -116,8 +118,10 @@ export class PodRunner {
   /** Ends the pod. `remove` takes the object away too, `keep` leaves it for the next supervisor, `gone`
    * says that it is away already. A later call can only shorten the grace. */
   end(graceMs: number, object: 'remove' | 'keep' | 'gone'): Promise<void> {
+    const shorter = graceMs < this.#endingMs;
+    this.#endingMs = Math.min(graceMs, this.#endingMs);
     if (this.#ending === undefined) this.#ending = this.#tearDown(graceMs, object);
-    else void this.#stopContainers(graceMs);
+    else if (shorter) void this.#stopContainers(graceMs);
     return this.#ending;
   }
 

@@ -4,6 +4,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import { StatusError } from '../api/api-error.ts';
+import { noteOn } from '../api/kinds/built-in.ts';
 import type { ApiObject, ObjectStore } from '../api/store.ts';
 import { isNamespaced } from './kind-names.ts';
 import type { ReadObject } from './read-manifests.ts';
@@ -47,6 +48,8 @@ export async function applyObjects(
   };
   for (const read of objects.toSorted((left, right) => rank(left) - rank(right))) {
     const outcome = await applyOne(read, options);
+    const note = noteOn(read.object.apiVersion, read.object.kind);
+    if (note !== undefined && options.unknownKinds === 'report') problems.push(inert(read, note));
     if (!(outcome instanceof Error)) applied.push(outcome);
     else if (isUnknownKind(outcome) && options.unknownKinds === 'skip') {
       skipped.add(`${read.object.apiVersion} ${read.object.kind}`);
@@ -94,6 +97,11 @@ function isDefined(store: ObjectStore, object: ApiObject): boolean {
     const definition = spec as { group?: string; names?: { kind?: string } };
     return definition.group === group && definition.names?.kind === object.kind;
   });
+}
+
+/** It was applied, and has no effect. */
+function inert({ origin }: ReadObject, note: string): AmbitError {
+  return new AmbitError('AMB1121', note, { object: origin });
 }
 
 function refused({ object, origin }: ReadObject, error: Error): AmbitError {

@@ -10,6 +10,9 @@ const clusterWide: ReadonlySet<string> = new Set([
   'PersistentVolume',
   'ClusterRole',
   'ClusterRoleBinding',
+  'IngressClass',
+  'MutatingWebhookConfiguration',
+  'ValidatingWebhookConfiguration',
 ]);
 
 /** Built-in kinds that manifests may hold, as the store names them. */
@@ -23,6 +26,12 @@ export const builtInNames: readonly KindName[] = [
   'apps/replicasets',
   'apps/daemonsets',
   'discovery.k8s.io/endpointslices',
+  'networking.k8s.io/ingresses',
+  'networking.k8s.io/ingressclasses',
+  'admissionregistration.k8s.io/mutatingwebhookconfigurations',
+  'admissionregistration.k8s.io/validatingwebhookconfigurations',
+  'policy/poddisruptionbudgets',
+  'autoscaling/horizontalpodautoscalers',
   'apiextensions.k8s.io/customresourcedefinitions',
   'namespaces',
 ];

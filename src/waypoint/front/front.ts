@@ -13,7 +13,7 @@ import { identityOfWorkload, type ServiceKey, type Workload } from '../../mesh/w
 import { causeChain } from '../../runtime/errors.ts';
 import type { Exchange } from '../request/exchange.ts';
 import type { ClientConnection, PipelineParts, Target } from '../request/parts.ts';
-import { type Ending, recordRequest } from '../request/record-request.ts';
+import { type Ending, recordRequest, serviceOf } from '../request/record-request.ts';
 import { serveRequest } from '../request/serve-request.ts';
 import { openTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
@@ -183,9 +183,15 @@ export class Front implements AsyncDisposable {
     connection: ClientConnection,
     { id, startMs }: { readonly id: string; readonly startMs: number },
   ): Promise<void> {
-    if (way.kind === 'refused') client.destroy(new Error(way.ending.reason));
-    const ending =
-      way.kind === 'refused' ? way.ending : await relayTcp(client, way, this.#ended.signal);
+    if (way.kind === 'refused') {
+      client.destroy(new Error(way.ending.reason));
+      this.#recordTcp(id, connection, way.ending, startMs);
+      return;
+    }
+    const { endpoint } = way;
+    const service = serviceOf(connection, endpoint);
+    const meter = this.#options.relayed({ connection, endpoint, ...(service && { service }) });
+    const ending = await relayTcp(client, way, { signal: this.#ended.signal, meter });
     this.#recordTcp(id, connection, ending, startMs);
   }
 

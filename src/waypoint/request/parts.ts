@@ -13,6 +13,7 @@ import type { ServiceTable } from '../state/service-table.ts';
 import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
 import type { OpenUpstream } from '../upstream/open-upstream.ts';
 import type { UpstreamPool } from '../upstream/upstream-pool.ts';
+import type { MessageCounts } from './grpc-messages.ts';
 
 /** What a connection asked for. */
 export type Target =
@@ -54,6 +55,17 @@ export interface Decided {
   readonly responseFlag: string;
   readonly protocol: 'http' | 'grpc' | 'tcp';
   readonly grpcStatus?: string;
+  /** Messages of a gRPC call. */
+  readonly messages?: MessageCounts;
+}
+
+/** Counts one connection without HTTP while it lasts. */
+export interface RelayMeter {
+  /** From the client's point of view. */
+  sent(count: number): void;
+  received(count: number): void;
+  /** The end, with Envoy's short flag. */
+  close(flag: string): void;
 }
 
 /** Everything that lives as long as the waypoint. */
@@ -71,6 +83,10 @@ export interface PipelineParts {
   /** Random hexadecimal digits. */
   readonly hex: (digits: number) => string;
   readonly decided: (decided: Decided) => void;
+  /** Counts a connection without HTTP that has its way to an endpoint. */
+  readonly relayed: (
+    relayed: Required<Pick<Decided, 'connection' | 'endpoint'>> & Pick<Decided, 'service'>,
+  ) => RelayMeter;
   /** Takes the record of a connection that asked for nothing known. */
   readonly undecided: (record: DecisionRecord) => void;
   readonly activity: Activity;

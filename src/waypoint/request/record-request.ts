@@ -3,10 +3,11 @@
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import type { DecisionRecord, Party, ShadowVerdict } from '../../mesh/decision.ts';
+import type { Service } from '../../mesh/service.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { Exchange } from './exchange.ts';
-import { headerIn } from './hop-headers.ts';
+import { isGrpc, type MessageCounts } from './grpc-messages.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 
 /** How one request, or one connection without HTTP, ended. */
@@ -36,26 +37,34 @@ export interface Finished {
   readonly parts: PipelineParts;
   readonly ending: Ending;
   readonly durationMs: number;
+  /** Messages of a gRPC call. */
+  readonly messages?: MessageCounts;
 }
 
 /** Makes the record and hands it on with what metrics need. */
 export function recordRequest(finished: Finished): void {
-  const { exchange, connection, parts, ending } = finished;
+  const { exchange, connection, parts, ending, messages } = finished;
   const { endpoint, grpcStatus, flag } = ending;
   const head = exchange?.head;
-  const contentType = head === undefined ? undefined : headerIn(head.headers, 'content-type');
-  const isGrpc = contentType?.startsWith('application/grpc') === true;
-  const { target } = connection;
-  const service = endpoint?.service ?? (target.kind === 'service' ? target.service : undefined);
+  const service = serviceOf(connection, endpoint);
   parts.decided({
     record: recordOf(finished),
     connection,
     responseFlag: flag,
-    protocol: head === undefined ? 'tcp' : isGrpc ? 'grpc' : 'http',
+    protocol: head === undefined ? 'tcp' : isGrpc(head.headers) ? 'grpc' : 'http',
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(service === undefined ? {} : { service }),
     ...(grpcStatus === undefined ? {} : { grpcStatus }),
+    ...(messages === undefined ? {} : { messages }),
   });
+}
+
+/** The service that an endpoint was chosen for; the one asked for where none was. */
+export function serviceOf(
+  { target }: ClientConnection,
+  endpoint: UpstreamEndpoint | undefined,
+): Service | undefined {
+  return endpoint?.service ?? (target.kind === 'service' ? target.service : undefined);
 }
 
 function recordOf({

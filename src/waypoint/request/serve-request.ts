@@ -12,6 +12,7 @@ import { replaceRegex } from '../regex.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { forward } from './forward.ts';
+import { countMessages } from './grpc-messages.ts';
 import { headerMap } from './hop-headers.ts';
 import { answerLocally, type LocalAnswer, redirectAnswer } from './local-answer.ts';
 import { onwardHead } from './onward-head.ts';
@@ -21,13 +22,14 @@ import { endSpan, startSpan } from './trace-request.ts';
 
 /** Serves one request. Never rejects; the request is answered or broken off, and recorded once. */
 export async function serveRequest(
-  exchange: Exchange,
+  arrived: Exchange,
   connection: ClientConnection,
   parts: PipelineParts,
 ): Promise<void> {
   const { clock, hex, tracer } = parts;
   const id = hex(16);
   const startMs = clock.monotonic();
+  const { exchange, messages } = countMessages(arrived);
   const span = tracer && startSpan(tracer, exchange, connection);
   const headers = span?.headers ?? exchange.head.headers;
   let ending: Ending;
@@ -43,7 +45,8 @@ export async function serveRequest(
   }
   if (span !== undefined) endSpan(span, id, ending);
   const durationMs = clock.monotonic() - startMs;
-  recordRequest({ id, exchange, connection, parts, ending, durationMs });
+  const counted = messages && { messages };
+  recordRequest({ id, exchange, connection, parts, ending, durationMs, ...counted });
 }
 
 /** What is this request's own. */

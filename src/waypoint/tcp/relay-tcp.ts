@@ -7,7 +7,7 @@ import { authorizeRequest } from '../../mesh/authorize-request.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
-import type { ClientConnection, PipelineParts } from '../request/parts.ts';
+import type { ClientConnection, PipelineParts, RelayMeter } from '../request/parts.ts';
 import type { Ending } from '../request/record-request.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 
@@ -68,13 +68,16 @@ export async function openTcp(
   }
 }
 
-/** Copies until both sides are done, and says how it ended. */
+/** Copies until both sides are done, counted on `meter`, and says how it ended. */
 export async function relayTcp(
   client: ByteStream,
   way: Extract<TcpWay, { kind: 'open' }>,
-  signal: AbortSignal,
+  { signal, meter }: { readonly signal: AbortSignal; readonly meter: RelayMeter },
 ): Promise<Ending> {
-  const { aToB, bToA, error } = await splice(client, way.stream, { signal });
+  const onBytes = (direction: 'a-to-b' | 'b-to-a', count: number): void =>
+    direction === 'a-to-b' ? meter.sent(count) : meter.received(count);
+  const { aToB, bToA, error } = await splice(client, way.stream, { signal, onBytes });
+  meter.close(error === undefined ? '-' : 'UC');
   const { endpoint, reason, shadow } = way;
   const bytes = { bytesSent: aToB, bytesReceived: bToA, ...(shadow && { shadow }) };
   if (error === undefined) {

@@ -12,7 +12,6 @@ import type { Pod } from '../proxy/proxy-parts.ts';
 /** Follows pods and state. */
 export class LocalIdentities {
   readonly #certificates: CertificateStore;
-  #wanted: ReadonlySet<Identity> = new Set();
 
   constructor(certificates: CertificateStore) {
     this.#certificates = certificates;
@@ -25,13 +24,8 @@ export class LocalIdentities {
       const identity = identityOfPod(pod, state);
       if (identity !== undefined) wanted.add(identity);
     }
-    for (const identity of wanted) {
-      if (!this.#wanted.has(identity)) this.#certificates.prefetch(identity);
-    }
-    for (const identity of this.#wanted) {
-      if (!wanted.has(identity)) this.#certificates.release(identity);
-    }
-    this.#wanted = wanted;
+    for (const identity of wanted) this.#certificates.prefetch(identity);
+    this.#certificates.retain(wanted);
   }
 }
 

@@ -3,7 +3,13 @@
 import type { Socket } from 'node:net';
 import { LinuxError } from '../../linux/errors.ts';
 import { connectTcp } from '../../linux/tcp.ts';
-import { type Endpoint, formatEndpoint, type IpAddress, isV6 } from '../../mesh/address.ts';
+import {
+  type Endpoint,
+  formatEndpoint,
+  type IpAddress,
+  isLoopback,
+  isV6,
+} from '../../mesh/address.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type PodContext, proxyMark } from './proxy-parts.ts';
@@ -33,7 +39,11 @@ export async function dialApplication(
   client: IpAddress,
   log: Logger,
 ): Promise<Socket> {
-  const asClient = client !== application.address && isV6(client) === isV6(application.address);
+  // From loopback to loopback: with another source the kernel would drop what it takes for a forgery.
+  const asClient =
+    client !== application.address &&
+    isV6(client) === isV6(application.address) &&
+    !isLoopback(application.address);
   try {
     return await dialFrom(context, application, asClient ? client : undefined);
   } catch (error) {

@@ -6,16 +6,23 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { socketStream } from '../../dataplane/duplex-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import type { TunnelRequest } from '../../dataplane/tunnel/tunnel.ts';
-import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
+import { type Endpoint, formatEndpoint, loopbackLike } from '../../mesh/address.ts';
 import type { ConnectionVerdict } from '../../mesh/authorize-connection.ts';
 import { baggageOf, parseBaggage } from '../../mesh/baggage.ts';
 import type { Hop, Verdict } from '../../mesh/decision.ts';
-import { decisionHeader, decisionNote, forwardedHost, traceIdOf } from '../../mesh/hop-headers.ts';
+import {
+  decisionHeader,
+  decisionNote,
+  forwardedHost,
+  forwardedNetworkHeader,
+  traceIdOf,
+} from '../../mesh/hop-headers.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import { planInbound } from '../../mesh/plan-inbound.ts';
 import type { Service } from '../../mesh/service.ts';
 import { identityOfWorkload, type Workload } from '../../mesh/workload.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
+import { encodeProxyHeader } from '../../wire/proxy-protocol.ts';
 import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
 import { dialApplication } from './dial.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
@@ -28,6 +35,8 @@ export interface Arrival {
   readonly source: Endpoint;
   /** Proved by mutual TLS. */
   readonly identity?: Identity;
+  /** The workload at the source's address, where that address is of this network. */
+  readonly sender?: Workload;
   readonly workload: Workload;
   /** The application's address and port. */
   readonly destination: Endpoint;
@@ -35,6 +44,8 @@ export interface Arrival {
   readonly baggage?: string;
   readonly record: ConnectionRecord;
   readonly hop: Hop;
+  /** What the application is told by the PROXY protocol that the client asked for. */
+  readonly announced?: Endpoint;
   /** Gives the client's stream, once the application is connected. */
   readonly accept: () => ByteStream;
   readonly refuse: (status: 401 | 503, verdict: Verdict) => void;
@@ -48,10 +59,11 @@ export async function serveTunnelRequest(
 ): Promise<void> {
   const { state, network } = parts;
   const { authority, headers, peer, local, peerIdentity } = request;
+  const sender = fromElsewhere(parts, headers) ? undefined : senderOf(parts, peer);
   const record = new ConnectionRecord(parts, {
     direction: 'inbound',
     traceId: traceIdOf(headers.get('traceparent')) ?? newTraceId(),
-    source: partyOf(peer, { ...sourceOf(parts, peer), identity: peerIdentity }),
+    source: partyOf(peer, { ...(sender && { workload: sender }), identity: peerIdentity }),
     destination: partyOf(local),
     transport: 'tunnel',
   });
@@ -79,17 +91,19 @@ export async function serveTunnelRequest(
     refuse(plan.status, { outcome: 'failed', code: plan.code, reason: plan.reason });
     return;
   }
-  const baggage = headers.get('baggage');
+  const baggage = parts.baggage ? headers.get('baggage') : undefined;
   await deliver(parts, context, {
     source: peer,
     identity: peerIdentity,
+    ...(sender && { sender }),
     workload,
     destination: plan.destination,
     ...(plan.service && { service: plan.service }),
+    ...(plan.announced && { announced: plan.announced }),
     ...(baggage !== undefined && { baggage }),
     record,
     hop: { address: formatEndpoint(local), authority },
-    accept: () => request.accept({ baggage: baggageOf(workload) }),
+    accept: () => request.accept(parts.baggage ? { baggage: baggageOf(workload) } : {}),
     refuse,
   });
 }
@@ -101,7 +115,7 @@ export async function deliver(
   arrival: Arrival,
 ): Promise<void> {
   const { source, identity, destination, workload, record, refuse } = arrival;
-  describe(parts, arrival);
+  describe(arrival);
   await allPoliciesKnown(parts, context, workload);
   const ended = new AbortController();
   let denied: Verdict | undefined;
@@ -120,16 +134,32 @@ export async function deliver(
   }
   let socket: Socket;
   try {
-    socket = await dialApplication(context, destination, source.address, parts.log);
+    socket = await dialApplication(context, dialled(parts, arrival), source.address, parts.log);
   } catch (error) {
     refuse(503, { outcome: 'failed', code: codeOf(error), reason: causeChain(error) });
     return;
   }
-  const result = await splice(arrival.accept(), socketStream(socket), {
+  const client = arrival.accept();
+  announce(socket, arrival);
+  const result = await splice(client, socketStream(socket), {
     signal: AbortSignal.any([context.end, ended.signal]),
     onBytes: record.count,
   });
   record.finish(result, permit.verdict.reason, denied);
+}
+
+/** Tells an application that wants to know who is at the other end; before anything of the client's. */
+function announce(socket: Socket, { source, identity, announced }: Arrival): void {
+  if (announced === undefined) return;
+  const header = { source, destination: announced, ...(identity && { identity }) };
+  socket.write(encodeProxyHeader(header));
+}
+
+/** Where the application is reached. One that is told by the PROXY protocol who is there believes what
+ * it is told, so it listens on loopback, where only the node proxy gets through to it. */
+function dialled({ loopbackTunnel }: ProxyParts, { destination, announced }: Arrival): Endpoint {
+  if (announced === undefined || !loopbackTunnel) return destination;
+  return { ...destination, address: loopbackLike(destination.address) };
 }
 
 /** A workload may be described an instant before a policy that it refers to. */
@@ -143,8 +173,8 @@ async function allPoliciesKnown(
 }
 
 /** Puts both ends into the record, and counts the connection. */
-function describe(parts: ProxyParts, arrival: Arrival): void {
-  const { source, identity, workload, destination, service, baggage, record, hop } = arrival;
+function describe(arrival: Arrival): void {
+  const { identity, workload, destination, service, baggage, record, hop } = arrival;
   const addressed = service && { service };
   record.facts.destination = partyOf(destination, {
     workload,
@@ -153,7 +183,7 @@ function describe(parts: ProxyParts, arrival: Arrival): void {
   });
   record.opened(hop, {
     reporter: 'destination',
-    ...(sourceOf(parts, source).workload && { source: sourceOf(parts, source).workload }),
+    ...(arrival.sender && { source: arrival.sender }),
     ...(baggage !== undefined && { sourceBaggage: parseBaggage(baggage) }),
     ...(identity !== undefined && { sourceIdentity: identity }),
     destination: workload,
@@ -162,9 +192,19 @@ function describe(parts: ProxyParts, arrival: Arrival): void {
   });
 }
 
-function sourceOf(parts: ProxyParts, source: Endpoint): { workload?: Workload } {
-  const workload = parts.state.workloadByAddress(parts.network, source.address);
-  return workload === undefined ? {} : { workload };
+/** Whether the request crossed a gateway, whose address says nothing of who is behind it (protocol
+ * section 3.2, `x-forwarded-network`). */
+function fromElsewhere({ network }: ProxyParts, headers: ReadonlyMap<string, string>): boolean {
+  const claimed = headers.get(forwardedNetworkHeader);
+  return claimed !== undefined && claimed.toLowerCase() !== network.toLowerCase();
+}
+
+/** The workload that a connection comes from, by its address. */
+export function senderOf(
+  { state, network }: Pick<ProxyParts, 'state' | 'network'>,
+  source: Endpoint,
+): Workload | undefined {
+  return state.workloadByAddress(network, source.address);
 }
 
 function denialOf(verdict: ConnectionVerdict & { readonly kind: 'deny' }): Verdict {

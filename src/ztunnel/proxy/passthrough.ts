@@ -9,7 +9,7 @@ import { serviceAtPort } from '../../mesh/plan-inbound.ts';
 import { meshPorts } from '../../mesh/plan-outbound.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { ConnectionRecord, newTraceId, partyOf } from './connection-record.ts';
-import { deliver } from './inbound.ts';
+import { deliver, senderOf } from './inbound.ts';
 import { destinationOf, remoteOf } from './original-destination.ts';
 import { type PodContext, type ProxyParts, workloadPatienceMs } from './proxy-parts.ts';
 
@@ -19,11 +19,11 @@ export async function servePassthrough(
   context: PodContext,
   socket: Socket,
 ): Promise<void> {
-  const { state, network, clock } = parts;
+  const { state, clock } = parts;
   const client = socketStream(socket);
   const source = remoteOf(socket);
   const destination = destinationOf(socket);
-  const sender = state.workloadByAddress(network, source.address);
+  const sender = senderOf(parts, source);
   const record = new ConnectionRecord(parts, {
     direction: 'inbound',
     traceId: newTraceId(),
@@ -50,6 +50,7 @@ export async function servePassthrough(
     const service = serviceAtPort(state, workload, destination.port);
     await deliver(parts, context, {
       source,
+      ...(sender && { sender }),
       workload,
       destination,
       ...(service && { service }),

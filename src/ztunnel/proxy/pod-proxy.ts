@@ -44,6 +44,7 @@ export class PodProxy implements ServedPod {
     this.#tunnels = new TunnelServer({
       certificate: () => this.#certificate(),
       onRequest: (request) => this.#serve(serveTunnelRequest(parts, this.#context, request)),
+      check: parts.peerCheck,
       onRefusedPeer: (peer, local, error) => this.#recordRefusedPeer(peer, local, error),
       clock: parts.clock,
       log: parts.log,

@@ -1,6 +1,7 @@
 // What the stories of connections are told with: the parts of the node proxy that all pods share.
 
 import type { CertificateStore } from '../../dataplane/certificates/certificate-store.ts';
+import type { PeerCheck } from '../../dataplane/certificates/revocations.ts';
 import type { Connections } from '../../dataplane/connections.ts';
 import type { DecisionLog } from '../../dataplane/decisions.ts';
 import type { MeshState } from '../../dataplane/state/mesh-state.ts';
@@ -12,17 +13,22 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { DnsParts } from '../dns/dns-parts.ts';
 import type { EndpointLoad } from './endpoint-load.ts';
+import type { HostAddresses } from './host-addresses.ts';
 
 /** Shared by all pods of the node. */
 export interface ProxyParts {
   readonly state: MeshState;
   readonly certificates: CertificateStore;
   readonly tunnels: TunnelPool;
+  /** Judges the certificates of tunnels that arrive. */
+  readonly peerCheck: PeerCheck;
   readonly connections: Connections;
   /** Those being served whose both ends are known. */
   readonly open: Set<OpenConnection>;
   /** By which endpoints are chosen. */
   readonly load: EndpointLoad;
+  /** Of endpoints that only have a name. */
+  readonly hosts: HostAddresses;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
   /** Absent when names are not answered. */
@@ -31,6 +37,10 @@ export interface ProxyParts {
   readonly log: Logger;
   /** The proxy's own network; empty in a mesh of one network. */
   readonly network: string;
+  /** Whether applications that take the PROXY protocol are reached on loopback. */
+  readonly loopbackTunnel: boolean;
+  /** Whether what peers say of themselves labels metrics, and they are told the same. */
+  readonly baggage: boolean;
   /** `ztunnel/NODE`, the name under which decisions are recorded. */
   readonly recordedBy: string;
   /** Hash of the configuration in force. */

@@ -2,11 +2,12 @@
 // again without it. Until an attempt has succeeded no byte of the application's has been forwarded,
 // so trying again can not repeat anything.
 
-import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
 import type { Verdict } from '../../mesh/decision.ts';
-import { type OutboundPlan, planOutbound } from '../../mesh/plan-outbound.ts';
-import { type Attempt, attempt, type Caller, type PassingPlan } from './onward.ts';
+import { type OutboundPlan, type PassingPlan, planOutbound } from '../../mesh/plan-outbound.ts';
+import type { Service } from '../../mesh/service.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { type Attempt, attempt, type Caller } from './onward.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
 
 /** Attempts for one connection, the first included. */
@@ -19,13 +20,14 @@ export type WayOut =
   | {
       readonly kind: 'open';
       readonly plan: PassingPlan;
-      readonly stream: ByteStream;
+      readonly opened: Extract<Attempt, { kind: 'open' }>;
       readonly reason: string;
       /** The endpoint's share of the load, to be given back at the end. */
       readonly held: Disposable | undefined;
     }
   | { readonly kind: 'failed'; readonly plan: PassingPlan; readonly verdict: Verdict }
-  | { readonly kind: 'denied'; readonly plan: Extract<OutboundPlan, { kind: 'deny' }> };
+  /** It was not even known where to try. */
+  | { readonly kind: 'nowhere'; readonly service?: Service; readonly verdict: Verdict };
 
 /** Plans and tries. Rejects only for what is no failure of a connection. */
 export async function findWayOut(
@@ -45,43 +47,81 @@ export async function findWayOut(
       tried,
       openTo: load.of,
     });
-  const first = makePlan();
-  if (first.kind === 'deny') return { kind: 'denied', plan: first };
-  let plan: PassingPlan = first;
   const failures: string[] = [];
+  const told = (reason: string): string => [reason, ...failures].join('; before that, ');
+  let plan = makePlan();
+  if (plan.kind === 'deny') return denied(plan);
   for (;;) {
     const held = plan.workload && load.hold(plan.workload.uid);
-    const outcome = await attempt(parts, context, caller, plan);
-    if (outcome.kind === 'open') {
-      return { kind: 'open', plan, stream: outcome.stream, reason: told(plan.reason), held };
+    const trial = await tryOut(parts, context, caller, plan);
+    if (trial.kind === 'open') {
+      return { ...trial, reason: told(trial.plan.reason), held };
     }
     held?.[Symbol.dispose]();
     if (plan.workload !== undefined) tried.add(plan.workload.uid);
-    const next = outcome.hopFailed ? makePlan() : plan;
+    const { failure } = trial;
+    const next: OutboundPlan = failure.hopFailed ? makePlan() : plan;
     if (next.kind === 'deny' || !isWorthTrying(next, plan, failures.length + 1)) {
-      const { verdict } = outcome;
-      return { kind: 'failed', plan, verdict: { ...verdict, reason: told(verdict.reason) } };
+      const verdict = { ...failure.verdict, reason: told(failure.verdict.reason) };
+      if (trial.plan !== undefined) return { kind: 'failed', plan: trial.plan, verdict };
+      return { kind: 'nowhere', verdict, ...(plan.service && { service: plan.service }) };
     }
-    failures.push(inWords(plan, outcome));
+    failures.push(inWords(plan, failure));
     plan = next;
-  }
-
-  function told(reason: string): string {
-    return [reason, ...failures].join('; before that, ');
   }
 }
 
-function isWorthTrying(next: PassingPlan, before: PassingPlan, attempts: number): boolean {
+type Open = Exclude<OutboundPlan, { kind: 'deny' }>;
+
+type Failure = Extract<Attempt, { kind: 'failed' }>;
+
+/** One attempt, and the plan as it was tried; none when the name of the next hop gave no address. */
+async function tryOut(
+  parts: ProxyParts,
+  context: PodContext,
+  caller: Caller,
+  open: Open,
+): Promise<
+  | {
+      readonly kind: 'open';
+      readonly plan: PassingPlan;
+      readonly opened: Extract<Attempt, { kind: 'open' }>;
+    }
+  | { readonly kind: 'failed'; readonly plan?: PassingPlan; readonly failure: Failure }
+> {
+  try {
+    const plan =
+      open.kind === 'unresolved'
+        ? open.at(await parts.hosts.addressOf(open.hostname, caller))
+        : open;
+    const outcome = await attempt(parts, context, caller, plan);
+    if (outcome.kind === 'open') return { kind: 'open', plan, opened: outcome };
+    return { kind: 'failed', plan, failure: outcome };
+  } catch (error) {
+    if (!(error instanceof AmbitError)) throw error;
+    const verdict = { outcome: 'failed', code: error.code, reason: causeChain(error) } as const;
+    return { kind: 'failed', failure: { kind: 'failed', verdict, hopFailed: true } };
+  }
+}
+
+function denied({ code, reason, service }: Extract<OutboundPlan, { kind: 'deny' }>): WayOut {
+  const outcome = code === 'AMB1408' ? 'denied' : 'failed';
+  return { kind: 'nowhere', verdict: { outcome, code, reason }, ...(service && { service }) };
+}
+
+function isWorthTrying(next: Open, before: Open, attempts: number): boolean {
   if (attempts >= (next.service === undefined ? maxAttemptsToWorkload : maxAttempts)) return false;
   return placeOf(next) !== placeOf(before);
 }
 
 /** What distinguishes one attempt from another. */
-function placeOf(plan: PassingPlan): string {
+function placeOf(plan: Open): string {
+  if (plan.kind === 'unresolved') return plan.hostname;
   return `${plan.kind} ${formatEndpoint(plan.peer)} ${plan.kind === 'plain' ? '' : plan.authority}`;
 }
 
-function inWords(plan: PassingPlan, { verdict }: Extract<Attempt, { kind: 'failed' }>): string {
-  const name = plan.workload === undefined ? formatEndpoint(plan.peer) : plan.workload.name;
+function inWords(plan: Open, { verdict }: Failure): string {
+  const place = plan.kind === 'unresolved' ? plan.hostname : formatEndpoint(plan.peer);
+  const name = plan.workload?.name ?? place;
   return `${name} failed with ${verdict.code ?? 'no code'} (${verdict.reason})`;
 }

@@ -14,6 +14,11 @@ spec: {nodeName: node1, serviceAccountName: ztunnel}
 ---
 apiVersion: v1
 kind: Pod
+metadata: {name: other-x, namespace: istio-system, uid: o1}
+spec: {nodeName: node1, serviceAccountName: other}
+---
+apiVersion: v1
+kind: Pod
 metadata: {name: web, namespace: shop}
 spec: {nodeName: node1, serviceAccountName: web}
 ---
@@ -71,6 +76,13 @@ test('a node proxy gets those of living pods on its node', () => {
 test('identities of other forms and trust domains are refused', () => {
   assert.match(decide(ztunnel, 'spiffe://cluster.local/shop/web'), /is no identity/);
   assert.match(decide(ztunnel, id('web', 'evil.org')), /not of the trust domain/);
+});
+
+test('the token must be of the account that its pod runs as', () => {
+  assert.match(
+    decide({ ...ztunnel, podName: 'other-x', podUid: 'o1' }, id('web')),
+    /pod istio-system\/other-x does not run as istio-system\/ztunnel/,
+  );
 });
 
 test('the token must be bound to the pod that is there now', () => {

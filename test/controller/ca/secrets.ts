@@ -1,10 +1,10 @@
 // Authorities for tests, and Secrets in memory to keep them in.
 
 import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { fromPem } from '../../../src/controller/ca/asn1.ts';
 import { type AuthorityMaterial, createRoot } from '../../../src/controller/ca/authority.ts';
-import { issueCertificate, organizationName, subjectOf } from '../../../src/controller/ca/issue.ts';
+import { issueCertificate, issuerOf, organizationName } from '../../../src/controller/ca/issue.ts';
 import type { SecretStore } from '../../../src/controller/ca/load-authority.ts';
+import { fromPem } from '../../../src/wire/x509/pem.ts';
 
 /** What an API server would hold. */
 export class Secrets implements SecretStore {
@@ -40,10 +40,7 @@ export function belowOf(parent: AuthorityMaterial, name: string): AuthorityMater
       authority: true,
       serial: randomBytes(16),
     },
-    {
-      name: subjectOf(fromPem('CERTIFICATE', parent.certPem)!),
-      key: createPrivateKey(parent.keyPem),
-    },
+    issuerOf(fromPem('CERTIFICATE', parent.certPem)!, createPrivateKey(parent.keyPem)),
   );
   const keyPem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
   return { certPem, keyPem, chainPem: certPem + parent.chainPem, rootPem: parent.rootPem };

@@ -3,7 +3,6 @@ import * as assert from 'uvu/assert';
 import {
   bits,
   fromDer,
-  fromPem,
   integer,
   oid,
   oids,
@@ -11,12 +10,12 @@ import {
   sequence,
   tagged,
   toDer,
-  toPem,
 } from '../../../src/controller/ca/asn1.ts';
 import { CertificateAuthority, createRoot } from '../../../src/controller/ca/authority.ts';
 import { readSigningRequest } from '../../../src/controller/ca/signing-request.ts';
 import { createKeyAndRequest } from '../../../src/dataplane/certificates/key-and-request.ts';
 import { parseIdentity } from '../../../src/mesh/identity.ts';
+import { fromPem, toPem } from '../../../src/wire/x509/pem.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('signing requests and certificates');

@@ -73,6 +73,25 @@ test('refuses JSON patches that do not fit', () => {
   }
 });
 
+test('a test for null passes where an object lacks the field, and not where the object is missing', () => {
+  const set = (path: string, value: unknown) => [
+    { op: 'test', path, value: null },
+    { op: 'add', path, value },
+  ];
+  // What istiod sends to give a ServiceEntry its addresses only once.
+  const addresses = [{ value: '240.240.0.1' }];
+  assert.equal(jsonPatched({ status: {} }, set('/status/addresses', addresses)), {
+    status: { addresses },
+  });
+  assert.equal(jsonPatched({}, set('/status', { addresses })), { status: { addresses } });
+  for (const [from, path] of [
+    [{}, '/status/addresses'],
+    [{ status: { addresses } }, '/status/addresses'],
+  ] as const) {
+    assert.throws(() => jsonPatched(from, set(path, [])), /failed/);
+  }
+});
+
 test('merges strategically by the keys of the schema', () => {
   const pod = definition('PodSpec');
   const target = {

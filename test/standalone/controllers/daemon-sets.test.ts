@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { ApiObject } from '../../../src/standalone/api/store.ts';
-import type { Pod } from '../../../src/standalone/controllers/workload-objects.ts';
+import { isReady, type Pod } from '../../../src/standalone/controllers/workload-objects.ts';
 import { suite } from '../../support/suite.ts';
 import { podTemplate, startCluster, type TestCluster } from './cluster.ts';
 
@@ -73,6 +73,81 @@ test('replaces its pods one after the other when the template changes', async ({
   assert.ok(cluster.pods().every(({ metadata }) => !before.has(metadata.uid)));
   assert.ok(counts.minReady >= 2, `only ${counts.minReady} were ready`);
   assert.ok(counts.maxPods <= 3);
+});
+
+const surging = {
+  updateStrategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } },
+};
+
+test('with maxSurge, puts the new pod beside the old one and removes that when it serves', async ({
+  stack,
+  signal,
+}) => {
+  const cluster = startCluster(stack, ['node1', 'node2', 'node3']);
+  cluster.store.create(daemonSet(surging));
+  await cluster.until(() => status(cluster)['numberAvailable'] === 3, signal);
+  const before = new Set(cluster.pods().map(({ metadata }) => metadata.uid));
+  const counts = cluster.watchCounts();
+  cluster.store.mergePatch('apps/daemonsets', 'default', 'agent', {
+    spec: { template: podTemplate({ app: 'agent' }, 'web:2') },
+  });
+  await cluster.until(
+    () =>
+      status(cluster)['observedGeneration'] === 2 &&
+      status(cluster)['updatedNumberScheduled'] === 3 &&
+      cluster.pods().every(({ metadata }) => !before.has(metadata.uid)),
+    signal,
+  );
+  assert.is(cluster.pods().length, 3);
+  assert.is(counts.minReady, 3);
+  // One node at a time.
+  assert.is(counts.maxPods, 4);
+});
+
+test('with maxSurge, replaces a deleted pod although that still ends', async ({
+  stack,
+  signal,
+}) => {
+  const cluster = startCluster(stack, ['node1']);
+  cluster.store.create(daemonSet(surging));
+  await cluster.until(() => status(cluster)['numberAvailable'] === 1, signal);
+  const [old] = cluster.pods();
+  const name = old?.metadata.name ?? '';
+  cluster.store.mergePatch('pods', 'default', name, {
+    metadata: { finalizers: ['example.org/last-words'] },
+  });
+  cluster.store.delete('pods', 'default', name, { gracePeriodSeconds: 0 });
+  await cluster.until(
+    () => cluster.pods().some((pod) => pod.metadata.name !== name && isReady(pod)),
+    signal,
+  );
+  assert.is(cluster.pods().length, 2);
+});
+
+test('with maxSurge, replaces a pod that does not work at once', async ({ stack, signal }) => {
+  const cluster = startCluster(stack, ['node1']);
+  cluster.becomesReady = ({ spec }) => JSON.stringify(spec).includes('web:2');
+  cluster.store.create(daemonSet(surging));
+  await cluster.until(() => status(cluster)['currentNumberScheduled'] === 1, signal);
+  cluster.store.mergePatch('apps/daemonsets', 'default', 'agent', {
+    spec: { template: podTemplate({ app: 'agent' }, 'web:2') },
+  });
+  await cluster.until(
+    () => status(cluster)['numberAvailable'] === 1 && cluster.pods().length === 1,
+    signal,
+  );
+});
+
+test('refuses limits of which both allow something', async ({ stack }) => {
+  const cluster = startCluster(stack, ['node1']);
+  const rollingUpdate = { maxSurge: 1, maxUnavailable: '10%' };
+  assert.throws(
+    () =>
+      cluster.store.create(
+        daemonSet({ updateStrategy: { ...surging.updateStrategy, rollingUpdate } }),
+      ),
+    /maxSurge.*may not be set when maxUnavailable is non-zero/,
+  );
 });
 
 test('leaves running pods alone with OnDelete', async ({ stack, signal }) => {

@@ -24,6 +24,8 @@ export async function answerResource(request: ResourceRequest): Promise<void> {
   const { path, kind, exchange } = request;
   const deprecation = versionOf(kind, path.version)?.deprecationWarning;
   if (deprecation !== undefined) exchange.warnings.add(deprecation);
+  const isRead = exchange.method === 'GET' || exchange.method === 'HEAD';
+  if (kind.note !== undefined && !isRead) exchange.warnings.add(kind.note);
   if (path.name === undefined) await answerCollection(request);
   else if (path.subresource === 'scale' && kind.scale !== undefined) {
     await answerScale(request, path.name);

@@ -18,6 +18,7 @@ interface Entry {
   readonly generation?: boolean;
   readonly scale?: ScalePaths;
   readonly storedAs?: string;
+  readonly note?: string;
 }
 
 const workloadScale: ScalePaths = {
@@ -77,8 +78,67 @@ const entries: readonly Entry[] = [
   },
 ];
 
+/** Kinds for the controllers of a cluster to watch and write; nothing here acts on them. */
+const surroundings: readonly Entry[] = [
+  {
+    group: 'networking.k8s.io',
+    version: 'v1',
+    kind: 'Ingress',
+    plural: 'ingresses',
+    short: ['ing'],
+    status: true,
+    generation: true,
+    note: 'an Ingress is kept, and nothing listens for it in laptop mode; use ambit up --publish',
+  },
+  {
+    group: 'networking.k8s.io',
+    version: 'v1',
+    kind: 'IngressClass',
+    plural: 'ingressclasses',
+    clusterWide: true,
+    generation: true,
+  },
+  ...(['Mutating', 'Validating'] as const).map((what) => ({
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    kind: `${what}WebhookConfiguration`,
+    plural: `${what.toLowerCase()}webhookconfigurations`,
+    categories: ['api-extensions'],
+    clusterWide: true,
+    generation: true,
+    note: `a ${what}WebhookConfiguration is kept, and no webhook is called in laptop mode`,
+  })),
+  {
+    group: 'policy',
+    version: 'v1',
+    kind: 'PodDisruptionBudget',
+    plural: 'poddisruptionbudgets',
+    short: ['pdb'],
+    status: true,
+    generation: true,
+    note: 'a PodDisruptionBudget is kept, and nothing is evicted in laptop mode',
+  },
+  {
+    group: 'autoscaling',
+    version: 'v2',
+    kind: 'HorizontalPodAutoscaler',
+    plural: 'horizontalpodautoscalers',
+    short: ['hpa'],
+    categories: all,
+    status: true,
+    note: 'a HorizontalPodAutoscaler is kept, and nothing is scaled in laptop mode',
+  },
+];
+
 /** All built-in kinds. */
-export const builtInKinds: readonly Kind[] = entries.map(kindFrom);
+export const builtInKinds: readonly Kind[] = [...entries, ...surroundings].map(kindFrom);
+
+/** What goes with writes of a kind that nothing acts on. */
+export function noteOn(apiVersion: string, kind: string): string | undefined {
+  return surroundings.find(
+    (one) => `${one.group}/${one.version}` === apiVersion && one.kind === kind,
+  )?.note;
+}
 
 function kindFrom(entry: Entry): Kind {
   const name = entry.group === '' ? entry.plural : `${entry.group}/${entry.plural}`;
@@ -99,5 +159,6 @@ function kindFrom(entry: Entry): Kind {
     scale: entry.scale,
     hasGeneration: entry.generation === true,
     custom: false,
+    ...(entry.note !== undefined && { note: entry.note }),
   };
 }

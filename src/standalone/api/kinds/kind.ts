@@ -55,6 +55,8 @@ export interface Kind {
   readonly hasGeneration: boolean;
   /** From a CustomResourceDefinition. */
   readonly custom: boolean;
+  /** Goes with every answer to a write, as a warning. */
+  readonly note?: string;
 }
 
 /** `pods`, `apps/deployments`. */

@@ -36,9 +36,7 @@ function applied(root: unknown, operation: unknown): unknown {
     case 'copy':
       return added(root, path, copyJson(at(root, pointer(textAt(operation, 'from')))));
     case 'test':
-      if (!jsonEqual(at(root, path, true), value)) {
-        throw failed(`the test at /${path.join('/')} failed`);
-      }
+      if (!passes(root, path, value)) throw failed(`the test at /${path.join('/')} failed`);
       return root;
     default:
       throw badRequest('AMB1201', `a JSON patch has no operation ${JSON.stringify(operation)}`);
@@ -74,6 +72,15 @@ function at(root: unknown, path: readonly string[], missingAllowed = false): unk
     if (current === undefined && !missingAllowed) throw failed(`/${path.join('/')} does not exist`);
   }
   return current;
+}
+
+/** A field that an object does not have passes as null, which controllers rely on to set it only once:
+ * Kubernetes has it so, RFC 6902 does not say. */
+function passes(root: unknown, path: readonly string[], value: unknown): boolean {
+  const parent = at(root, path.slice(0, -1), true);
+  return isRecord(parent)
+    ? jsonEqual(at(root, path, true) ?? null, value ?? null)
+    : jsonEqual(at(root, path, true), value);
 }
 
 function indexIn(list: readonly unknown[], part: string): number {

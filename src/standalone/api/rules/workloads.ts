@@ -36,6 +36,12 @@ export const workloadRules: KindRules = {
     if (listAt(object.spec, 'template', 'spec', 'containers').length === 0) {
       problems.push(missing('spec.template.spec.containers'));
     }
+    const update = recordAt(object.spec, 'updateStrategy', 'rollingUpdate');
+    if (update !== undefined && isSome(update['maxSurge']) && isSome(update['maxUnavailable'])) {
+      const at = 'spec.updateStrategy.rollingUpdate.maxSurge';
+      const problem = 'may not be set when maxUnavailable is non-zero';
+      problems.push(refused(at, update['maxSurge'], problem));
+    }
     const before = recordAt(previous?.spec, 'selector');
     if (before !== undefined && !jsonEqual(before, selector)) {
       problems.push(immutable('spec.selector', selector));
@@ -43,6 +49,11 @@ export const workloadRules: KindRules = {
     return problems;
   },
 };
+
+/** Whether an amount, a number or a share, is above none. */
+function isSome(amount: unknown): boolean {
+  return typeof amount === 'string' ? Number.parseInt(amount, 10) !== 0 : (amount ?? 0) !== 0;
+}
 
 /** What a rolling update does unless it is told otherwise. */
 const usualUpdates: Readonly<Record<string, object>> = {

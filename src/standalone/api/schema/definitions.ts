@@ -21,6 +21,7 @@ import { podsTypes } from './tables/pods.ts';
 import { reviewsTypes } from './tables/reviews.ts';
 import { servicesTypes } from './tables/services.ts';
 import { settingsTypes } from './tables/settings.ts';
+import { surroundingsTypes } from './tables/surroundings.ts';
 import { volumesTypes } from './tables/volumes.ts';
 import { workloadsTypes } from './tables/workloads.ts';
 
@@ -58,6 +59,7 @@ const definitions = readAll([
   workloadsTypes,
   reviewsTypes,
   customResourceDefinitionTypes,
+  surroundingsTypes,
 ]);
 
 /** A definition by its short name, such as `ObjectMeta`. */

@@ -1,9 +1,10 @@
-// The little of DER (X.690) that certificates need here: writing a signing request, and walking
-// through a certificate to its names.
+// The little of DER (X.690) that is needed here: writing signing requests, and walking through
+// certificates and revocation lists.
 
-/** One value: its tag byte and where its content lies. */
+/** One value: its tag byte, all of its bytes, and those after tag and length. */
 export interface DerValue {
   readonly tag: number;
+  readonly raw: Uint8Array;
   readonly content: Uint8Array;
 }
 
@@ -15,6 +16,7 @@ export function readDer(bytes: Uint8Array): readonly DerValue[] | undefined {
   const values: DerValue[] = [];
   let offset = 0;
   while (offset < bytes.length) {
+    const start = offset;
     const tag = bytes[offset] ?? 0;
     let length = bytes[offset + 1];
     if (length === undefined || (tag & 0x1f) === 0x1f) return undefined;
@@ -27,10 +29,24 @@ export function readDer(bytes: Uint8Array): readonly DerValue[] | undefined {
       offset += count;
     }
     if (offset + length > bytes.length) return undefined;
-    values.push({ tag, content: bytes.subarray(offset, offset + length) });
+    const content = bytes.subarray(offset, offset + length);
     offset += length;
+    values.push({ tag, raw: bytes.subarray(start, offset), content });
   }
   return values;
+}
+
+/** Reads UTCTime and GeneralizedTime in the forms that RFC 5280 section 4.1.2.5 allows, as milliseconds
+ * since 1970; undefined for anything else. */
+export function readDerTime({ tag, content }: DerValue): number | undefined {
+  const text = Buffer.from(content).toString('latin1');
+  const pattern = tag === derTag.utcTime ? /^(\d{2})(\d{10})Z$/ : /^(\d{4})(\d{10})Z$/;
+  const [, year = '', rest = ''] = pattern.exec(text) ?? [];
+  if (year === '' || (tag !== derTag.utcTime && tag !== derTag.generalizedTime)) return undefined;
+  const full = year.length === 4 ? year : `${Number(year) < 50 ? '20' : '19'}${year}`;
+  const [month, day, hour, minute, second] = rest.match(/../g) ?? [];
+  const ms = Date.parse(`${full}-${month}-${day}T${hour}:${minute}:${second}Z`);
+  return Number.isNaN(ms) ? undefined : ms;
 }
 
 /** One value with a tag; the parts are its content. */
@@ -62,6 +78,9 @@ export const derTag = {
   bitString: 0x03,
   octetString: 0x04,
   oid: 0x06,
+  enumerated: 0x0a,
+  utcTime: 0x17,
+  generalizedTime: 0x18,
   sequence: 0x30,
   set: 0x31,
 } as const;

@@ -1,0 +1,172 @@
+// node bench/config-load.ts [SERVICES PODS]: how long the controller and a node proxy take over the
+// configuration of a large mesh, how long anything else in either has to wait meanwhile, and how soon the
+// change of one pod arrives. The controller's side runs here, the proxy's in a process of its own, with
+// gRPC over TLS between them; objects are made in memory, so the API server is left out.
+
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import path from 'node:path';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
+import { ObjectTables } from '../src/controller/objects.ts';
+import { XdsServer } from '../src/controller/publish/xds-server.ts';
+import { Translator } from '../src/controller/translator.ts';
+import { systemClock } from '../src/runtime/clock.ts';
+import { silentLogger } from '../src/runtime/log.ts';
+import { aggregatedDiscoveryService, maxDiscoveryMessageBytes } from '../src/wire/xds.ts';
+import { TestAuthority } from '../test/support/certificates.ts';
+import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
+import type { ProxyReport } from './config-load/proxy.ts';
+import { StallProbe } from './config-load/stall-probe.ts';
+
+/** What a load showed. Times in milliseconds, memory (resident) in MiB. */
+export interface LoadFigures {
+  readonly translateMs: number;
+  readonly translateStallMs: number;
+  readonly serveStallMs: number;
+  readonly controllerRssMiB: number;
+  readonly proxyLoadMs: number;
+  readonly proxyStallMs: number;
+  readonly proxyStallsAbove20Ms: number;
+  readonly proxyRssMiB: number;
+  /** From the change of a pod in the controller's tables to the changed workload in the proxy's state. */
+  readonly changeMs: readonly number[];
+  /** The controller's longest stall while pods changed. */
+  readonly changeStallMs: number;
+}
+
+const changes = 20;
+const mesh = {
+  clusterId: 'Kubernetes',
+  trustDomain: 'cluster.local',
+  clusterDomain: 'cluster.local',
+  rootNamespace: 'istio-system',
+};
+
+/** Loads a mesh of a size once. */
+export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
+  await using stack = new AsyncDisposableStack();
+  const tables = new ObjectTables();
+  const translator = new Translator(tables, mesh, { clock: systemClock, log: silentLogger });
+  largeMesh(size, tables);
+  const xds = new XdsServer({
+    verifier: {
+      verify: () => Promise.resolve({ namespace: 'istio-system', serviceAccount: 'ztunnel' }),
+    },
+    clock: systemClock,
+    log: silentLogger,
+  });
+  const probe = new StallProbe();
+  stack.defer(() => probe.stop());
+  const translate = async (): Promise<number> => {
+    const start = performance.now();
+    xds.publish((await translator.translate()).published);
+    return performance.now() - start;
+  };
+  const translateMs = await translate();
+  const translated = probe.take();
+  const access = await serve(stack, xds);
+  const proxy = await startProxy(stack, access, `Kubernetes//Pod/${nameOfPod(size)}`);
+  const loaded = await report(proxy, 'loaded');
+  if (loaded.workloads !== size.pods || loaded.services !== size.services) {
+    throw new Error(`the proxy has ${loaded.workloads} workloads, ${loaded.services} services`);
+  }
+  const served = probe.take();
+  const changeMs: number[] = [];
+  for (let version = 1; version <= changes; version++) {
+    const arrived = report(proxy, 'changed');
+    const start = performance.now();
+    tables.set('Pod', aPod(7, size, version));
+    await translate();
+    await arrived;
+    changeMs.push(performance.now() - start);
+  }
+  return {
+    translateMs,
+    translateStallMs: translated.longestMs,
+    serveStallMs: served.longestMs,
+    controllerRssMiB: process.memoryUsage.rss() / 2 ** 20,
+    proxyLoadMs: loaded.ms,
+    proxyStallMs: loaded.longestStallMs,
+    proxyStallsAbove20Ms: loaded.stallsAbove20Ms,
+    proxyRssMiB: loaded.rssMiB,
+    changeMs,
+    changeStallMs: probe.take().longestMs,
+  };
+}
+
+function nameOfPod(size: MeshSize): string {
+  const { namespace, name } = aPod(7, size).metadata;
+  return `${namespace}/${name}`;
+}
+
+async function serve(stack: AsyncDisposableStack, xds: XdsServer) {
+  const folder = mkdtempSync(path.join(os.tmpdir(), 'ambit-load-'));
+  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const authority = new TestAuthority();
+  const { certPem, keyPem } = authority.server(['localhost']);
+  const rootCertPath = path.join(folder, 'root.pem');
+  const tokenPath = path.join(folder, 'token');
+  writeFileSync(rootCertPath, authority.rootPem);
+  writeFileSync(tokenPath, 'token');
+  const server = new Server({ 'grpc.max_send_message_length': maxDiscoveryMessageBytes });
+  stack.defer(() => server.forceShutdown());
+  server.addService(aggregatedDiscoveryService, { DeltaAggregatedResources: xds.handle });
+  const pair = { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) };
+  const credentials = ServerCredentials.createSsl(null, [pair]);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
+      error === null ? resolve(bound) : reject(error),
+    );
+  });
+  return { address: `localhost:${port}`, rootCertPath, tokenPath, clusterId: 'Kubernetes' };
+}
+
+async function startProxy(stack: AsyncDisposableStack, access: object, watched: string) {
+  const file = path.join(import.meta.dirname, 'config-load/proxy.ts');
+  const child = fork(file, [JSON.stringify([access, watched])], {
+    execArgv: (process.env['X'] ?? '').split(' ').filter(Boolean),
+  });
+  stack.defer(async () => {
+    if (child.exitCode !== null) return;
+    child.kill();
+    await once(child, 'exit');
+  });
+  await once(child, 'spawn');
+  return child;
+}
+
+/** The next report of a kind. */
+async function report<Kind extends ProxyReport['kind']>(
+  child: ChildProcess,
+  kind: Kind,
+): Promise<Extract<ProxyReport, { kind: Kind }>> {
+  return await new Promise((resolve, reject) => {
+    const listen = (message: ProxyReport): void => {
+      if (message.kind !== kind) return;
+      child.off('message', listen);
+      child.off('exit', fail);
+      resolve(message as Extract<ProxyReport, { kind: Kind }>);
+    };
+    const fail = (): void => reject(new Error('the proxy has ended'));
+    child.on('message', listen);
+    child.once('exit', fail);
+  });
+}
+
+if (import.meta.main) {
+  const [services = 10_000, pods = 50_000] = process.argv.slice(2).map(Number);
+  const figures = await measureConfigLoad({ services, pods });
+  const sorted = figures.changeMs.toSorted((one, other) => one - other);
+  const { changeMs: _, ...single } = figures;
+  for (const [name, value] of Object.entries(single)) console.log(`${name}: ${value.toFixed(1)}`);
+  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
+  console.log(`changeMs: median ${middle.toFixed(1)}, slowest ${(sorted.at(-1) ?? 0).toFixed(1)}`);
+  console.log(
+    `load average: ${os
+      .loadavg()
+      .map((load) => load.toFixed(2))
+      .join(' ')}`,
+  );
+}

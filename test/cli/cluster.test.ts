@@ -1,0 +1,43 @@
+// What the command line asks of pods, through a real API server.
+
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import * as assert from 'uvu/assert';
+import { Cluster } from '../../src/cli/cluster.ts';
+import { codeOf } from '../../src/runtime/errors.ts';
+import { noPods, startHarness } from '../standalone/api/api-harness.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('asking pods');
+
+test('a pod whose admin port knows no decisions is told from one that is not there', async ({
+  stack,
+}) => {
+  const admin = createServer((request, response) => {
+    const isKnown = request.url?.startsWith('/decisions') === true;
+    response.writeHead(isKnown ? 200 : 404).end(isKnown ? '{"records":[]}' : '');
+  }).listen(0, '127.0.0.1');
+  await once(admin, 'listening');
+  stack.defer(() => void admin.close());
+  const { port } = admin.address() as AddressInfo;
+  const connectToIt = async () => connect(port, '127.0.0.1');
+  const api = await startHarness(stack, { podAccess: { ...noPods, connect: connectToIt } });
+  const metadata = { name: 'ztunnel-1', namespace: 'default' };
+  const spec = { containers: [{ name: 'a', image: 'a' }] };
+  await api.succeed(
+    'create -f -',
+    JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }),
+  );
+  const cluster = new Cluster([api.kubeconfig]);
+  assert.equal(await cluster.podAdmin({ metadata }, '/decisions'), { records: [] });
+  const codeFor = (name: string, path: string): Promise<unknown> =>
+    cluster.podAdmin({ metadata: { ...metadata, name } }, path).then(
+      () => 'answered',
+      (error: unknown) => codeOf(error),
+    );
+  assert.is(await codeFor('ztunnel-1', '/other'), 'AMB1807');
+  assert.is(await codeFor('gone', '/decisions'), 'AMB1804');
+});
+
+test.run();
