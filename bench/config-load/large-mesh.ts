@@ -73,7 +73,9 @@ export function aPod(index: number, { services }: MeshSize, version = 0): Pod {
     status: {
       phase: 'Running',
       podIP: `10.${high}.${(index >> 8) & 255}.${index & 255}`,
-      conditions: [{ type: 'Ready', status: version % 2 === 0 ? 'True' : 'False', reason: '', message: '' }],
+      conditions: [
+        { type: 'Ready', status: version % 2 === 0 ? 'True' : 'False', reason: '', message: '' },
+      ],
     },
   } as Pod;
 }
