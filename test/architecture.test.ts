@@ -43,7 +43,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/runtime/'],
   re2js: ['src/controller/', 'src/waypoint/', 'src/cli/'],
   undici: ['src/waypoint/'],
-  yaml: ['src/standalone/', 'src/cli/'],
+  yaml: ['src/standalone/', 'src/cli/', 'src/controller/translate/mesh-config.ts'],
 };
 
 interface Import {

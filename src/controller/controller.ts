@@ -19,6 +19,7 @@ import { SigningServer } from './ca/signing-server.ts';
 import { Debouncer } from './debouncer.ts';
 import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
+import { meshConfigName } from './kinds/kinds.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
@@ -30,18 +31,15 @@ import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
-import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
-import type { ControllerSettings } from './settings.ts';
+import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
 import { statusWrites } from './status.ts';
-import { withoutRepeats } from './translate/finding.ts';
+import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
-import { translate } from './translate/translate.ts';
-import { ValidVersions } from './translate/valid-versions.ts';
-import { WorkloadMemory } from './translate/workload-memory.ts';
+import { Translator } from './translator.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 
 /** Changes are gathered this long before they are translated. */
@@ -60,6 +58,7 @@ const emptyTranslation: Translation = {
     workloadLabels: new Map(),
   },
   findings: [],
+  allocations: [],
 };
 
 export interface ControllerParts {
@@ -85,9 +84,7 @@ export class Controller implements AsyncDisposable {
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
   readonly #readiness = new Readiness();
-  readonly #versions = new ValidVersions();
-  readonly #workloads = new WorkloadMemory();
-  readonly #encoded: EncodingMemory = new WeakMap();
+  readonly #translator: Translator;
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
@@ -111,6 +108,8 @@ export class Controller implements AsyncDisposable {
       trustDomain: settings.TRUST_DOMAIN,
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
+      network: '',
+      addressRanges: addressRanges(settings),
     };
     this.#provision = {
       mesh: this.#mesh,
@@ -118,14 +117,14 @@ export class Controller implements AsyncDisposable {
       controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
       spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     };
-    this.#translating = new Debouncer(gathering, clock, () => {
-      this.#translate();
-    });
+    this.#translating = new Debouncer(gathering, clock, () => this.#translate());
     this.#writing = new Debouncer(writing, clock, () => this.#write());
     this.#writeRetry = new Backoff(writeRetry, clock);
-    this.#tables = new ObjectTables(() => {
-      if (this.#synced) this.#translating.changed();
+    this.#tables = new ObjectTables((kind, object) => {
+      const counts = this.#translator.changed(kind, object);
+      if (this.#synced) (counts ? this.#translating : this.#writing).changed();
     });
+    this.#translator = new Translator(this.#tables, this.#mesh, clock, this.#end.signal);
     this.#watcher = new ObjectWatcher(client, this.#tables, clock, log);
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
@@ -165,9 +164,10 @@ export class Controller implements AsyncDisposable {
     );
     this.#authority = authority;
     this.#restoreVersions();
+    // Proxies are let in only after this: they would take an empty answer for the truth.
+    await this.#translate();
     this.#synced = true;
-    // Proxies are let in only now: they would take an empty answer for the truth.
-    this.#translate();
+    this.#translating.changed();
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
@@ -202,7 +202,7 @@ export class Controller implements AsyncDisposable {
   /** Takes back what an earlier process has saved, before anything is published. */
   #restoreVersions(): void {
     const { versions, unreadable } = savedVersions(this.#tables, this.#mesh.rootNamespace);
-    this.#versions.restore(versions);
+    this.#translator.versions.restore(versions);
     for (const name of unreadable) {
       this.#parts.log.warn({ code: 'AMB1625', object: `ConfigMap ${name}` }, 'ignored');
     }
@@ -269,21 +269,22 @@ export class Controller implements AsyncDisposable {
     });
   }
 
-  #translate(): void {
+  async #translate(): Promise<void> {
     const { log } = this.#parts;
     try {
-      this.#translation = translate(this.#tables, this.#versions, this.#mesh, this.#workloads);
-      const { published, problems } = publishable(this.#translation.snapshot, this.#encoded);
+      const { translation, published, problems } = await this.#translator.translate();
+      this.#translation = translation;
       for (const { name, error } of problems) {
         log.error({ code: codeOf(error), resource: name }, `not published: ${causeChain(error)}`);
       }
-      const { workloads, services } = this.#translation.snapshot;
+      const { workloads, services } = translation.snapshot;
       this.#metrics.translated(workloads.size, services.size);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
       }
     } catch (error) {
+      if (this.#end.signal.aborted) return;
       // A defect here must not take what is in force from the proxies.
       log.error({ code: codeOf(error) }, `translation failed: ${causeChain(error)}`);
     }
@@ -298,14 +299,19 @@ export class Controller implements AsyncDisposable {
       const findings = withoutRepeats([
         ...refusalFindings(this.#xds.standing()),
         ...this.#translation.findings,
-        ...lastValidFindings(this.#versions.kept),
+        ...lastValidFindings(this.#translator.versions.kept),
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
       const lists = this.#listChanges(this.#authority);
       const saved = this.#versionChanges();
       const waypoints = provisionChanges(this.#tables, this.#provision);
-      const writes = statusWrites(this.#tables, findings, gateways.fields, clock.now());
+      const writes = statusWrites(
+        this.#tables,
+        findings,
+        [...gateways.fields, ...this.#translation.allocations],
+        clock.now(),
+      );
       this.#metrics.wroteStatus(writes.length);
       const done = await Promise.all([
         this.#applier.apply(saved),
@@ -313,6 +319,7 @@ export class Controller implements AsyncDisposable {
         this.#applier.apply(lists),
         this.#applier.apply(waypoints),
         this.#writer.write(writes),
+        this.#announceMeshConfig(findings),
       ]);
       if (done.every(Boolean)) this.#writeRetry.reset();
       else void this.#writeLater();
@@ -329,12 +336,19 @@ export class Controller implements AsyncDisposable {
     return revocationListChanges(this.#tables, revocationLists);
   }
 
+  async #announceMeshConfig(findings: readonly Finding[]): Promise<boolean> {
+    const own = findings.filter(({ object }) => object.kind === 'MeshConfig');
+    const object = this.#tables.get('MeshConfig', this.#mesh.rootNamespace, meshConfigName);
+    if (object !== undefined) await this.#writer.announce({ ...object, kind: 'ConfigMap' }, own);
+    return true;
+  }
+
   /** Nothing before the first translation, which alone tells what is invalid. */
   #versionChanges(): Changes {
     if (this.#translation === emptyTranslation) return { apply: [], remove: [] };
     return lastValidChanges(
       this.#tables,
-      this.#versions.kept,
+      this.#translator.versions.kept,
       this.#mesh.rootNamespace,
       (kind) => this.#watcher.isListed(kind),
       this.#parts.clock.now(),
@@ -370,15 +384,4 @@ async function onHost<T>(
     }
     throw new AmbitError('AMB1651', `cannot listen on ${host} port ${port}`, { cause });
   }
-}
-
-/** The DNS names that proxies call the controller by. */
-function servingNames(settings: ControllerSettings): string[] {
-  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
-  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
-  return [
-    `istiod.${POD_NAMESPACE}.svc`,
-    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
-    ...more.filter((name) => name !== '' && name !== '-'),
-  ];
 }

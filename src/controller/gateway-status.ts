@@ -4,8 +4,9 @@ import type { Gateway, GatewayStatus, ListenerStatus } from './kinds/gateway.ts'
 import { type Condition, dated } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
 import { hasReadyPod, hasTunnel } from './provision.ts';
-import type { Finding } from './translate/finding.ts';
+import type { Finding, StatusFields } from './translate/finding.ts';
 import { type MeshOptions, serviceHostname } from './translate/mesh-options.ts';
+import { leadsToNetwork, networkOf } from './translate/networks.ts';
 import {
   collectWaypoints,
   hbonePort,
@@ -14,14 +15,11 @@ import {
 } from './translate/waypoints.ts';
 
 /** The status of a Gateway beside its conditions. */
-export interface GatewayFields {
-  readonly gateway: Gateway;
-  readonly fields: Pick<GatewayStatus, 'addresses' | 'listeners'>;
-}
+type GatewayFields = Pick<GatewayStatus, 'addresses' | 'listeners'>;
 
 export interface GatewayReport {
   readonly findings: readonly Finding[];
-  readonly fields: readonly GatewayFields[];
+  readonly fields: readonly StatusFields[];
 }
 
 /** Findings on all Gateways and classes. A waypoint's address is published when it has been ready
@@ -32,7 +30,7 @@ export function reportGateways(
   nowMs: number,
 ): GatewayReport {
   const findings: Finding[] = [];
-  const fields: GatewayFields[] = [];
+  const fields: StatusFields[] = [];
   const waypoints = collectWaypoints(objects);
   for (const gateway of objects.list('Gateway')) {
     const { namespace = '', name } = gateway.metadata;
@@ -45,13 +43,11 @@ export function reportGateways(
     findings.push(...waypointFindings(gateway, valid, ready));
     const known = (gateway.status?.addresses ?? []).length > 0;
     const value = serviceHostname(namespace, name, mesh);
-    fields.push({
-      gateway,
-      fields: {
-        ...((ready || (known && valid)) && { addresses: [{ type: 'Hostname', value }] }),
-        listeners: listenerStatuses(gateway, ready, nowMs),
-      },
-    });
+    const own: GatewayFields = {
+      ...((ready || (known && valid)) && { addresses: [{ type: 'Hostname', value }] }),
+      listeners: listenerStatuses(gateway, ready, nowMs),
+    };
+    fields.push({ object: gateway, fields: own });
   }
   for (const { metadata, spec } of objects.list('GatewayClass')) {
     if (spec?.controllerName !== waypointController) continue;
@@ -114,6 +110,11 @@ function waypointFindings(gateway: Gateway, valid: boolean, ready: boolean): Fin
 function findingOnClass(gateway: Gateway, objects: ObjectSource): Finding[] {
   const { namespace = '', name } = gateway.metadata;
   const className = gateway.spec?.gatewayClassName ?? '';
+  if (leadsToNetwork(gateway)) {
+    const message = `network ${networkOf(gateway) ?? ''} is entered here`;
+    const object = { kind: 'Gateway', namespace, name } as const;
+    return [{ object, type: 'ambit.io/Accepted', status: 'True', reason: 'Accepted', message }];
+  }
   const exists = objects.get('GatewayClass', undefined, className) !== undefined;
   if (exists && !className.startsWith('istio')) return [];
   const message = exists

@@ -1,7 +1,10 @@
 // What the controller can be told. Names are Istio's where Istio has one.
 
+import { type Cidr, isV6, parseCidr } from '../mesh/address.ts';
+import { AmbitError } from '../runtime/errors.ts';
 import { logLevels } from '../runtime/log.ts';
 import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { type AddressRanges, maskCidr } from './translate/cidr.ts';
 
 const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
 const port = { min: 0, max: 65_535 } as const;
@@ -23,6 +26,11 @@ export const controllerSettings = {
   DEFAULT_WORKLOAD_CERT_TTL_SECONDS: integer('validity of certificates', '86400', seconds),
   MAX_WORKLOAD_CERT_TTL_SECONDS: integer('longest validity given', '7776000', seconds),
   PILOT_ENABLE_CA_CRL: flag('whether revocation lists are given to proxies', 'true'),
+  PILOT_IP_AUTOALLOCATE_IPV4_PREFIX: text(
+    'network that ServiceEntries without addresses get some of',
+    '240.240.0.0/16',
+  ),
+  PILOT_IP_AUTOALLOCATE_IPV6_PREFIX: text('the same for IPv6', '2001:2::/48'),
   ISTIOD_CUSTOM_HOST: text('more DNS names that proxies may call the controller, by comma', '-'),
   WAYPOINT_IMAGE: text('program of waypoints', 'ambit/waypoint'),
   OTEL_EXPORTER_OTLP_ENDPOINT: text('where waypoints send spans; none are made when empty', ''),
@@ -34,3 +42,36 @@ export const controllerSettings = {
 } as const;
 
 export type ControllerSettings = Settings<typeof controllerSettings>;
+
+/** The ranges of addresses for ServiceEntries. @throws AmbitError AMB1004 when a setting is no network
+ * of its family */
+export function addressRanges(settings: ControllerSettings): AddressRanges {
+  return {
+    ipv4: rangeOf(settings, 'PILOT_IP_AUTOALLOCATE_IPV4_PREFIX', false),
+    ipv6: rangeOf(settings, 'PILOT_IP_AUTOALLOCATE_IPV6_PREFIX', true),
+  };
+}
+
+function rangeOf(
+  settings: ControllerSettings,
+  name: 'PILOT_IP_AUTOALLOCATE_IPV4_PREFIX' | 'PILOT_IP_AUTOALLOCATE_IPV6_PREFIX',
+  ipv6: boolean,
+): Cidr {
+  const range = parseCidr(settings[name]);
+  if (range !== undefined && isV6(range.address) === ipv6) return maskCidr(range);
+  throw new AmbitError(
+    'AMB1004',
+    `${name}: "${settings[name]}" is no ${ipv6 ? 'IPv6' : 'IPv4'} network`,
+  );
+}
+
+/** The DNS names that proxies call the controller by. */
+export function servingNames(settings: ControllerSettings): string[] {
+  const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
+  const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
+  return [
+    `istiod.${POD_NAMESPACE}.svc`,
+    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
+    ...more.filter((name) => name !== '' && name !== '-'),
+  ];
+}

@@ -1,7 +1,6 @@
 // What to write on objects so that their authors know: only differences, and only conditions that
 // are ours. Pure.
 
-import type { GatewayFields } from './gateway-status.ts';
 import { type KindName, objectPath } from './kinds/kinds.ts';
 import {
   type Condition,
@@ -10,7 +9,12 @@ import {
   type StatusWithConditions,
 } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
-import { type Finding, type ObjectReference, sameCondition } from './translate/finding.ts';
+import {
+  type Finding,
+  type ObjectReference,
+  type StatusFields,
+  sameCondition,
+} from './translate/finding.ts';
 
 /** A write to one object's status, and what to announce once it has succeeded. */
 export interface StatusWrite {
@@ -36,13 +40,19 @@ const cleaned = [
   'RequestAuthentication',
 ] as const satisfies readonly KindName[];
 
-const istioTypes = new Set(['ZtunnelAccepted', 'WaypointAccepted', 'istio.io/WaypointBound']);
+const istioTypes = new Set([
+  'ZtunnelAccepted',
+  'WaypointAccepted',
+  'istio.io/WaypointBound',
+  'istio.io/WaypointMissing',
+  'istio.io/VisibilityApplied',
+]);
 
 /** The writes that make statuses say what was found. `nowMs` dates conditions that change. */
 export function statusWrites(
   objects: ObjectSource,
   findings: readonly Finding[],
-  gateways: readonly GatewayFields[],
+  moreFields: readonly StatusFields[],
   nowMs: number,
 ): StatusWrite[] {
   const wanted = new Map<KubernetesObject, Finding[]>();
@@ -53,13 +63,14 @@ export function statusWrites(
   }
   for (const finding of findings) {
     const object = find(objects, finding.object);
-    if (object === undefined) continue;
+    // A ConfigMap has no status; its author is told by Events alone.
+    if (object === undefined || finding.object.kind === 'MeshConfig') continue;
     const list = wanted.get(object);
     if (list === undefined) wanted.set(object, [finding]);
     else list.push(finding);
   }
   const extra = new Map<KubernetesObject, object>();
-  for (const { gateway, fields } of gateways) extra.set(gateway, fields);
+  for (const { object, fields } of moreFields) extra.set(object, fields);
   return [...wanted].flatMap(
     ([object, list]) => write(object, list, extra.get(object), nowMs) ?? [],
   );

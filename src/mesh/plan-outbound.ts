@@ -90,6 +90,10 @@ export function planOutbound(view: GatewayView, facts: OutboundFacts): OutboundP
   }
   if (service !== undefined) return toService(view, facts, service);
   if (workload !== undefined) return toWorkload(view, facts, workload);
+  if (source.outboundPolicy === 'registry-only') {
+    const reason = `${formatEndpoint(destination)} is not registered, and outboundTrafficPolicy is REGISTRY_ONLY`;
+    return { kind: 'deny', code: 'AMB1431', reason };
+  }
   return { kind: 'plain', peer: destination, reason: 'the destination is not part of the mesh' };
 }
 

@@ -67,6 +67,9 @@ export interface Workload {
   readonly networkMode: 'standard' | 'host';
   /** Load-balancing weight, at least 1. */
   readonly capacity: number;
+  /** With `registry-only`, its connections to what the mesh does not know are denied; absent, they are
+   * passed on. An extension of ours, which Istio's proxy skips. */
+  readonly outboundPolicy?: 'registry-only';
 }
 
 /** The identity a workload proves with its certificate. */

@@ -25,6 +25,7 @@ import {
   WorkloadType,
 } from './gen/istio/workload_pb.ts';
 import { reject, wordOf } from './result.ts';
+import { extensionsFromMessage, extensionsToMessage } from './workload-extensions.ts';
 
 const workloadTypes = {
   deployment: WorkloadType.DEPLOYMENT,
@@ -91,6 +92,7 @@ export function workloadFromMessage(message: WorkloadMessage): Workload {
     },
     networkMode: wordOf(networkModes, message.networkMode, 'network_mode'),
     capacity: Math.max(1, message.capacity ?? 1),
+    ...extensionsFromMessage(message.extensions),
   };
 }
 
@@ -144,6 +146,7 @@ export function workloadToMessage(workload: Workload): WorkloadMessage {
     ...(hasLocality && { locality: create(LocalitySchema, { ...locality }) }),
     networkMode: networkModes[workload.networkMode],
     ...(capacity !== 1 && { capacity }),
+    extensions: extensionsToMessage(workload),
   });
 }
 

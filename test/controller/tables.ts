@@ -1,10 +1,11 @@
 // Watched tables from YAML text, for tests of pure translation.
 
 import { parseAllDocuments } from 'yaml';
-import { isKindName } from '../../src/controller/kinds/kinds.ts';
+import { isKindName, meshConfigName } from '../../src/controller/kinds/kinds.ts';
 import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
 import { ObjectTables } from '../../src/controller/objects.ts';
 import type { MeshOptions } from '../../src/controller/translate/mesh-options.ts';
+import type { IpAddress } from '../../src/mesh/address.ts';
 
 /** The mesh of the tests. */
 export const mesh: MeshOptions = {
@@ -12,6 +13,11 @@ export const mesh: MeshOptions = {
   trustDomain: 'cluster.local',
   clusterDomain: 'cluster.local',
   rootNamespace: 'istio-system',
+  network: '',
+  addressRanges: {
+    ipv4: { address: '240.240.0.0' as IpAddress, length: 16 },
+    ipv6: { address: '2001:2::' as IpAddress, length: 48 },
+  },
 };
 
 /** Fills tables with every document of a YAML text. */
@@ -20,8 +26,10 @@ export function tablesFrom(text: string): ObjectTables {
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as KubernetesObject | null;
     if (object === null) continue;
-    if (!isKindName(object.kind)) throw new Error(`not a watched kind: ${object.kind}`);
-    tables.set(object.kind, object);
+    const isMeshConfig = object.kind === 'ConfigMap' && object.metadata.name === meshConfigName;
+    const kind = isMeshConfig ? 'MeshConfig' : object.kind;
+    if (!isKindName(kind)) throw new Error(`not a watched kind: ${object.kind}`);
+    tables.set(kind, object);
   }
   return tables;
 }

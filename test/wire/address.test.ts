@@ -23,6 +23,12 @@ function field(number: number, content: Uint8Array | string): Uint8Array {
   return Buffer.concat([Uint8Array.from([...head, ...size]), bytes]);
 }
 
+/** A field of up to 16,383 bytes. */
+function longField(tag: number, content: Uint8Array): Uint8Array {
+  const { length } = content;
+  return Buffer.concat([Buffer.of((tag << 3) | 2, (length & 127) | 128, length >> 7), content]);
+}
+
 /** A number field below 128. */
 function number(tag: number, value: number): Uint8Array {
   const key = tag << 3;
@@ -204,6 +210,30 @@ test('reads an unknown visibility as public and ignores unknown fields', () => {
   if (result.kind === 'ok' && result.value.kind === 'service') {
     assert.is(result.value.service.visibility, 'public');
   }
+});
+
+test('tells our own proxy, by an extension, to deny what is not registered', () => {
+  const workload = { ...fullWorkload, outboundPolicy: 'registry-only' } as const;
+  const bytes = encodeAddress({ kind: 'workload', workload });
+  const result = decodeAddress(bytes);
+  assert.equal(result.kind === 'ok' && result.value, { kind: 'workload', workload });
+});
+
+test('skips extensions of others, and rejects a value of ours that it does not know', () => {
+  const plain = encodeAddress({ kind: 'workload', workload: aWorkload('x') }).subarray(2);
+  const extended = (name: string, word: string) => {
+    const value = Buffer.concat([field(1, word)]);
+    const type = 'type.googleapis.com/google.protobuf.StringValue';
+    const config = Buffer.concat([field(1, type), field(2, value)]);
+    const body = Buffer.concat([
+      plain,
+      field(26, Buffer.concat([field(1, name), field(2, config)])),
+    ]);
+    return decodeAddress(longField(1, body));
+  };
+  assert.is(extended('example.com/x', 'y').kind, 'ok');
+  const other = extended('ambit.io/outbound-traffic-policy', 'SOMETHING_NEW');
+  assert.match(other.kind === 'problem' ? other.problem : '', /SOMETHING_NEW/);
 });
 
 test('survives any bytes cut or changed', () => {

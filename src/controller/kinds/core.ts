@@ -67,7 +67,11 @@ export interface SliceEndpoint {
 /** An EndpointSlice has no spec: its fields are at the top. */
 export interface EndpointSlice extends KubernetesObject {
   readonly endpoints?: readonly SliceEndpoint[];
-  readonly ports?: readonly { readonly name?: string; readonly port?: number }[];
+  readonly ports?: readonly {
+    readonly name?: string;
+    readonly port?: number;
+    readonly protocol?: string;
+  }[];
 }
 
 export interface DeploymentStatus extends StatusWithConditions {

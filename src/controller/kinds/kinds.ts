@@ -13,6 +13,7 @@ import type { Gateway, GatewayClass } from './gateway.ts';
 import type { DestinationRule, VirtualService } from './networking.ts';
 import type { KubernetesObject } from './object.ts';
 import type { AuthorizationPolicyObject, PeerAuthentication } from './security.ts';
+import type { ServiceEntry, WorkloadEntry } from './service-entry.ts';
 
 /** The objects of each watched kind. */
 export interface KindTypes {
@@ -23,13 +24,15 @@ export interface KindTypes {
   readonly EndpointSlice: EndpointSlice;
   readonly Deployment: Deployment;
   readonly ConfigMap: ConfigMap;
+  /** The ConfigMaps named `istio`; the one of the root namespace configures the mesh. */
+  readonly MeshConfig: ConfigMap;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
   readonly HTTPRoute: KubernetesObject;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
-  readonly ServiceEntry: KubernetesObject;
-  readonly WorkloadEntry: KubernetesObject;
+  readonly ServiceEntry: ServiceEntry;
+  readonly WorkloadEntry: WorkloadEntry;
   readonly AuthorizationPolicy: AuthorizationPolicyObject;
   readonly PeerAuthentication: PeerAuthentication;
   readonly RequestAuthentication: KubernetesObject;
@@ -45,6 +48,7 @@ export interface KindPlace {
   readonly plural: string;
   /** Limits what is watched. */
   readonly labelSelector?: string;
+  readonly fieldSelector?: string;
 }
 
 /** The label on everything that the controller makes for a waypoint. */
@@ -55,6 +59,9 @@ export const waypointManager = 'istio.io-mesh-controller';
 /** The label, with its value, on every ConfigMap of the controller: the root certificate of each
  * namespace, and saved versions of objects. */
 export const configLabel = 'istio.io/config=true';
+
+/** The name of the ConfigMap with the mesh's configuration, as Istio's. */
+export const meshConfigName = 'istio';
 
 /** Every watched kind. */
 export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
@@ -74,6 +81,12 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     version: 'v1',
     plural: 'configmaps',
     labelSelector: configLabel,
+  },
+  MeshConfig: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    fieldSelector: `metadata.name=${meshConfigName}`,
   },
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },

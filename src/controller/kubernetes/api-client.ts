@@ -74,15 +74,19 @@ export class ApiClient implements Disposable {
   /** Lists a collection, page by page. Items get the kind and version that lists leave out. */
   async list(
     path: string,
-    selectors: { readonly labelSelector?: string | undefined } = {},
+    selectors: {
+      readonly labelSelector?: string | undefined;
+      readonly fieldSelector?: string | undefined;
+    } = {},
   ): Promise<{ items: KubernetesObject[]; resourceVersion: string }> {
     const items: KubernetesObject[] = [];
     let next = '';
     for (;;) {
       const query = new URLSearchParams({ limit: String(pageSize) });
       if (next !== '') query.set('continue', next);
-      if (selectors.labelSelector !== undefined)
-        query.set('labelSelector', selectors.labelSelector);
+      for (const [name, value] of Object.entries(selectors)) {
+        if (value !== undefined) query.set(name, value);
+      }
       const answer = (await this.send('GET', `${path}?${query.toString()}`)) as ListAnswer;
       items.push(...(answer.items ?? []));
       next = answer.metadata?.continue ?? '';

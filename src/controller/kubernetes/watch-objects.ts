@@ -63,7 +63,7 @@ export class ObjectWatcher implements AsyncDisposable {
   }
 
   #watch(kind: KindName): void {
-    const { labelSelector } = kindPlaces[kind];
+    const { labelSelector, fieldSelector } = kindPlaces[kind];
     const path = collectionPath(kind);
     const informer: Informer = new ListWatch(
       path,
@@ -72,13 +72,17 @@ export class ObjectWatcher implements AsyncDisposable {
         this.#markSynced(kind);
       }),
       async () => {
-        const { items, resourceVersion } = await this.#client.list(path, { labelSelector });
+        const { items, resourceVersion } = await this.#client.list(path, {
+          labelSelector,
+          fieldSelector,
+        });
         const apiVersion = versionOf(kind);
         for (const item of items) Object.assign(item, { kind, apiVersion });
         return { apiVersion, kind: `${kind}List`, metadata: { resourceVersion }, items } as never;
       },
       false,
       labelSelector,
+      fieldSelector,
     );
     this.#informers.push(informer);
     const backoff = new Backoff(backoffShape, this.#clock);

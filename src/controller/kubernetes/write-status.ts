@@ -10,7 +10,7 @@ import type { Finding } from '../translate/finding.ts';
 import { type ApiClient, ApiError, fieldManager } from './api-client.ts';
 
 const parallelWrites = 8;
-const maxUnwritable = 10_000;
+const maxAnnounced = 10_000;
 /** What the API takes in the message of an Event. */
 const maxEventMessage = 1024;
 
@@ -19,8 +19,8 @@ export class StatusWriter {
   readonly #client: ApiClient;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** Objects whose status took no conditions, with the version that was announced. */
-  readonly #unwritable = new Map<string, string>();
+  /** Objects without a place for conditions, with the version that was announced. */
+  readonly #announced = new Map<string, string>();
 
   constructor(client: ApiClient, clock: Clock, log: Logger) {
     this.#client = client;
@@ -64,15 +64,29 @@ export class StatusWriter {
   /** Events without a condition, once per generation of the object. */
   async #announceOnly(write: StatusWrite, error: ApiError): Promise<void> {
     const { path, object } = write;
-    const version = `${object.metadata.uid ?? ''} ${object.metadata.generation ?? ''}`;
-    if (this.#unwritable.get(path) === version) return;
-    if (this.#unwritable.size >= maxUnwritable) this.#unwritable.clear();
-    this.#unwritable.set(path, version);
+    if (!this.#isNews(path, object.metadata.generation)) return;
     this.#log.warn({ code: error.code, object: describeObject(object) }, error.message);
     await this.#announceAll(write);
   }
 
-  async #announceAll(write: StatusWrite): Promise<void> {
+  /** Events on an object whose kind has no status, once for each version that they speak of. */
+  async announce(object: KubernetesObject, findings: readonly Finding[]): Promise<void> {
+    const events = findings.filter(({ code }) => code !== undefined);
+    const messages = events.map(({ message }) => message).join();
+    const version = `${object.metadata.resourceVersion ?? ''} ${messages}`;
+    if (events.length === 0 || !this.#isNews(describeObject(object), version)) return;
+    await this.#announceAll({ object, events });
+  }
+
+  #isNews(name: string, version: number | string | undefined): boolean {
+    const text = String(version ?? '');
+    if (this.#announced.get(name) === text) return false;
+    if (this.#announced.size >= maxAnnounced) this.#announced.clear();
+    this.#announced.set(name, text);
+    return true;
+  }
+
+  async #announceAll(write: Pick<StatusWrite, 'object' | 'events'>): Promise<void> {
     for (const finding of write.events) {
       const { code, message, type } = finding;
       this.#log.warn({ code, object: describeObject(write.object), type }, message);

@@ -1,8 +1,7 @@
 // AuthorizationPolicies that node proxies enforce (protocol section 4.9).
 
 import type { Authorization } from '../../mesh/authorization.ts';
-import type { Pod } from '../kinds/core.ts';
-import { keyOf, selects } from '../kinds/object.ts';
+import { type KubernetesObject, keyOf, selects } from '../kinds/object.ts';
 import type { AuthorizationPolicyObject } from '../kinds/security.ts';
 import type { Finding } from './finding.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -74,7 +73,7 @@ export function translateAuthorization(
 
 /** The names of the policies that select a pod by its labels. */
 export function policiesSelecting(
-  pod: Pod,
+  pod: KubernetesObject,
   policies: readonly AuthorizationPolicyObject[],
   mesh: MeshOptions,
 ): string[] {

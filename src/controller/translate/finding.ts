@@ -3,7 +3,7 @@
 
 import type { Code } from '../../mesh/catalogue.ts';
 import type { KindName } from '../kinds/kinds.ts';
-import type { Condition } from '../kinds/object.ts';
+import type { Condition, KubernetesObject } from '../kinds/object.ts';
 
 /** The object that a finding concerns. */
 export interface ObjectReference {
@@ -21,6 +21,12 @@ export interface Finding {
   readonly message: string;
   /** Set where the author should act. */
   readonly code?: Code;
+}
+
+/** Fields of a status beside its conditions. */
+export interface StatusFields {
+  readonly object: KubernetesObject;
+  readonly fields: object;
 }
 
 /** A field that is not valid, and why. */

@@ -1,7 +1,6 @@
-// Findings that concern no translation in particular: waypoint bindings, policies that are out of
-// force, and kinds that are read and not acted on.
+// Findings that concern no translation in particular: policies that are out of force, and kinds that
+// are read and not acted on.
 
-import type { ServiceObject } from '../kinds/core.ts';
 import type { KindName } from '../kinds/kinds.ts';
 import { keyOf } from '../kinds/object.ts';
 import type { AuthorizationPolicyObject } from '../kinds/security.ts';
@@ -10,47 +9,8 @@ import { hasTargets } from './authorizations.ts';
 import type { Finding } from './finding.ts';
 import { hasSelector } from './peer-authentications.ts';
 import { acceptedCondition, type Settled } from './valid-versions.ts';
-import { asksForCanary, type Binding } from './waypoints.ts';
 
-/** The condition that says whether a service has the waypoint it asks for. */
-export const waypointBoundCondition = 'istio.io/WaypointBound';
-
-const notTranslated = [
-  'HTTPRoute',
-  'ServiceEntry',
-  'WorkloadEntry',
-  'RequestAuthentication',
-] as const satisfies readonly KindName[];
-
-/** Conditions on Services that ask for a waypoint. */
-export function waypointFindings(
-  bindings: readonly { readonly object: ServiceObject; readonly binding: Binding }[],
-): Finding[] {
-  return bindings.flatMap(({ object, binding }): Finding[] => {
-    if (binding.kind === 'none') return [];
-    const { namespace = '', name } = object.metadata;
-    const shared = {
-      object: { kind: 'Service', namespace, name },
-      type: waypointBoundCondition,
-    } as const;
-    if (binding.kind === 'refused') {
-      const { reason } = binding;
-      const message = `AMB1615 ${binding.message}`;
-      // A waypoint that is starting needs nobody to act, so it is not announced.
-      const starting = reason === 'WaypointIsNotReady';
-      return [
-        { ...shared, status: 'False', reason, message, ...(!starting && { code: 'AMB1615' }) },
-      ];
-    }
-    const { waypoint } = binding;
-    const bound = `bound to ${waypoint.namespace}/${waypoint.name}`;
-    if (asksForCanary(object)) {
-      const message = `AMB1610 ${bound}; label istio.io/use-waypoint-canary has no effect in this version`;
-      return [{ ...shared, status: 'True', reason: 'WaypointAccepted', message, code: 'AMB1610' }];
-    }
-    return [{ ...shared, status: 'True', reason: 'WaypointAccepted', message: bound }];
-  });
-}
+const notTranslated = ['HTTPRoute', 'RequestAuthentication'] as const satisfies readonly KindName[];
 
 /** Istio's own conditions on policies whose newest version is not valid. */
 export function findingsOnInvalidPolicies(

@@ -5,8 +5,7 @@ import type {
   AuthorizationGroup,
   AuthorizationMatch,
 } from '../../mesh/authorization.ts';
-import type { Pod } from '../kinds/core.ts';
-import { byAge, selects } from '../kinds/object.ts';
+import { byAge, type KubernetesObject, selects } from '../kinds/object.ts';
 import type { MutualTlsMode, PeerAuthentication } from '../kinds/security.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { emptyMatch } from './policy-rules.ts';
@@ -34,7 +33,7 @@ export interface PeerAuthenticationPolicies {
   /** The policies to publish. */
   readonly authorizations: readonly Authorization[];
   /** The policies that a pod refers to: at most one. */
-  referencesOf(pod: Pod): readonly string[];
+  referencesOf(pod: KubernetesObject): readonly string[];
 }
 
 /** What stands in for invalid PeerAuthentications (AMB1619): each is a policy of its own, so that

@@ -16,6 +16,8 @@ export interface BoundServices {
   readonly waypoints: ReadonlyMap<string, Waypoint>;
   /** The waypoint key of each bound service. */
   readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  /** The services of each ServiceEntry, by its key. */
+  readonly keysOfEntry: ReadonlyMap<string, readonly ServiceKey[]>;
 }
 
 /** Where a policy applies: everything of a waypoint, or one service of it. */
@@ -116,6 +118,16 @@ function placesOf(
       const service = serviceKey(namespace, serviceHostname(namespace, target.name, mesh));
       const waypoint = bound.waypointOf.get(service);
       if (waypoint !== undefined) return { places: [{ waypoint, service }] };
+      return refuse('AncestorNotBound', `${label} has no waypoint, so nothing enforces the policy`);
+    }
+    case 'ServiceEntry': {
+      const services = bound.keysOfEntry.get(objectKey(namespace, target.name));
+      if (services === undefined) return refuse('TargetNotFound', `${label} does not exist`);
+      const places = services.flatMap((service): Place[] => {
+        const waypoint = bound.waypointOf.get(service);
+        return waypoint === undefined ? [] : [{ waypoint, service }];
+      });
+      if (places.length > 0) return { places };
       return refuse('AncestorNotBound', `${label} has no waypoint, so nothing enforces the policy`);
     }
     default:

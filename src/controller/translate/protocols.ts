@@ -36,7 +36,13 @@ export function protocolOf(port: ServicePortSpec): AppProtocol {
   if (special !== undefined) return special;
   const declared = (port.appProtocol ?? port.name ?? '').toLowerCase();
   if (declared.startsWith('grpc-web')) return 'grpc';
-  const word = declared.split('-', 1)[0] ?? '';
-  if (Object.hasOwn(byWord, word)) return byWord[word] ?? 'unknown';
+  const named = protocolNamed(declared.split('-', 1)[0] ?? '');
+  if (named !== undefined) return named;
   return serverFirst.has(port.port) ? 'tcp' : 'unknown';
+}
+
+/** The protocol of a word such as `HTTP2`; undefined for a word that is none. */
+export function protocolNamed(word: string): AppProtocol | undefined {
+  const lower = word.toLowerCase();
+  return Object.hasOwn(byWord, lower) ? byWord[lower] : undefined;
 }

@@ -8,7 +8,7 @@ import type { DestinationRule, VirtualService } from '../kinds/networking.ts';
 import { byAge, keyOf } from '../kinds/object.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
 import { exportsTo, hostCloseness, hostCovers, namespaceOfHost, resolveHost } from './hostnames.ts';
-import type { MeshOptions } from './mesh-options.ts';
+import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import type { TargetedPolicies } from './policy-targets.ts';
 import { forMesh, translateVirtualService } from './virtual-services.ts';
 import type { Waypoint } from './waypoints.ts';
@@ -53,7 +53,9 @@ export function buildServiceConfigs(
     .filter((one) => forMesh(one.spec ?? {}));
   const uses = new Map<string, VirtualServiceUse>();
   const byWaypoint = new Map<string, Map<ServiceKey, ServiceConfig>>();
-  for (const key of sources.waypoints.keys()) byWaypoint.set(key, new Map());
+  for (const [key, waypoint] of sources.waypoints) {
+    byWaypoint.set(key, new Map(ownConfig(key, waypoint, sources.policies, mesh)));
+  }
   for (const [key, waypointKey] of sources.waypointOf) {
     const service = sources.services.get(key);
     const waypoint = sources.waypoints.get(waypointKey);
@@ -72,6 +74,19 @@ export function buildServiceConfigs(
     addDestinations(configs, sources.services, rules, namespace);
   }
   return { byWaypoint, uses, rules, hosts };
+}
+
+/** What holds for traffic that is addressed to workloads: the policies of the waypoint as a whole, under
+ * the name of its own service. */
+function ownConfig(
+  waypointKey: string,
+  { namespace, name, trafficType }: Waypoint,
+  policies: TargetedPolicies,
+  mesh: MeshOptions,
+): [ServiceKey, ServiceConfig][] {
+  if (trafficType !== 'workload' && trafficType !== 'all') return [];
+  const service = serviceKey(namespace, serviceHostname(namespace, name, mesh));
+  return [[service, { service, routes: [], policies: policies.policiesFor(waypointKey, service) }]];
 }
 
 /** Services by host name, as routes refer to them. */

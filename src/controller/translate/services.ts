@@ -1,16 +1,13 @@
 // Kubernetes Services to the mesh's services (protocol section 4.7).
 
 import { parseIp } from '../../mesh/address.ts';
-import type { LoadBalancing, Scope, Service } from '../../mesh/service.ts';
+import type { LoadBalancing, Service } from '../../mesh/service.ts';
 import type { GatewayAddress } from '../../mesh/workload.ts';
 import type { Namespace, ServiceObject, ServicePortSpec } from '../kinds/core.ts';
+import type { KubernetesObject } from '../kinds/object.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { protocolOf } from './protocols.ts';
-
-const distributionAnnotation = 'networking.istio.io/traffic-distribution';
-
-const sameZone: readonly Scope[] = ['network', 'region', 'zone'];
-const sameNode: readonly Scope[] = ['network', 'region', 'zone', 'subzone', 'node'];
+import { failover, preferenceOf } from './traffic-distribution.ts';
 
 /** Whether a Service becomes one of the mesh; ExternalName is a DNS matter only. */
 export function isMeshService(object: ServiceObject): boolean {
@@ -35,7 +32,7 @@ export function translateService(
     hostname: serviceHostname(ownNamespace, name, mesh),
     addresses: clusterIps.flatMap((text) => {
       const address = parseIp(text);
-      return address === undefined ? [] : [{ network: '', address }];
+      return address === undefined ? [] : [{ network: mesh.network, address }];
     }),
     ports: (spec.ports ?? []).map((port) => ({
       servicePort: port.port,
@@ -48,7 +45,7 @@ export function translateService(
     ...(loadBalancing === undefined ? {} : { loadBalancing }),
     ipFamilies: familiesOf(spec.ipFamilies ?? []),
     canonical: true,
-    ingressUseWaypoint: flagOf(object, namespace),
+    ingressUseWaypoint: ingressUsesWaypoint(object, namespace),
     visibility: 'public',
   };
 }
@@ -65,7 +62,11 @@ function familiesOf(families: readonly string[]): Service['ipFamilies'] {
   return families[0] === 'IPv6' ? 'ipv6' : 'automatic';
 }
 
-function flagOf(object: ServiceObject, namespace: Namespace | undefined): boolean {
+/** Whether what comes in through an ingress goes through the waypoint of a service too. */
+export function ingressUsesWaypoint(
+  object: KubernetesObject,
+  namespace: Namespace | undefined,
+): boolean {
   const label = 'istio.io/ingress-use-waypoint';
   const own = object.metadata.labels?.[label] ?? namespace?.metadata.labels?.[label];
   return own === 'true';
@@ -80,34 +81,8 @@ function balancingOf(
   if (spec.internalTrafficPolicy === 'Local') {
     return { mode: 'strict', routingPreference: ['node'], healthPolicy };
   }
-  const preference = preferenceOf(object, namespace);
-  if (preference !== undefined) {
-    return { mode: 'failover', routingPreference: preference, healthPolicy };
-  }
+  const preference = preferenceOf(spec.trafficDistribution, object, namespace);
+  if (preference !== undefined) return failover(preference, healthPolicy);
   if (healthPolicy === 'only-healthy') return undefined;
   return { mode: 'standard', routingPreference: [], healthPolicy };
-}
-
-function preferenceOf(
-  object: ServiceObject,
-  namespace: Namespace | undefined,
-): readonly Scope[] | undefined {
-  const fromSpec = preferenceNamed(object.spec?.trafficDistribution ?? '');
-  if (fromSpec !== undefined) return fromSpec;
-  const own = object.metadata.annotations?.[distributionAnnotation];
-  // An unknown word on the service itself means "no preference" and ends the search.
-  if (own !== undefined && own !== '') return preferenceNamed(own);
-  return preferenceNamed(namespace?.metadata.annotations?.[distributionAnnotation] ?? '');
-}
-
-function preferenceNamed(word: string): readonly Scope[] | undefined {
-  switch (word.toLowerCase()) {
-    case 'preferclose':
-    case 'prefersamezone':
-      return sameZone;
-    case 'prefersamenode':
-      return sameNode;
-    default:
-      return undefined;
-  }
 }

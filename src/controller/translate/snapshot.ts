@@ -4,7 +4,7 @@ import type { Authorization } from '../../mesh/authorization.ts';
 import type { ServiceConfig } from '../../mesh/route.ts';
 import type { Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
-import type { Finding } from './finding.ts';
+import type { Finding, StatusFields } from './finding.ts';
 
 /** What proxies are told. Maps are keyed by resource name. */
 export interface Snapshot {
@@ -22,4 +22,6 @@ export interface Snapshot {
 export interface Translation {
   readonly snapshot: Snapshot;
   readonly findings: readonly Finding[];
+  /** What the status of each ServiceEntry should say of its addresses, where it does not. */
+  readonly allocations: readonly StatusFields[];
 }

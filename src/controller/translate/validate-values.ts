@@ -93,6 +93,20 @@ export function headerProblems(headers: HeadersSpec | undefined, path: string): 
   });
 }
 
+/** The same for a ServiceEntry, which may also be visible to nobody, and whose own namespace counts as
+ * the dot. */
+export function entryExportProblems(
+  exportTo: readonly string[] | undefined,
+  namespace: string,
+  path: string,
+): Problem[] {
+  const list = (exportTo ?? []).map((entry) => (entry === namespace ? '.' : entry));
+  if (list.length > 1 && list.includes('~')) {
+    return [invalid(path, '"~" cannot be combined with other entries')];
+  }
+  return list.includes('~') ? [] : exportProblems(list, path);
+}
+
 /** Checks the list of namespaces that an object is visible in (features section 0.4). */
 export function exportProblems(exportTo: readonly string[] | undefined, path: string): Problem[] {
   const list = exportTo ?? [];

@@ -6,6 +6,7 @@ import type { Namespace } from '../kinds/core.ts';
 import type { Gateway, GatewayClass, ListenerSpec } from '../kinds/gateway.ts';
 import { type KubernetesObject, objectKey } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
+import { type LabelRequirement, matchesLabels } from './label-selector.ts';
 
 export const waypointClass = 'istio-waypoint';
 export const waypointController = 'istio.io/mesh-controller';
@@ -39,10 +40,14 @@ export type BindingRefusal =
   | 'WaypointNotFound'
   | 'WaypointIsNotReady'
   | 'AttachmentDenied'
-  | 'UnsupportedTrafficType';
+  | 'UnsupportedTrafficType'
+  | 'CrossNamespaceWaypointForbidden';
 
-/** All waypoints, by `NAMESPACE/NAME`. */
-export function collectWaypoints(objects: ObjectSource): ReadonlyMap<string, Waypoint> {
+/** All waypoints, by `NAMESPACE/NAME`. `network` is the mesh's own, where their addresses are. */
+export function collectWaypoints(
+  objects: ObjectSource,
+  network = '',
+): ReadonlyMap<string, Waypoint> {
   const waypoints = new Map<string, Waypoint>();
   for (const gateway of objects.list('Gateway')) {
     const className = gateway.spec?.gatewayClassName ?? '';
@@ -52,7 +57,7 @@ export function collectWaypoints(objects: ObjectSource): ReadonlyMap<string, Way
     waypoints.set(objectKey(namespace, name), {
       namespace,
       name,
-      address: addressOf(gateway),
+      address: addressOf(gateway, network),
       trafficType: trafficTypeOf(gateway, gatewayClass),
       gateway,
     });
@@ -127,7 +132,7 @@ function trafficTypeOf(gateway: Gateway, gatewayClass: GatewayClass | undefined)
   return label === 'workload' || label === 'all' || label === 'none' ? label : 'service';
 }
 
-function addressOf(gateway: Gateway): GatewayAddress | undefined {
+function addressOf(gateway: Gateway, network: string): GatewayAddress | undefined {
   const addresses = gateway.status?.addresses ?? [];
   const hostname = addresses.find(({ type }) => type === 'Hostname')?.value;
   if (hostname !== undefined) {
@@ -137,7 +142,7 @@ function addressOf(gateway: Gateway): GatewayAddress | undefined {
   for (const { value } of addresses) {
     const address = parseIp(value);
     if (address !== undefined) {
-      return { destination: { kind: 'address', network: '', address }, hbonePort };
+      return { destination: { kind: 'address', network, address }, hbonePort };
     }
   }
   return undefined;
@@ -164,28 +169,13 @@ export function isTunnelListener(listener: ListenerSpec): boolean {
   return listener.protocol === 'HBONE' && listener.port === hbonePort;
 }
 
-type NamespaceSelector = NonNullable<
-  NonNullable<NonNullable<ListenerSpec['allowedRoutes']>['namespaces']>['selector']
->;
-
 function selectsNamespace(
-  selector: NamespaceSelector | undefined,
+  selector: LabelRequirement | undefined,
   namespace: Namespace | undefined,
 ): boolean {
   if (selector === undefined || namespace === undefined) return false;
-  const labels: Readonly<Record<string, string>> = {
+  return matchesLabels(selector, {
     'kubernetes.io/metadata.name': namespace.metadata.name,
     ...namespace.metadata.labels,
-  };
-  const equal = Object.entries(selector.matchLabels ?? {}).every(([k, v]) => labels[k] === v);
-  return (
-    equal &&
-    (selector.matchExpressions ?? []).every(({ key, operator, values = [] }) => {
-      const value = labels[key];
-      if (operator === 'Exists') return value !== undefined;
-      if (operator === 'DoesNotExist') return value === undefined;
-      if (operator === 'In') return value !== undefined && values.includes(value);
-      return operator === 'NotIn' && (value === undefined || !values.includes(value));
-    })
-  );
+  });
 }

@@ -1,4 +1,4 @@
-// Pods, and endpoints that are no pods, to the mesh's workloads (protocol section 4.7).
+// Pods to the mesh's workloads (protocol section 4.7).
 
 import { type IpAddress, parseIp } from '../../mesh/address.ts';
 import {
@@ -6,26 +6,33 @@ import {
   type Locality,
   type PortMapping,
   type ServiceKey,
-  serviceKey,
   type Workload,
 } from '../../mesh/workload.ts';
-import type { EndpointSlice, Node, Pod, ServiceObject } from '../kinds/core.ts';
+import type { Node, Pod } from '../kinds/core.ts';
 import { managedLabel } from '../kinds/kinds.ts';
-import { selects } from '../kinds/object.ts';
-import { type MeshOptions, serviceHostname } from './mesh-options.ts';
-import { fixedTarget, isMeshService } from './services.ts';
+import { type EndpointRule, portsOfPod, rulesSelecting } from './endpoint-rules.ts';
+import type { MeshOptions } from './mesh-options.ts';
+import { networkOf } from './networks.ts';
 
 const redirectionAnnotation = 'ambient.istio.io/redirection';
 const tunnelLabel = 'networking.istio.io/tunnel';
 
+type Labels = Readonly<Record<string, string>>;
+
 /** What a workload is made from beside its pod. */
 export interface WorkloadSurroundings {
   readonly node: Node | undefined;
-  /** The Services of the pod's namespace. */
-  readonly services: readonly ServiceObject[];
+  /** Of the services of the pod's namespace. */
+  readonly rules: readonly EndpointRule[];
+  /** Of services without selector whose EndpointSlices name the pod. */
+  readonly alsoIn: readonly EndpointRule[];
   readonly waypoint: GatewayAddress | undefined;
   /** `NAMESPACE/NAME` of the policies that select it. */
   readonly authorizationPolicies: readonly string[];
+  /** Connections to what the mesh does not know are denied. */
+  readonly onlyRegistered: boolean;
+  /** Where its network is entered, if it is another one. */
+  readonly networkGateway: GatewayAddress | undefined;
 }
 
 /** The uid of a pod's workload. */
@@ -51,93 +58,64 @@ export function translatePod(
   mesh: MeshOptions,
 ): Workload {
   const { metadata, spec } = pod;
-  const labels = metadata.labels ?? {};
-  const nativeTunnel = (labels[tunnelLabel] ?? '').includes('http');
-  const redirected = metadata.annotations?.[redirectionAnnotation] === 'enabled';
   const workloadName = workloadNameOf(pod);
-  const { waypoint } = surroundings;
+  const { waypoint, networkGateway } = surroundings;
+  const tunnel = tunnelOf(metadata.labels, metadata.annotations);
+  const confined = surroundings.onlyRegistered && tunnel.tunnelProtocol === 'hbone';
   return {
     uid: podUid(pod, mesh),
     name: metadata.name,
     namespace: metadata.namespace ?? '',
     addresses: addressesOf(pod),
     hostname: '',
-    network: '',
-    tunnelProtocol: nativeTunnel || redirected ? 'hbone' : 'none',
+    network: networkOf(pod) ?? mesh.network,
+    ...tunnel,
     trustDomain: mesh.trustDomain,
     serviceAccount: spec?.serviceAccountName ?? 'default',
     ...(waypoint === undefined ? {} : { waypoint }),
+    ...(networkGateway && { networkGateway }),
     node: spec?.nodeName ?? '',
-    canonicalName:
-      labels['service.istio.io/canonical-name'] ??
-      labels['app.kubernetes.io/name'] ??
-      labels['app'] ??
-      workloadName,
-    canonicalRevision:
-      labels['service.istio.io/canonical-revision'] ??
-      labels['app.kubernetes.io/version'] ??
-      labels['version'] ??
-      'latest',
+    ...canonicalLabels(metadata.labels, workloadName),
     workloadType: 'pod',
     workloadName,
-    nativeTunnel,
     authorizationPolicies: surroundings.authorizationPolicies,
     status: isReady(pod) ? 'healthy' : 'unhealthy',
     clusterId: mesh.clusterId,
-    services: servicesOf(pod, surroundings.services, mesh),
+    services: servicesOf(pod, surroundings),
     locality: localityOf(surroundings.node),
     networkMode: spec?.hostNetwork === true ? 'host' : 'standard',
     capacity: 1,
+    ...(confined && { outboundPolicy: 'registry-only' as const }),
   };
 }
 
-/** Endpoints of a Service without selector that are no pods, such as the API server's. They are
- * kept out of the index by address, so that a shared address does not shadow others. */
-export function translateSlice(
-  slice: EndpointSlice,
-  service: ServiceObject,
-  mesh: MeshOptions,
-): readonly Workload[] {
-  const namespace = slice.metadata.namespace ?? '';
-  const key = serviceKey(namespace, serviceHostname(namespace, service.metadata.name, mesh));
-  const ports = (service.spec?.ports ?? []).flatMap(({ name, port }): readonly PortMapping[] => {
-    const target = slice.ports?.find((entry) => (entry.name ?? '') === (name ?? ''))?.port;
-    return target === undefined ? [] : [{ servicePort: port, targetPort: target }];
-  });
-  return (slice.endpoints ?? []).flatMap((endpoint) =>
-    endpoint.targetRef?.kind === 'Pod'
-      ? []
-      : endpoint.addresses.flatMap((text): readonly Workload[] => {
-          const address = parseIp(text);
-          if (address === undefined) return [];
-          return [
-            {
-              uid: `${mesh.clusterId}/discovery.k8s.io/EndpointSlice/${namespace}/${slice.metadata.name}/${address}`,
-              name: slice.metadata.name,
-              namespace,
-              addresses: [address],
-              hostname: '',
-              network: '',
-              tunnelProtocol: 'none',
-              trustDomain: mesh.trustDomain,
-              serviceAccount: 'default',
-              node: endpoint.nodeName ?? '',
-              canonicalName: service.metadata.name,
-              canonicalRevision: 'latest',
-              workloadType: 'pod',
-              workloadName: slice.metadata.name,
-              nativeTunnel: false,
-              authorizationPolicies: [],
-              status: endpoint.conditions?.ready === false ? 'unhealthy' : 'healthy',
-              clusterId: mesh.clusterId,
-              services: new Map([[key, ports]]),
-              locality: localityOf(undefined),
-              networkMode: 'host',
-              capacity: 1,
-            },
-          ];
-        }),
-  );
+/** Whether something takes tunnels, and whether it ends them itself. */
+export function tunnelOf(
+  labels: Labels | undefined,
+  annotations: Labels | undefined,
+): Pick<Workload, 'tunnelProtocol' | 'nativeTunnel'> {
+  const nativeTunnel = (labels?.[tunnelLabel] ?? '').includes('http');
+  const redirected = annotations?.[redirectionAnnotation] === 'enabled';
+  return { tunnelProtocol: nativeTunnel || redirected ? 'hbone' : 'none', nativeTunnel };
+}
+
+/** What telemetry calls a workload (features section 0.6). */
+export function canonicalLabels(
+  labels: Labels | undefined,
+  workloadName: string,
+): Pick<Workload, 'canonicalName' | 'canonicalRevision'> {
+  return {
+    canonicalName:
+      labels?.['service.istio.io/canonical-name'] ??
+      labels?.['app.kubernetes.io/name'] ??
+      labels?.['app'] ??
+      workloadName,
+    canonicalRevision:
+      labels?.['service.istio.io/canonical-revision'] ??
+      labels?.['app.kubernetes.io/version'] ??
+      labels?.['version'] ??
+      'latest',
+  };
 }
 
 function addressesOf(pod: Pod): readonly IpAddress[] {
@@ -176,34 +154,11 @@ function localityOf(node: Node | undefined): Locality {
 
 function servicesOf(
   pod: Pod,
-  services: readonly ServiceObject[],
-  mesh: MeshOptions,
+  { rules, alsoIn }: WorkloadSurroundings,
 ): ReadonlyMap<ServiceKey, readonly PortMapping[]> {
   const result = new Map<ServiceKey, readonly PortMapping[]>();
-  for (const service of services) {
-    const selector = service.spec?.selector ?? {};
-    if (!isMeshService(service) || Object.keys(selector).length === 0) continue;
-    if (!selects(selector, pod.metadata.labels)) continue;
-    const { namespace = '', name } = service.metadata;
-    const ports = (service.spec?.ports ?? []).flatMap((port): readonly PortMapping[] => {
-      const target = fixedTarget(port) ?? namedPort(pod, String(port.targetPort), port.protocol);
-      return target === undefined ? [] : [{ servicePort: port.port, targetPort: target }];
-    });
-    result.set(serviceKey(namespace, serviceHostname(namespace, name, mesh)), ports);
+  for (const rule of [...rulesSelecting(rules, pod.metadata.labels), ...alsoIn]) {
+    if (!result.has(rule.key)) result.set(rule.key, portsOfPod(pod, rule));
   }
   return result;
-}
-
-/** The number behind a port name, as this pod's containers declare it. Init containers that keep
- * running count as containers. */
-function namedPort(pod: Pod, name: string, protocol = 'TCP'): number | undefined {
-  const lasting = (pod.spec?.initContainers ?? []).filter(
-    ({ restartPolicy }) => restartPolicy === 'Always',
-  );
-  for (const container of [...(pod.spec?.containers ?? []), ...lasting]) {
-    for (const port of container.ports ?? []) {
-      if (port.name === name && (port.protocol ?? 'TCP') === protocol) return port.containerPort;
-    }
-  }
-  return undefined;
 }

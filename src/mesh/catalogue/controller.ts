@@ -206,4 +206,34 @@ export const controllerCodes = {
     cause: 'Its port is taken, or the address is not its own.',
     remedy: 'Stop what has the port, or give the controller another address.',
   },
+  AMB1661: {
+    title: 'the configuration of the mesh cannot be used',
+    cause:
+      'The key "mesh" of the ConfigMap "istio" is no YAML, or has a field with a value that does not exist.',
+    remedy:
+      'Correct the field that the message names; until then the last valid version is in force, or the defaults.',
+  },
+  AMB1662: {
+    title: 'a ServiceEntry is hidden',
+    cause: 'serviceEntryVisibility of the mesh configuration gives its namespace visibility NONE.',
+    remedy:
+      'Ask the administrators of the mesh to let the namespace in, or remove the ServiceEntry.',
+  },
+  AMB1663: {
+    title: 'a ServiceEntry needs a waypoint',
+    cause:
+      'The host of its requests is to be resolved per request, which node proxies do not see, and it has no waypoint.',
+    remedy: 'Label it or its namespace istio.io/use-waypoint, or choose another resolution.',
+  },
+  AMB1664: {
+    title: 'a host of a ServiceEntry belongs to another object',
+    cause:
+      'A Service, or an older ServiceEntry, of the same namespace has the host; of several the first counts.',
+    remedy: 'Remove the host here, or remove the other object.',
+  },
+  AMB1665: {
+    title: 'a host of a ServiceEntry has no address',
+    cause: 'Node proxies tell services apart by address, and the host has none.',
+    remedy: 'Set spec.addresses, or let the controller give it one.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -134,6 +134,13 @@ export const dataplaneCodes = {
     remedy:
       'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
+  AMB1431: {
+    title: 'the destination is not registered',
+    cause:
+      'The mesh configuration says outboundTrafficPolicy REGISTRY_ONLY, and no service or workload of the mesh has the address.',
+    remedy:
+      'Declare the destination with a ServiceEntry, or set outboundTrafficPolicy.mode to ALLOW_ANY in the ConfigMap istio.',
+  },
   AMB1501: {
     title: 'no answer from port 15008',
     cause:
@@ -193,6 +200,13 @@ export const dataplaneCodes = {
     title: 'a published resource was rejected',
     cause: 'The proxy could not read a resource; its last valid version stays in force.',
     remedy: 'The message names the resource; controller and proxy should be of versions that fit.',
+  },
+  AMB1512: {
+    title: 'the peer broke the rules of HTTP/2',
+    cause:
+      'A client of port 15008 with a valid certificate sent frames that HTTP/2 forbids, or floods of them, or gave up requests faster than any proxy does.',
+    remedy:
+      'The record names the client: find out what runs there; a mesh proxy does not do this. Only its own connection was ended.',
   },
   AMB1521: {
     title: 'a certificate was revoked',

@@ -3,6 +3,7 @@
 // so trying again can not repeat anything.
 
 import { type Endpoint, formatEndpoint } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
 import type { Verdict } from '../../mesh/decision.ts';
 import { type OutboundPlan, type PassingPlan, planOutbound } from '../../mesh/plan-outbound.ts';
 import type { Service } from '../../mesh/service.ts';
@@ -104,8 +105,11 @@ async function tryOut(
   }
 }
 
+/** The mesh's own ports, and what is not registered: nothing has failed there. */
+const denials: readonly Code[] = ['AMB1408', 'AMB1431'];
+
 function denied({ code, reason, service }: Extract<OutboundPlan, { kind: 'deny' }>): WayOut {
-  const outcome = code === 'AMB1408' ? 'denied' : 'failed';
+  const outcome = denials.includes(code) ? 'denied' : 'failed';
   return { kind: 'nowhere', verdict: { outcome, code, reason }, ...(service && { service }) };
 }
 
