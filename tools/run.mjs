@@ -13,8 +13,8 @@ const modules = path.join(root, 'node_modules');
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
 /** Libraries that the pinned Node is linked with and a minimal Debian lacks. */
 const nodeLibraries = ['libatomic1'];
-/** Needed by the test suite alone: the stock client that it drives the API server with. */
-const testCommands = { 'kubernetes-client': 'kubectl' };
+/** Needed by the test suite alone: the stock client that it drives the API server with, and an authority. */
+const testCommands = { 'kubernetes-client': 'kubectl', openssl: 'openssl' };
 
 /** Needed by the test suite alone, and only fetched: the stock scraper. */
 const testPrograms = { prometheus: 'prometheus' };
