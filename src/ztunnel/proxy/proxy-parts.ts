@@ -5,6 +5,7 @@ import type { PeerCheck } from '../../dataplane/certificates/revocations.ts';
 import type { Connections } from '../../dataplane/connections.ts';
 import type { DecisionLog } from '../../dataplane/decisions.ts';
 import type { MeshState } from '../../dataplane/state/mesh-state.ts';
+import type { Demand } from '../../dataplane/subscription-demand.ts';
 import type { TrafficMetrics } from '../../dataplane/traffic-metrics.ts';
 import type { TunnelPool } from '../../dataplane/tunnel/tunnel-client.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
@@ -31,6 +32,8 @@ export interface ProxyParts {
   readonly hosts: HostAddresses;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
+  /** Absent where the proxy is told of all workloads and services. */
+  readonly demand?: Demand;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;
