@@ -66,7 +66,6 @@ export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
           received.set(name, version);
         } else {
           rejected.push({ name, problem: decoded.problem });
-          if (versions.has(name)) received.set(name, '');
         }
         if (turns.isOver) await turns.next();
       }
@@ -77,6 +76,7 @@ export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
       // Only now: a stream that is opened anew says what is in force.
       for (const name of removed) versions.delete(name);
       for (const [name, version] of received) versions.set(name, version);
+      for (const { name } of rejected) if (versions.has(name)) versions.set(name, '');
       kind.demand?.answered([...names, ...response.removed]);
       return rejected;
     },
