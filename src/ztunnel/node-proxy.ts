@@ -11,7 +11,7 @@ import { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { CountingMetric, MetricsRegistry } from '../runtime/metrics.ts';
 import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
@@ -94,6 +94,7 @@ export class NodeProxy implements AsyncDisposable {
       }),
       decisions: this.decisions,
       metrics: this.metrics,
+      refusals: refusalMetric(options.registry),
       ...(options.dns && {
         dns: {
           ...options.dns,
@@ -142,4 +143,12 @@ export class NodeProxy implements AsyncDisposable {
     this.#connections[Symbol.dispose]();
     this.certificates[Symbol.dispose]();
   }
+}
+
+function refusalMetric(registry: MetricsRegistry): CountingMetric<'code'> {
+  return registry.counter({
+    name: 'ambit_tunnel_refusals_total',
+    help: 'Tunnel requests that were refused, and peers that were before they asked.',
+    labels: ['code'],
+  });
 }
