@@ -87,6 +87,10 @@ test('a pod whose namespace cannot be found is denied until it is', async ({ sta
   const other = await replaceNamespace(stack, paths.alpha);
   await scene.becomes('cart', 'enabled');
   assert.equal(await verifyRedirection(other, usualSettings), []);
+  const annotations = (): object =>
+    scene.api.store.get('pods', 'shop', 'cart')?.metadata.annotations ?? {};
+  await until(() => !('ambit.io/quarantine' in annotations()), 'the annotation to go');
+  assert.not.ok((await tableNames(other)).includes(quarantineTable));
 });
 
 test('the rule for probes and its addresses are put back', async ({ stack }) => {
