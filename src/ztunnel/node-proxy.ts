@@ -86,12 +86,7 @@ export class NodeProxy implements AsyncDisposable {
       connections: this.#connections,
       open: this.open,
       load: new EndpointLoad(),
-      hosts: new HostAddresses({
-        lookup: options.hostLookup,
-        count: onDemandDnsMetric(options.registry),
-        clock,
-        random: options.random,
-      }),
+      hosts: hostAddresses(options),
       decisions: this.decisions,
       metrics: this.metrics,
       refusals: refusalMetric(options.registry),
@@ -151,4 +146,8 @@ function refusalMetric(registry: MetricsRegistry): CountingMetric<'code'> {
     help: 'Tunnel requests that were refused, and peers that were before they asked.',
     labels: ['code'],
   });
+}
+
+function hostAddresses({ hostLookup: lookup, registry, clock, random }: NodeProxyOptions) {
+  return new HostAddresses({ lookup, count: onDemandDnsMetric(registry), clock, random });
 }
