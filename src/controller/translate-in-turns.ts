@@ -13,6 +13,7 @@ import type { Translation } from './translate/snapshot.ts';
 import { translate } from './translate/translate.ts';
 import type { ValidVersions } from './translate/valid-versions.ts';
 import type { WorkloadMemory } from './translate/workload-memory.ts';
+import { podUid } from './translate/workloads.ts';
 
 /** What all passes share. */
 export interface Passes {
@@ -77,9 +78,11 @@ export function translatePods(
     EndpointSlice: [...namespaces].flatMap((namespace) => surroundings.slices.get(namespace) ?? []),
   };
   const { snapshot } = translate(restricted(objects, lists), versions, mesh, memory);
+  // What else came of it lacks the services of other namespaces.
+  const uids = new Set(pods.map((pod) => podUid(pod, mesh)));
   return {
-    workloads: new Map(snapshot.workloads),
-    workloadLabels: new Map(snapshot.workloadLabels),
+    workloads: new Map([...snapshot.workloads].filter(([uid]) => uids.has(uid))),
+    workloadLabels: new Map([...snapshot.workloadLabels].filter(([uid]) => uids.has(uid))),
   };
 }
 
