@@ -181,7 +181,8 @@ test('lets others have their turn between groups of pods, and makes the same of 
     },
   };
   const passes = { versions: new ValidVersions(), mesh, memory: new WorkloadMemory() };
-  const { snapshot } = await translateInTurns(tables, passes, systemClock, counted);
+  const { translation } = await translateInTurns(tables, passes, systemClock, counted);
+  const { snapshot } = translation;
   assert.ok(turns >= 4, `${turns} turns`);
   const whole = translate(tables, new ValidVersions(), mesh).snapshot;
   assert.is(publishable(snapshot).published.hash, publishable(whole).published.hash);
