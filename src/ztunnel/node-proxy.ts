@@ -78,39 +78,7 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
     });
-    const parts: ProxyParts = {
-      state: this.state,
-      certificates,
-      tunnels: this.#tunnels,
-      peerCheck: revocations.checkFor('destination'),
-      connections: this.#connections,
-      open: this.open,
-      load: new EndpointLoad(),
-      hosts: new HostAddresses({
-        lookup: options.hostLookup,
-        count: onDemandDnsMetric(options.registry),
-        clock,
-        random: options.random,
-      }),
-      decisions: this.decisions,
-      metrics: this.metrics,
-      refusals: refusalMetric(options.registry),
-      ...(options.dns && {
-        dns: {
-          ...options.dns,
-          metrics: dnsMetrics(options.registry),
-          log: log.child({ target: 'dns' }),
-        },
-      }),
-      clock,
-      log,
-      network: options.network,
-      loopbackTunnel: options.loopbackTunnel ?? true,
-      baggage: options.baggage ?? true,
-      recordedBy: `ztunnel/${options.node}`,
-      configVersion: options.configVersion,
-      random: options.random,
-    };
+    const parts = this.#partsFrom(options);
     const identities = new LocalIdentities(certificates);
     const follow = (): void =>
       identities.update(
@@ -129,6 +97,44 @@ export class NodeProxy implements AsyncDisposable {
     this.#unsubscribe = this.state.subscribe((change) => {
       if (change === 'addresses') follow();
     });
+  }
+
+  /** What the proxies of pods share. */
+  #partsFrom(options: NodeProxyOptions): ProxyParts {
+    const { clock, log, registry } = options;
+    return {
+      state: this.state,
+      certificates: this.certificates,
+      tunnels: this.#tunnels,
+      peerCheck: this.revocations.checkFor('destination'),
+      connections: this.#connections,
+      open: this.open,
+      load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(registry),
+        clock,
+        random: options.random,
+      }),
+      decisions: this.decisions,
+      metrics: this.metrics,
+      refusals: refusalMetric(registry),
+      ...(options.dns && {
+        dns: {
+          ...options.dns,
+          metrics: dnsMetrics(registry),
+          log: log.child({ target: 'dns' }),
+        },
+      }),
+      clock,
+      log,
+      network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
+      recordedBy: `ztunnel/${options.node}`,
+      configVersion: options.configVersion,
+      random: options.random,
+    };
   }
 
   /** Stops taking connections and lets open ones finish until the deadline. */
