@@ -14,35 +14,35 @@ import { XdsServer } from '../src/controller/publish/xds-server.ts';
 import { Translator } from '../src/controller/translator.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { silentLogger } from '../src/runtime/log.ts';
-import { aggregatedDiscoveryService, maxDiscoveryMessageBytes } from '../src/wire/xds.ts';
+import { maxDiscoveryMessageBytes, writtenDiscoveryService } from '../src/wire/xds.ts';
 import { mesh } from '../test/controller/tables.ts';
 import { TestAuthority } from '../test/support/certificates.ts';
 import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
 import type { ProxyReport } from './config-load/proxy.ts';
-import { StallProbe } from './config-load/stall-probe.ts';
+import { type Stall, StallProbe } from './config-load/stall-probe.ts';
 
 /** What a load showed. Times in milliseconds, memory (resident) in MiB. */
 export interface LoadFigures {
   readonly translateMs: number;
-  readonly translateStallMs: number;
-  readonly serveStallMs: number;
+  readonly translateStall: Stall;
+  readonly serveStall: Stall;
   readonly controllerRssMiB: number;
   readonly proxyLoadMs: number;
-  readonly proxyStallMs: number;
-  readonly proxyStallsAbove20Ms: number;
+  readonly proxyStall: Stall;
   readonly proxyRssMiB: number;
   /** From the change of a pod in the controller's tables to the changed workload in the proxy's state. */
   readonly changeMs: readonly number[];
   /** The controller's longest stall while pods changed. */
-  readonly changeStallMs: number;
+  readonly changeStall: Stall;
 }
 
 const changes = 20;
+
 /** Loads a mesh of a size once. */
 export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
   await using stack = new AsyncDisposableStack();
-  const tables = new ObjectTables();
-  const translator = new Translator(tables, mesh, { clock: systemClock, log: silentLogger });
+  const tables = new ObjectTables((kind, object) => translator.changed(kind, object));
+  const translator = new Translator(tables, mesh, systemClock);
   largeMesh(size, tables);
   const xds = new XdsServer({
     verifier: {
@@ -78,15 +78,14 @@ export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
   }
   return {
     translateMs,
-    translateStallMs: translated.longestMs,
-    serveStallMs: served.longestMs,
+    translateStall: translated,
+    serveStall: served,
     controllerRssMiB: process.memoryUsage.rss() / 2 ** 20,
     proxyLoadMs: loaded.ms,
-    proxyStallMs: loaded.longestStallMs,
-    proxyStallsAbove20Ms: loaded.stallsAbove20Ms,
+    proxyStall: loaded.stall,
     proxyRssMiB: loaded.rssMiB,
     changeMs,
-    changeStallMs: probe.take().longestMs,
+    changeStall: probe.take(),
   };
 }
 
@@ -106,7 +105,7 @@ async function serve(stack: AsyncDisposableStack, xds: XdsServer) {
   writeFileSync(tokenPath, 'token');
   const server = new Server({ 'grpc.max_send_message_length': maxDiscoveryMessageBytes });
   stack.defer(() => server.forceShutdown());
-  server.addService(aggregatedDiscoveryService, { DeltaAggregatedResources: xds.handle });
+  server.addService(writtenDiscoveryService, { DeltaAggregatedResources: xds.handle });
   const pair = { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) };
   const credentials = ServerCredentials.createSsl(null, [pair]);
   const port = await new Promise<number>((resolve, reject) => {
@@ -119,9 +118,7 @@ async function serve(stack: AsyncDisposableStack, xds: XdsServer) {
 
 async function startProxy(stack: AsyncDisposableStack, access: object, watched: string) {
   const file = path.join(import.meta.dirname, 'config-load/proxy.ts');
-  const child = fork(file, [JSON.stringify([access, watched])], {
-    execArgv: (process.env['X'] ?? '').split(' ').filter(Boolean),
-  });
+  const child = fork(file, [JSON.stringify([access, watched])]);
   stack.defer(async () => {
     if (child.exitCode !== null) return;
     child.kill();
@@ -151,16 +148,17 @@ async function report<Kind extends ProxyReport['kind']>(
 
 if (import.meta.main) {
   const [services = 10_000, pods = 50_000] = process.argv.slice(2).map(Number);
-  const figures = await measureConfigLoad({ services, pods });
-  const sorted = figures.changeMs.toSorted((one, other) => one - other);
-  const { changeMs: _, ...single } = figures;
-  for (const [name, value] of Object.entries(single)) console.log(`${name}: ${value.toFixed(1)}`);
+  const { changeMs, ...figures } = await measureConfigLoad({ services, pods });
+  for (const [name, figure] of Object.entries(figures)) console.log(`${name}: ${inWords(figure)}`);
+  const sorted = changeMs.toSorted((one, other) => one - other);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  console.log(`changeMs: median ${middle.toFixed(1)}, slowest ${(sorted.at(-1) ?? 0).toFixed(1)}`);
-  console.log(
-    `load average: ${os
-      .loadavg()
-      .map((load) => load.toFixed(2))
-      .join(' ')}`,
-  );
+  console.log(`changeMs: median ${inWords(middle)}, slowest ${inWords(sorted.at(-1) ?? 0)}`);
+  console.log(`load average: ${os.loadavg().map(inWords).join(' ')}`);
+}
+
+function inWords(figure: number | Stall): string {
+  if (typeof figure === 'number') return figure.toFixed(1);
+  const { longestMs, longestCpuMs, tooLong } = figure;
+  const cpu = `${longestCpuMs.toFixed(1)} ms of CPU`;
+  return `${longestMs.toFixed(1)} ms (at most ${cpu}), ${tooLong} above 20 ms`;
 }

@@ -1,6 +1,6 @@
-// How long open connections wait for their new verdict when policies change.
+// node bench/judge-again.ts: how long open connections wait for their new verdict when policies change.
 // 10,000 connections of 500 identities to 100 workloads, 50 policies of ten rules each; then the same
-// with policies that look at every client's address, so that no two verdicts can be shared.
+// with policies that look at every client's address as well, or at nothing else, and with dry runs.
 
 import { Connections } from '../src/dataplane/connections.ts';
 import { MeshState } from '../src/dataplane/state/mesh-state.ts';
@@ -22,9 +22,17 @@ const cidr: Cidr = { address: ipAddress('10.0.0.0'), length: 8 };
 const oneWorkload = 'one policy of one workload';
 const allPolicies = 'all policies of a namespace';
 const byAddress = 'all policies, by address';
+const onlyAddress = 'all policies, one client address each rule';
+const dryRun = 'all policies, dry run';
 
 /** What changes; the least comes first. */
-export const judgeAgainCases: readonly string[] = [oneWorkload, allPolicies, byAddress];
+export const judgeAgainCases: readonly string[] = [
+  oneWorkload,
+  allPolicies,
+  byAddress,
+  onlyAddress,
+  dryRun,
+];
 
 /** Ten thousand open connections and the policies over them. */
 export interface JudgeAgain extends Disposable {
@@ -53,6 +61,8 @@ export function judgeAgain(): JudgeAgain {
   const changes: Readonly<Record<string, () => void>> = {
     [allPolicies]: () => publish(state, { policies: policiesOf(`r${salt}`) }),
     [byAddress]: () => publish(state, { policies: policiesOf(`a${salt}`, [cidr]) }),
+    [onlyAddress]: () => publish(state, { policies: addressesOf(salt) }),
+    [dryRun]: () => publish(state, { policies: policiesOf(`d${salt}`).map(withoutEffect) }),
     [oneWorkload]: () => changeOne(state, workloads[0], salt),
   };
   return {
@@ -94,4 +104,35 @@ function denyAccounts(
     sourceIps,
   }));
   return aPolicy(name, 'deny', rules, { scope });
+}
+
+/** Deny one of every twenty clients by its address, on a port that none uses. */
+function addressesOf(salt: number): Authorization[] {
+  return Array.from({ length: counts.policies }, (_, policy) => {
+    const rules = Array.from({ length: counts.rules }, (_unused, rule) => ({
+      sourceIps: [
+        {
+          address: ipAddress(`10.1.${policy % 40}.${rule * 25 + (policy > 39 ? 1 : 0)}`),
+          length: 32,
+        },
+      ],
+      destinationPorts: [9_999 + salt],
+    }));
+    return aPolicy(`p${policy}`, 'deny', rules);
+  });
+}
+
+function withoutEffect(policy: Authorization): Authorization {
+  return { ...policy, dryRun: true };
+}
+
+if (import.meta.main) {
+  using table = judgeAgain();
+  for (const change of judgeAgainCases) {
+    const times = Array.from({ length: 11 }, () => table.measure(change)).toSorted(
+      (one, other) => one - other,
+    );
+    const [fastest, median, slowest] = [0, 5, 10].map((at) => (times[at] ?? 0).toFixed(1));
+    console.log(`${change}: median ${median} ms, fastest ${fastest}, slowest ${slowest}`);
+  }
 }

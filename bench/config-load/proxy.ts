@@ -10,15 +10,14 @@ import { silentLogger } from '../../src/runtime/log.ts';
 import { decodeAddress } from '../../src/wire/address.ts';
 import { decodeAuthorization } from '../../src/wire/authorization.ts';
 import { typeUrls } from '../../src/wire/xds.ts';
-import { StallProbe } from './stall-probe.ts';
+import { type Stall, StallProbe } from './stall-probe.ts';
 
 /** What the parent is told. */
 export type ProxyReport =
   | {
       readonly kind: 'loaded';
       readonly ms: number;
-      readonly longestStallMs: number;
-      readonly stallsAbove20Ms: number;
+      readonly stall: Stall;
       readonly rssMiB: number;
       readonly workloads: number;
       readonly services: number;
@@ -53,13 +52,12 @@ const subscription = new Subscription({
 subscription.start();
 await subscription.ready;
 const ms = performance.now() - start;
-const { longestMs, tooLong } = probe.take();
+const stall = probe.take();
 probe.stop();
 tell({
   kind: 'loaded',
   ms,
-  longestStallMs: longestMs,
-  stallsAbove20Ms: tooLong,
+  stall,
   rssMiB: process.memoryUsage.rss() / 2 ** 20,
   workloads: [...state.workloads()].length,
   services: [...state.services()].length,

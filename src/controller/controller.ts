@@ -31,7 +31,6 @@ import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
-import { type EncodingMemory, publishable } from './publish/resources.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
@@ -40,9 +39,7 @@ import { statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
-import { translate } from './translate/translate.ts';
-import { ValidVersions } from './translate/valid-versions.ts';
-import { WorkloadMemory } from './translate/workload-memory.ts';
+import { Translator } from './translator.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 
 /** Changes are gathered this long before they are translated. */
@@ -87,9 +84,7 @@ export class Controller implements AsyncDisposable {
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
   readonly #readiness = new Readiness();
-  readonly #versions = new ValidVersions();
-  readonly #workloads = new WorkloadMemory();
-  readonly #encoded: EncodingMemory = new WeakMap();
+  readonly #translator: Translator;
   readonly #tables: ObjectTables;
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
@@ -113,6 +108,7 @@ export class Controller implements AsyncDisposable {
       trustDomain: settings.TRUST_DOMAIN,
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
+      network: '',
       addressRanges: addressRanges(settings),
     };
     this.#provision = {
@@ -121,14 +117,14 @@ export class Controller implements AsyncDisposable {
       controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
       spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
     };
-    this.#translating = new Debouncer(gathering, clock, () => {
-      this.#translate();
-    });
+    this.#translating = new Debouncer(gathering, clock, () => this.#translate());
     this.#writing = new Debouncer(writing, clock, () => this.#write());
     this.#writeRetry = new Backoff(writeRetry, clock);
-    this.#tables = new ObjectTables(() => {
-      if (this.#synced) this.#translating.changed();
+    this.#tables = new ObjectTables((kind, object) => {
+      const counts = this.#translator.changed(kind, object);
+      if (this.#synced) (counts ? this.#translating : this.#writing).changed();
     });
+    this.#translator = new Translator(this.#tables, this.#mesh, clock, this.#end.signal);
     this.#watcher = new ObjectWatcher(client, this.#tables, clock, log);
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
@@ -168,9 +164,10 @@ export class Controller implements AsyncDisposable {
     );
     this.#authority = authority;
     this.#restoreVersions();
+    // Proxies are let in only after this: they would take an empty answer for the truth.
+    await this.#translate();
     this.#synced = true;
-    // Proxies are let in only now: they would take an empty answer for the truth.
-    this.#translate();
+    this.#translating.changed();
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
     );
@@ -205,7 +202,7 @@ export class Controller implements AsyncDisposable {
   /** Takes back what an earlier process has saved, before anything is published. */
   #restoreVersions(): void {
     const { versions, unreadable } = savedVersions(this.#tables, this.#mesh.rootNamespace);
-    this.#versions.restore(versions);
+    this.#translator.versions.restore(versions);
     for (const name of unreadable) {
       this.#parts.log.warn({ code: 'AMB1625', object: `ConfigMap ${name}` }, 'ignored');
     }
@@ -272,21 +269,22 @@ export class Controller implements AsyncDisposable {
     });
   }
 
-  #translate(): void {
+  async #translate(): Promise<void> {
     const { log } = this.#parts;
     try {
-      this.#translation = translate(this.#tables, this.#versions, this.#mesh, this.#workloads);
-      const { published, problems } = publishable(this.#translation.snapshot, this.#encoded);
+      const { translation, published, problems } = await this.#translator.translate();
+      this.#translation = translation;
       for (const { name, error } of problems) {
         log.error({ code: codeOf(error), resource: name }, `not published: ${causeChain(error)}`);
       }
-      const { workloads, services } = this.#translation.snapshot;
+      const { workloads, services } = translation.snapshot;
       this.#metrics.translated(workloads.size, services.size);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
       }
     } catch (error) {
+      if (this.#end.signal.aborted) return;
       // A defect here must not take what is in force from the proxies.
       log.error({ code: codeOf(error) }, `translation failed: ${causeChain(error)}`);
     }
@@ -301,7 +299,7 @@ export class Controller implements AsyncDisposable {
       const findings = withoutRepeats([
         ...refusalFindings(this.#xds.standing()),
         ...this.#translation.findings,
-        ...lastValidFindings(this.#versions.kept),
+        ...lastValidFindings(this.#translator.versions.kept),
         ...gateways.findings,
       ]);
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
@@ -350,7 +348,7 @@ export class Controller implements AsyncDisposable {
     if (this.#translation === emptyTranslation) return { apply: [], remove: [] };
     return lastValidChanges(
       this.#tables,
-      this.#versions.kept,
+      this.#translator.versions.kept,
       this.#mesh.rootNamespace,
       (kind) => this.#watcher.isListed(kind),
       this.#parts.clock.now(),

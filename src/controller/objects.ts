@@ -18,9 +18,9 @@ export interface ObjectSource {
 /** Tables of objects, with one listener for changes. */
 export class ObjectTables implements ObjectSource {
   readonly #tables = new Map<KindName, Map<string, KubernetesObject>>();
-  readonly #onChange: (kind: KindName) => void;
+  readonly #onChange: (kind: KindName, object: KubernetesObject) => void;
 
-  constructor(onChange: (kind: KindName) => void = () => {}) {
+  constructor(onChange: (kind: KindName, object: KubernetesObject) => void = () => {}) {
     this.#onChange = onChange;
   }
 
@@ -37,6 +37,13 @@ export class ObjectTables implements ObjectSource {
     return found as KindTypes[Kind] | undefined;
   }
 
+  /** The tables as they are now, whatever changes later. */
+  frozen(): ObjectSource {
+    const copy = new ObjectTables();
+    for (const [kind, table] of this.#tables) copy.#tables.set(kind, new Map(table));
+    return copy;
+  }
+
   /** Puts an object in the place of its older version. */
   set(kind: KindName, object: KubernetesObject): void {
     let table = this.#tables.get(kind);
@@ -45,11 +52,11 @@ export class ObjectTables implements ObjectSource {
       this.#tables.set(kind, table);
     }
     table.set(keyOf(object), object);
-    this.#onChange(kind);
+    this.#onChange(kind, object);
   }
 
   /** Forgets an object. */
   delete(kind: KindName, object: KubernetesObject): void {
-    if (this.#tables.get(kind)?.delete(keyOf(object)) === true) this.#onChange(kind);
+    if (this.#tables.get(kind)?.delete(keyOf(object)) === true) this.#onChange(kind, object);
   }
 }

@@ -1,31 +1,154 @@
-// Objects to what is published, kept up to date as objects change.
+// Keeps what is published up to date as objects change: all of it when services, policies or the like do,
+// and only the workloads of the pods concerned when nothing but pods has changed, which is most of the
+// time. Either way the outcome is that of translating everything.
 
 import type { Clock } from '../runtime/clock.ts';
-import type { Logger } from '../runtime/log.ts';
+import { inTurns, turnsOf } from '../runtime/turns.ts';
+import type { EndpointSlice, Node, Pod } from './kinds/core.ts';
+import type { KindName } from './kinds/kinds.ts';
+import { type KubernetesObject, keyOf } from './kinds/object.ts';
 import type { ObjectTables } from './objects.ts';
-import { type EncodingMemory, type PublishedSnapshot, publishable } from './publish/resources.ts';
+import {
+  type EncodingMemory,
+  type EncodingProblem,
+  emptySnapshot,
+  type Publication,
+  type PublishedSnapshot,
+  publishing,
+  publishWorkloads,
+} from './publish/resources.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
-import { translate } from './translate/translate.ts';
 import { ValidVersions } from './translate/valid-versions.ts';
 import { WorkloadMemory } from './translate/workload-memory.ts';
+import { podUid } from './translate/workloads.ts';
+import {
+  isOfSelector,
+  type Passes,
+  surroundingsOf,
+  translateInTurns,
+  translatePods,
+} from './translate-in-turns.ts';
 
+/** More pods than this at a time are as much work as everything. */
+const maxPodsAlone = 200;
+/** What a workload takes from its node. */
+const nodeLabels = [
+  'topology.kubernetes.io/region',
+  'topology.kubernetes.io/zone',
+  'topology.istio.io/subzone',
+] as const;
+
+/** The state of the world for proxies, and what to tell authors. */
+export interface Translated {
+  readonly translation: Translation;
+  readonly published: PublishedSnapshot;
+  readonly problems: readonly EncodingProblem[];
+}
+
+/** Translates tables that tell it of every change. */
 export class Translator {
-  readonly #tables;
-  readonly #mesh;
   readonly versions = new ValidVersions();
-  readonly #workloads = new WorkloadMemory();
+  readonly #tables: ObjectTables;
+  readonly #passes: Passes;
+  readonly #clock: Clock;
+  readonly #signal: AbortSignal | undefined;
   readonly #encoded: EncodingMemory = new WeakMap();
-  constructor(tables: ObjectTables, mesh: MeshOptions, _parts: { clock: Clock; log: Logger }) {
+  readonly #pods = new Map<string, Pod>();
+  /** Slices that count, as they are not of selected pods. */
+  readonly #slicesApart = new Set<string>();
+  readonly #places = new Map<string, string>();
+  #translation: Translation | undefined;
+  #published = emptySnapshot;
+  #isAll = true;
+
+  /** Work in progress ends, with the signal's reason, when the signal fires. */
+  constructor(tables: ObjectTables, mesh: MeshOptions, clock: Clock, signal?: AbortSignal) {
     this.#tables = tables;
-    this.#mesh = mesh;
+    this.#passes = { versions: this.versions, mesh, memory: new WorkloadMemory() };
+    this.#clock = clock;
+    this.#signal = signal;
   }
-  async translate(): Promise<{ translation: Translation; published: PublishedSnapshot }> {
-    const t0 = performance.now();
-    const translation = translate(this.#tables, this.versions, this.#mesh, this.#workloads);
-    const t1 = performance.now();
-    const { published } = publishable(translation.snapshot, this.#encoded);
-    if (process.env['T']) console.log('translate', t1 - t0, 'publishable', performance.now() - t1);
-    return { translation, published };
+
+  /** Notes the change of an object; answers whether there is something to translate. */
+  changed(kind: KindName, object: KubernetesObject): boolean {
+    if (kind === 'Pod') this.#pods.set(keyOf(object), object as Pod);
+    else if (kind === 'Node' && this.#isSamePlace(object as Node)) return false;
+    else if (kind === 'EndpointSlice' && this.#isOfPods(object as EndpointSlice)) return false;
+    else this.#isAll = true;
+    return true;
+  }
+
+  /** Brings everything up to date. One call at a time. Rejects where translating fails, and is then to be
+   * called again after the next change. */
+  async translate(): Promise<Translated> {
+    const pods = [...this.#pods.values()];
+    const alone = !this.#isAll && pods.length <= maxPodsAlone ? this.#translation : undefined;
+    this.#pods.clear();
+    this.#isAll = false;
+    try {
+      return alone === undefined ? await this.#all() : this.#some(alone, pods);
+    } catch (error) {
+      this.#isAll = true;
+      throw error;
+    }
+  }
+
+  async #all(): Promise<Translated> {
+    const turns = turnsOf(this.#clock, this.#signal);
+    const objects = this.#tables.frozen();
+    const translation = await translateInTurns(objects, this.#passes, this.#clock, turns);
+    const steps = publishing(translation.snapshot, this.#encoded, this.#published);
+    const publication = await inTurns(steps, turns);
+    this.#translation = translation;
+    return this.#done(translation, publication);
+  }
+
+  /** The maps of the translation are its own, and change in place. */
+  #some(translation: Translation, pods: readonly Pod[]): Translated {
+    const { mesh } = this.#passes;
+    const workloads = translation.snapshot.workloads as Map<string, unknown>;
+    const labels = translation.snapshot.workloadLabels as Map<string, unknown>;
+    const present = pods.flatMap(({ metadata: { namespace, name } }) => {
+      return this.#tables.get('Pod', namespace, name) ?? [];
+    });
+    const surroundings = surroundingsOf(this.#tables);
+    const changed = translatePods(this.#tables, surroundings, present, this.#passes);
+    const removed = pods
+      .map((pod) => podUid(pod, mesh))
+      .filter((uid) => !changed.workloads.has(uid));
+    const publication = publishWorkloads(this.#published, changed, removed, this.#encoded);
+    for (const uid of removed) {
+      workloads.delete(uid);
+      labels.delete(uid);
+    }
+    for (const [uid, workload] of changed.workloads) workloads.set(uid, workload);
+    for (const [uid, one] of changed.workloadLabels) labels.set(uid, one);
+    return this.#done(translation, publication);
+  }
+
+  #done(translation: Translation, { published, problems }: Publication): Translated {
+    this.#published = published;
+    return { translation, published, problems };
+  }
+
+  /** Nodes change all the time, hardly ever in what counts here. */
+  #isSamePlace({ metadata: { name, labels } }: Node): boolean {
+    const place = JSON.stringify(nodeLabels.map((label) => labels?.[label]));
+    const before = this.#places.get(name);
+    if (this.#tables.get('Node', undefined, name) === undefined) this.#places.delete(name);
+    else this.#places.set(name, place);
+    return before === place && this.#places.has(name);
+  }
+
+  /** Where a Service selects pods, these are its endpoints, whatever slices say of them. */
+  #isOfPods(slice: EndpointSlice): boolean {
+    const isOfPods =
+      isOfSelector(slice, this.#tables) &&
+      (slice.endpoints ?? []).every(({ targetRef }) => targetRef?.kind === 'Pod');
+    const key = keyOf(slice);
+    if (!isOfPods) this.#slicesApart.add(key);
+    // One that has counted counts once more, for what it was.
+    return isOfPods && !this.#slicesApart.delete(key);
   }
 }

@@ -9,12 +9,14 @@ import {
   type ConnectionVerdict,
   shadowVerdict,
 } from '../mesh/authorize-connection.ts';
+import { ConnectionClasses, type ConnectionWords, wordsOf } from '../mesh/connection-classes.ts';
 import type { ShadowVerdict } from '../mesh/decision.ts';
 import type { Workload } from '../mesh/workload.ts';
 import type { MeshState } from './state/mesh-state.ts';
 
 interface LiveConnection {
   readonly facts: ConnectionFacts;
+  readonly words: ConnectionWords;
   readonly onDenied: (verdict: ConnectionVerdict & { kind: 'deny' }) => void;
 }
 
@@ -53,7 +55,7 @@ export class Connections implements Disposable {
   ): ConnectionPermit {
     const workload = this.#state.workloadByUid(described.uid) ?? described;
     const applicable = this.#state.policiesFor(workload);
-    const connection: LiveConnection = { facts, onDenied };
+    const connection: LiveConnection = { facts, words: wordsOf(facts), onDenied };
     const group = this.#groupOf(workload, applicable.policies);
     group.live.add(connection);
     const verdict = authorizeConnection(facts, applicable);
@@ -84,6 +86,7 @@ export class Connections implements Disposable {
   }
 
   #judgeAgain(all: boolean): void {
+    const verdicts = new Verdicts();
     for (const [uid, group] of this.#groups) {
       const workload = this.#state.workloadByUid(uid) ?? group.workload;
       if (!all && workload === group.workload) continue;
@@ -91,19 +94,14 @@ export class Connections implements Disposable {
       const isSame = sameMembers(policies, group.policies);
       group.workload = workload;
       group.policies = policies;
-      if (!isSame) this.#judgeGroup(uid, group);
+      if (!isSame) this.#judgeGroup(uid, group, verdicts);
     }
   }
 
-  #judgeGroup(uid: string, group: Group): void {
-    const verdicts = new Map<string, ConnectionVerdict>();
-    // A policy that is yet to come is judged when it comes: what is open was allowed without it.
-    const applicable = { policies: group.policies, missing: [] };
-    const bySource = group.policies.some(readsSourceAddress);
+  #judgeGroup(uid: string, group: Group, verdicts: Verdicts): void {
+    const judge = verdicts.by(group.policies);
     for (const connection of group.live) {
-      const key = sameFor(connection.facts, bySource);
-      const verdict = verdicts.get(key) ?? authorizeConnection(connection.facts, applicable);
-      verdicts.set(key, verdict);
+      const verdict = judge(connection);
       if (verdict.kind === 'allow') continue;
       this.#leave(uid, group, connection);
       connection.onDenied(verdict);
@@ -116,22 +114,37 @@ export class Connections implements Disposable {
   }
 }
 
-/** Connections of equal keys get equal verdicts: the port of a client is never looked at, its address
- * only by some policies. */
-function sameFor(facts: ConnectionFacts, bySource: boolean): string {
-  const { sourceIdentity = '', source, destination } = facts;
-  const from = bySource ? source.address : '';
-  return `${sourceIdentity} ${from} ${destination.address} ${destination.port}`;
+type Judge = (connection: LiveConnection) => ConnectionVerdict;
+
+/** What is found while judging again: workloads with the same policies share it. */
+class Verdicts {
+  readonly #judges: { readonly policies: readonly Authorization[]; readonly judge: Judge }[] = [];
+
+  by(policies: readonly Authorization[]): Judge {
+    const [last] = this.#judges.slice(-1);
+    if (last !== undefined && sameMembers(last.policies, policies)) return last.judge;
+    const known = this.#judges.find((one) => sameMembers(one.policies, policies));
+    const judge = known?.judge ?? judgeBy(policies);
+    if (known === undefined) this.#judges.push({ policies, judge });
+    return judge;
+  }
 }
 
-function readsSourceAddress({ groups }: Authorization): boolean {
-  return groups.some(({ clauses }) =>
-    clauses.some(({ matches }) =>
-      matches.some(({ sourceIps, notSourceIps }) => sourceIps.length + notSourceIps.length > 0),
-    ),
-  );
+function judgeBy(policies: readonly Authorization[]): Judge {
+  // What is only tried out decides nothing. A policy that is yet to come is judged when it comes: what is
+  // open was allowed without it.
+  const applicable = { policies: policies.filter(({ dryRun }) => !dryRun), missing: [] };
+  const classes = new ConnectionClasses(applicable.policies);
+  const known = new Map<string, ConnectionVerdict>();
+  return ({ facts, words }) => {
+    const key = classes.keyOf(facts, words);
+    const verdict = known.get(key) ?? authorizeConnection(facts, applicable);
+    known.set(key, verdict);
+    return verdict;
+  };
 }
 
 function sameMembers<T>(one: readonly T[], other: readonly T[]): boolean {
+  if (one === other) return true;
   return one.length === other.length && one.every((member, index) => member === other[index]);
 }

@@ -4,6 +4,7 @@
 import type { Turns } from '../runtime/turns.ts';
 import type { Result } from '../wire/result.ts';
 import type { ScannedResponse } from '../wire/scan-discovery.ts';
+import { partNoncePrefix } from '../wire/xds.ts';
 
 /** What changes at once. A name in both parts is replaced. */
 export interface ResourceBatch<T> {
@@ -32,20 +33,25 @@ export interface SubscribedKind {
   /** Version by name of everything held. A held resource whose newer version was rejected has an
    * empty version, so that the controller sends it again and still tells its removal. */
   readonly versions: ReadonlyMap<string, string>;
-  /** Applies what is valid of a response and answers the rest. One response at a time. */
+  /** To be called before the first response of a stream: parts of an earlier one are forgotten. */
+  begin(): void;
+  /** Applies what is valid of a response and answers the rest; of a response in parts, all of it with
+   * the last part. One at a time. */
   receive(response: ScannedResponse, turns: Turns): Promise<readonly RejectedResource[]>;
 }
 
 /** Subscribes to a type. A bad resource costs only itself: its last valid version stays. */
 export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
   const versions = new Map<string, string>();
+  let staged = new Staged<T>();
   return {
     typeUrl: kind.typeUrl,
     versions,
+    begin() {
+      staged = new Staged();
+    },
     async receive(response, turns) {
-      const updated = new Map<string, T>();
-      const received = new Map<string, string>();
-      const rejected: RejectedResource[] = [];
+      const { updated, received, rejected } = staged;
       for (let index = 0; index < response.count; index++) {
         const { name, version, bytes } = response.resource(index);
         const decoded = kind.decode(name, bytes);
@@ -58,6 +64,8 @@ export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
         }
         if (turns.isOver) await turns.next();
       }
+      if (response.nonce.startsWith(partNoncePrefix)) return [];
+      staged = new Staged();
       const removed = response.removed.filter((name) => !updated.has(name));
       await kind.apply({ updated, removed }, turns);
       // Only now: a stream that is opened anew says what is in force.
@@ -66,4 +74,11 @@ export function subscribedKind<T>(kind: ResourceKind<T>): SubscribedKind {
       return rejected;
     },
   };
+}
+
+/** What has come of a response, until all of it has. */
+class Staged<T> {
+  readonly updated = new Map<string, T>();
+  readonly received = new Map<string, string>();
+  readonly rejected: RejectedResource[] = [];
 }

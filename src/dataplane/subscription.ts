@@ -8,7 +8,13 @@ import { AmbitError, causeChain } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { inTurns, turnsOf } from '../runtime/turns.ts';
 import { type ScannedResponse, scanDeltaResponse } from '../wire/scan-discovery.ts';
-import { aggregatedDiscoveryService, type DeltaRequest, type DiscoveryNode } from '../wire/xds.ts';
+import {
+  aggregatedDiscoveryService,
+  type DeltaRequest,
+  type DiscoveryNode,
+  partNoncePrefix,
+  partsMetadata,
+} from '../wire/xds.ts';
 import { type ControllerAccess, openController } from './subscription-channel.ts';
 import { endOf, isBenign } from './subscription-end.ts';
 import type { RejectedResource, SubscribedKind } from './subscription-kind.ts';
@@ -106,7 +112,10 @@ export class Subscription implements AsyncDisposable {
       this.#end.signal.addEventListener('abort', cancel, { once: true });
       try {
         const ended = endOf(stream);
-        for (const kind of this.#options.kinds) stream.write(this.#firstRequest(kind));
+        for (const kind of this.#options.kinds) {
+          kind.begin();
+          stream.write(this.#firstRequest(kind));
+        }
         // Ends before the stream's end is answered: the next stream tells what is in force by then.
         const reading = this.#read(stream);
         const end = await Promise.race([ended, failureOf(reading)]);
@@ -123,8 +132,9 @@ export class Subscription implements AsyncDisposable {
   }
 
   #firstRequest(kind: SubscribedKind): DeltaRequest {
+    const { id, metadata } = this.#options.node;
     return {
-      node: this.#options.node,
+      node: { id, metadata: { ...metadata, [partsMetadata]: 'true' } },
       typeUrl: kind.typeUrl,
       subscribe: [],
       unsubscribe: [],
@@ -149,7 +159,7 @@ export class Subscription implements AsyncDisposable {
     const { kinds, log, observer, clock } = this.#options;
     const turns = turnsOf(clock, this.#end.signal);
     const response = await inTurns(scanDeltaResponse(bytes), turns);
-    const { typeUrl, count, removed } = response;
+    const { typeUrl, count, removed, nonce } = response;
     this.#connected = true;
     observer?.onMessage(typeUrl, response.size);
     const kind = kinds.find((one) => one.typeUrl === typeUrl);
@@ -159,9 +169,10 @@ export class Subscription implements AsyncDisposable {
       const error = new AmbitError('AMB1511', problem, { object: name });
       log.error({ code: error.code, typeUrl, error: error.message }, 'resource rejected');
     }
-    this.#configVersion = response.systemVersion || this.#configVersion;
-    log.debug({ typeUrl, updated: count, removed: removed.length }, 'configuration');
     stream.write(answerTo(response, rejected));
+    log.debug({ typeUrl, updated: count, removed: removed.length, nonce }, 'configuration');
+    if (nonce.startsWith(partNoncePrefix)) return;
+    this.#configVersion = response.systemVersion || this.#configVersion;
     if (rejected.length === 0 && this.#unready.delete(typeUrl) && this.#unready.size === 0) {
       this.#becomeReady();
     }

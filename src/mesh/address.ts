@@ -83,15 +83,43 @@ export function parseCidr(text: string): Cidr | undefined {
   return /^\d{1,3}$/.test(digits) && length <= bits ? { address, length } : undefined;
 }
 
+/** An address as 32-bit words, most significant first: one for IPv4, four for IPv6. */
+export type AddressWords = readonly number[];
+
+/** The words of an address. */
+export function ipToWords(address: IpAddress): AddressWords {
+  if (!isV6(address)) return [v4Word(address)];
+  const bytes = ipToBytes(address);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)];
+}
+
+function v4Word(address: IpAddress): number {
+  let [word, part] = [0, 0];
+  for (let index = 0; index < address.length; index++) {
+    const code = address.charCodeAt(index);
+    if (code === 46) {
+      word = (word << 8) | part;
+      part = 0;
+    } else part = part * 10 + (code - 48);
+  }
+  return ((word << 8) | part) >>> 0;
+}
+
+/** One word of an address with everything behind a prefix length cleared. */
+export function maskedWord(words: AddressWords, index: number, length: number): number {
+  const bits = Math.min(32, length - 32 * index);
+  return bits <= 0 ? 0 : ((words[index] ?? 0) & (0xffff_ffff << (32 - bits))) >>> 0;
+}
+
 /** Whether a network contains an address; families never mix. */
 export function cidrContains(cidr: Cidr, address: IpAddress): boolean {
   if (isV6(cidr.address) !== isV6(address)) return false;
-  const network = ipToBytes(cidr.address);
-  const candidate = ipToBytes(address);
-  for (let bit = 0; bit < cidr.length; bit += 8) {
-    const index = bit / 8;
-    const mask = cidr.length - bit >= 8 ? 255 : (255 << (8 - (cidr.length - bit))) & 255;
-    if (((network[index] ?? 0) & mask) !== ((candidate[index] ?? 0) & mask)) return false;
+  const network = ipToWords(cidr.address);
+  const candidate = ipToWords(address);
+  const { length } = cidr;
+  for (let index = 0; index * 32 < length; index++) {
+    if (maskedWord(network, index, length) !== maskedWord(candidate, index, length)) return false;
   }
   return true;
 }

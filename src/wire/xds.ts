@@ -21,6 +21,14 @@ export const typeUrls = {
 /** The largest message a proxy accepts: the first push holds everything. */
 export const maxDiscoveryMessageBytes = 200 * 1024 * 1024;
 
+/** The name that stands for all resources of a type. */
+export const everyResource = '*';
+
+/** A proxy whose node has this in its metadata takes large responses in parts: their nonces start with
+ * `partNoncePrefix`, but for the last one's, and only with that one they are in force. */
+export const partsMetadata = 'AMBIT_RESPONSE_PARTS';
+export const partNoncePrefix = 'part-';
+
 /** Who asks; sent with the first requests of a stream. */
 export interface DiscoveryNode {
   /** `ztunnel~IP~POD.NAMESPACE~NAMESPACE.svc.DOMAIN`, or `waypoint~...`. */
@@ -135,6 +143,14 @@ export const aggregatedDiscoveryService = {
     requestDeserialize: decodeDeltaRequest,
     responseSerialize: encodeDeltaResponse,
     responseDeserialize: decodeDeltaResponse,
+  },
+} as const;
+
+/** The service for who writes responses to bytes by itself. */
+export const writtenDiscoveryService = {
+  DeltaAggregatedResources: {
+    ...aggregatedDiscoveryService.DeltaAggregatedResources,
+    responseSerialize: (bytes: Buffer) => bytes,
   },
 } as const;
 

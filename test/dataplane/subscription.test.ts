@@ -90,7 +90,7 @@ test('subscribes to everything in order, applies, acknowledges and becomes ready
     ['one', 'two'],
   );
   assert.is(firsts[0]?.node?.id, 'ztunnel~1');
-  assert.equal(firsts[0]?.node?.metadata, { NODE_NAME: 'node1' });
+  assert.equal(firsts[0]?.node?.metadata, { NODE_NAME: 'node1', AMBIT_RESPONSE_PARTS: 'true' });
   assert.equal(firsts[0]?.subscribe, []);
   assert.is(controller.requests[0]?.token, 'Bearer token-1');
   const ack = await controller.nextRequest(({ responseNonce }) => responseNonce === 'two');

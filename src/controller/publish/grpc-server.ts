@@ -2,7 +2,7 @@
 
 import { experimental, Server, type ServerCredentials } from '@grpc/grpc-js';
 import { certificateService } from '../../wire/certificates.ts';
-import { aggregatedDiscoveryService, maxDiscoveryMessageBytes } from '../../wire/xds.ts';
+import { maxDiscoveryMessageBytes, writtenDiscoveryService } from '../../wire/xds.ts';
 import type { SigningServer } from '../ca/signing-server.ts';
 import type { XdsServer } from './xds-server.ts';
 
@@ -36,7 +36,7 @@ export class GrpcServer implements AsyncDisposable {
       'grpc.keepalive_time_ms': 30_000,
       'grpc.keepalive_timeout_ms': 10_000,
     });
-    server.addService(aggregatedDiscoveryService, { DeltaAggregatedResources: xds.handle });
+    server.addService(writtenDiscoveryService, { DeltaAggregatedResources: xds.handle });
     server.addService(certificateService, { CreateCertificate: signing.handle });
     // The second is for certificates of clients, who prove themselves by token here. (The library
     // names its two parameters the other way round than it uses them.)

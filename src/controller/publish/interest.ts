@@ -1,8 +1,9 @@
 // Which proxy needs which resources. Pure.
 
 import type { DiscoveryNode } from '../../wire/xds.ts';
-import { typeUrls } from '../../wire/xds.ts';
-import type { PublishedSnapshot, ResourceTable } from './resources.ts';
+import { partsMetadata, typeUrls } from '../../wire/xds.ts';
+import { ResourceTable } from './resource-table.ts';
+import type { PublishedSnapshot } from './resources.ts';
 
 /** A connected proxy, as its node tells. */
 export type Proxy =
@@ -43,6 +44,11 @@ export function proxyOf(node: DiscoveryNode): Proxy | undefined {
   return { kind, namespace, name, gateway: `${namespace}/${gateway}` };
 }
 
+/** Whether a proxy takes large responses in parts. */
+export function takesParts(node: DiscoveryNode): boolean {
+  return textOf(node, partsMetadata) === 'true';
+}
+
 /** The ServiceAccount that a proxy says it has, if it says so. */
 export function serviceAccountOf(node: DiscoveryNode): string | undefined {
   return textOf(node, 'SERVICE_ACCOUNT');
@@ -60,15 +66,13 @@ export function interestOf(
     case typeUrls.authorization:
       return snapshot.authorizations;
     case typeUrls.workloadLabels:
-      return proxy.kind === 'waypoint' ? snapshot.workloadLabels : nothing;
+      return proxy.kind === 'waypoint' ? snapshot.workloadLabels : ResourceTable.empty;
     case typeUrls.serviceConfig:
       return proxy.kind === 'waypoint'
-        ? (snapshot.serviceConfigs.get(proxy.gateway) ?? nothing)
-        : nothing;
+        ? (snapshot.serviceConfigs.get(proxy.gateway) ?? ResourceTable.empty)
+        : ResourceTable.empty;
   }
 }
-
-const nothing: ResourceTable = new Map();
 
 function textOf(node: DiscoveryNode, key: string): string | undefined {
   const value = node.metadata[key];

@@ -1,6 +1,8 @@
 // A snapshot in the form that goes over the wire: bytes with versions, and one hash over all of it.
 
 import { createHash } from 'node:crypto';
+import type { GatewayAddress } from '../../mesh/workload.ts';
+import { atOnce } from '../../runtime/turns.ts';
 import {
   aliasesOfAddress,
   encodeAddress,
@@ -9,11 +11,8 @@ import {
 } from '../../wire/address.ts';
 import { encodeAuthorization } from '../../wire/authorization.ts';
 import { encodeServiceConfig, encodeWorkloadLabels } from '../../wire/waypoint-config.ts';
-import type { DiscoveryResource } from '../../wire/xds.ts';
 import type { Snapshot } from '../translate/snapshot.ts';
-
-/** Resources of one type, by name. */
-export type ResourceTable = ReadonlyMap<string, DiscoveryResource>;
+import { type PublishedResource, ResourceTable } from './resource-table.ts';
 
 /** A snapshot ready to be sent. Immutable; equal contents have equal hashes. */
 export interface PublishedSnapshot {
@@ -32,90 +31,162 @@ export interface EncodingProblem {
   readonly error: unknown;
 }
 
+/** A snapshot with what had to be left out. */
+export interface Publication {
+  readonly published: PublishedSnapshot;
+  readonly problems: readonly EncodingProblem[];
+}
+
 /** Bytes of values that have been encoded before; values are immutable. */
-export type EncodingMemory = WeakMap<object, DiscoveryResource>;
+export type EncodingMemory = WeakMap<object, PublishedResource>;
+
+/** A snapshot of nothing, before the first translation. */
+export const emptySnapshot: PublishedSnapshot = {
+  hash: '0'.repeat(16),
+  addresses: ResourceTable.empty,
+  authorizations: ResourceTable.empty,
+  workloadLabels: ResourceTable.empty,
+  serviceConfigs: new Map(),
+};
 
 /** Encodes a snapshot. A resource that cannot be encoded is left out and named. */
 export function publishable(
   snapshot: Snapshot,
   memory: EncodingMemory = new WeakMap(),
-): {
-  readonly published: PublishedSnapshot;
-  readonly problems: readonly EncodingProblem[];
-} {
-  const problems: EncodingProblem[] = [];
-  const table = <T>(
-    entries: Iterable<readonly [string, T]>,
-    encode: (value: T) => Uint8Array,
-    aliases: (value: T) => readonly string[] = () => [],
-    identity: (value: T) => object = () => ({}),
-  ): ResourceTable => {
-    const resources = new Map<string, DiscoveryResource>();
-    for (const [name, value] of entries) {
-      try {
-        let resource = memory.get(identity(value));
-        if (resource === undefined) {
-          const bytes = encode(value);
-          resource = { name, version: digest(bytes), aliases: aliases(value), bytes };
-          memory.set(identity(value), resource);
-        }
-        resources.set(name, resource);
-      } catch (error) {
-        problems.push({ name, error });
-      }
-    }
-    return resources;
-  };
-  const addresses: MeshAddress[] = [
-    ...[...snapshot.services.values()].map((service) => ({ kind: 'service', service }) as const),
-    ...[...snapshot.workloads.values()].map(
-      (workload) => ({ kind: 'workload', workload }) as const,
-    ),
-  ];
-  const parts = {
-    addresses: table(
-      addresses.map((address) => [nameOfAddress(address), address] as const),
-      encodeAddress,
-      aliasesOfAddress,
-      (address) => (address.kind === 'workload' ? address.workload : address.service),
-    ),
-    authorizations: table(snapshot.authorizations, encodeAuthorization),
-    workloadLabels: table(
-      [...snapshot.workloadLabels].map(([uid, labels]) => [uid, { uid, labels }] as const),
-      encodeWorkloadLabels,
-      () => [],
-      ({ labels }) => labels,
-    ),
-    serviceConfigs: new Map(
-      [...snapshot.serviceConfigs].map(
-        ([waypoint, configs]) => [waypoint, table(configs, encodeServiceConfig)] as const,
-      ),
-    ),
-  };
-  return { published: { hash: hashOf(parts), ...parts }, problems };
+): Publication {
+  return atOnce(publishing(snapshot, memory, emptySnapshot));
 }
 
-/** A snapshot of nothing, before the first translation. */
-export const emptySnapshot: PublishedSnapshot = {
-  hash: '0'.repeat(16),
-  addresses: new Map(),
-  authorizations: new Map(),
-  workloadLabels: new Map(),
-  serviceConfigs: new Map(),
-};
+/** The same, held after every few resources; shares with an older snapshot what is the same. */
+export function* publishing(
+  snapshot: Snapshot,
+  memory: EncodingMemory,
+  older: PublishedSnapshot,
+): Generator<void, Publication> {
+  const encoder = new Encoder(memory);
+  const addresses = yield* ResourceTable.of(encoder.addresses(snapshot), older.addresses);
+  const authorizations = yield* ResourceTable.of(
+    encoder.all(snapshot.authorizations, encodeAuthorization),
+    older.authorizations,
+  );
+  const workloadLabels = yield* ResourceTable.of(encoder.labels(snapshot), older.workloadLabels);
+  const serviceConfigs = new Map<string, ResourceTable>();
+  for (const [waypoint, configs] of snapshot.serviceConfigs) {
+    const resources = encoder.all(configs, encodeServiceConfig);
+    const before = older.serviceConfigs.get(waypoint);
+    serviceConfigs.set(waypoint, yield* ResourceTable.of(resources, before));
+  }
+  const parts = { addresses, authorizations, workloadLabels, serviceConfigs };
+  return { published: { hash: hashOf(parts), ...parts }, problems: encoder.problems };
+}
 
-function digest(bytes: Uint8Array): string {
+/** Takes the change of a few workloads into a published snapshot. */
+export function publishWorkloads(
+  older: PublishedSnapshot,
+  changed: Pick<Snapshot, 'workloads' | 'workloadLabels'>,
+  removed: readonly string[],
+  memory: EncodingMemory,
+): Publication {
+  const encoder = new Encoder(memory);
+  const { workloads, workloadLabels } = changed;
+  const updated = [...encoder.addresses({ workloads, services: new Map() })];
+  const parts = {
+    ...older,
+    addresses: older.addresses.with(updated, removed),
+    workloadLabels: older.workloadLabels.with([...encoder.labels({ workloadLabels })], removed),
+  };
+  return { published: { ...parts, hash: hashOf(parts) }, problems: encoder.problems };
+}
+
+/** Encodes what has not been encoded before. */
+class Encoder {
+  readonly problems: EncodingProblem[] = [];
+  readonly #memory: EncodingMemory;
+
+  constructor(memory: EncodingMemory) {
+    this.#memory = memory;
+  }
+
+  *addresses(snapshot: Pick<Snapshot, 'workloads' | 'services'>): Generator<PublishedResource> {
+    for (const service of snapshot.services.values()) {
+      yield* this.#address({ kind: 'service', service }, service);
+    }
+    for (const workload of snapshot.workloads.values()) {
+      yield* this.#address({ kind: 'workload', workload }, workload);
+    }
+  }
+
+  *#address(address: MeshAddress, key: object): Generator<PublishedResource> {
+    const name = nameOfAddress(address);
+    yield* this.#one(name, key, () => ({
+      ...encoded(name, encodeAddress(address), aliasesOfAddress(address)),
+      leadsTo: waypointsOf(address),
+      ...(address.kind === 'workload' && { memberOf: [...address.workload.services.keys()] }),
+    }));
+  }
+
+  *labels({ workloadLabels }: Pick<Snapshot, 'workloadLabels'>): Generator<PublishedResource> {
+    for (const [uid, labels] of workloadLabels) {
+      yield* this.#one(uid, labels, () => encoded(uid, encodeWorkloadLabels({ uid, labels })));
+    }
+  }
+
+  *all<T extends object>(
+    entries: Iterable<readonly [string, T]>,
+    encode: (value: T) => Uint8Array,
+  ): Generator<PublishedResource> {
+    for (const [name, value] of entries) {
+      yield* this.#one(name, value, () => encoded(name, encode(value)));
+    }
+  }
+
+  *#one(name: string, key: object, make: () => PublishedResource): Generator<PublishedResource> {
+    const known = this.#memory.get(key);
+    // The same labels may be those of several workloads.
+    if (known?.name === name) {
+      yield known;
+      return;
+    }
+    try {
+      const resource = make();
+      this.#memory.set(key, resource);
+      yield resource;
+    } catch (error) {
+      this.problems.push({ name, error });
+    }
+  }
+}
+
+function encoded(
+  name: string,
+  bytes: Uint8Array,
+  aliases: readonly string[] = [],
+): PublishedResource {
+  return { name, version: digest(bytes), aliases, bytes };
+}
+
+function waypointsOf(address: MeshAddress): readonly string[] {
+  const { waypoint } = address.kind === 'workload' ? address.workload : address.service;
+  const weighted = address.kind === 'workload' ? [] : address.service.weightedWaypoints;
+  return [
+    ...(waypoint === undefined ? [] : [waypoint]),
+    ...weighted.map((one) => one.waypoint),
+  ].map(nameOfGateway);
+}
+
+function nameOfGateway({ destination }: GatewayAddress): string {
+  return destination.kind === 'hostname'
+    ? `${destination.namespace}/${destination.hostname}`
+    : `${destination.network}/${destination.address}`;
+}
+
+function digest(bytes: Uint8Array | string): string {
   return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }
 
 function hashOf(parts: Omit<PublishedSnapshot, 'hash'>): string {
-  const lines: string[] = [];
-  const add = (label: string, table: ResourceTable): void => {
-    for (const { name, version } of table.values()) lines.push(`${label} ${name} ${version}`);
-  };
-  add('address', parts.addresses);
-  add('authorization', parts.authorizations);
-  add('labels', parts.workloadLabels);
-  for (const [waypoint, table] of parts.serviceConfigs) add(`config ${waypoint}`, table);
-  return digest(Buffer.from(lines.sort().join('\n')));
+  const configs = [...parts.serviceConfigs].map(([waypoint, { hash }]) => `${waypoint} ${hash}`);
+  const { addresses, authorizations, workloadLabels } = parts;
+  const lines = [addresses.hash, authorizations.hash, workloadLabels.hash, ...configs.sort()];
+  return digest(lines.join('\n'));
 }

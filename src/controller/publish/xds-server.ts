@@ -5,13 +5,16 @@ import type { Code } from '../../mesh/catalogue.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { Permits } from '../../runtime/permits.ts';
+import { inTurns, turnsOf } from '../../runtime/turns.ts';
+import { writeDeltaResponse } from '../../wire/write-discovery.ts';
 import type { DeltaRequest, DeltaResponse, DiscoveryNode } from '../../wire/xds.ts';
 import { bearerToken, type Caller, type TokenVerifier } from '../caller.ts';
-import { isTypeUrl, type Proxy, proxyOf, serviceAccountOf } from './interest.ts';
+import { isTypeUrl, type Proxy, proxyOf, serviceAccountOf, takesParts } from './interest.ts';
 import { ProxySession } from './proxy-session.ts';
 import { emptySnapshot, type PublishedSnapshot } from './resources.ts';
 
-type Stream = ServerDuplexStream<DeltaRequest, DeltaResponse>;
+type Stream = ServerDuplexStream<DeltaRequest, Buffer>;
 
 /** What a proxy refused. */
 export interface Refusal {
@@ -47,6 +50,10 @@ const maxWaitingRequests = 32;
 const gatherMs = 5;
 /** Refusals remembered for the debug endpoint. */
 const maxRefusals = 100;
+/** A response of at least this many resources is large: how many of them are in memory at a time is
+ * limited, however many proxies connect at once. */
+const largeResponse = 5_000;
+const maxLargeAtOnce = 4;
 
 interface Connection {
   readonly stream: Stream;
@@ -55,6 +62,10 @@ interface Connection {
   refusals: number;
   /** The answer to the last response of each type, where it was a refusal. */
   readonly refused: Map<string, Refusal>;
+  /** Set while responses are being written. */
+  sending: boolean;
+  /** Resolves when the stream is gone. */
+  readonly gone: Promise<void>;
 }
 
 /** Serves DeltaAggregatedResources. */
@@ -62,14 +73,15 @@ export class XdsServer implements Disposable {
   readonly #parts: XdsServerParts;
   readonly #connections = new Set<Connection>();
   readonly #refusals: Refusal[] = [];
+  readonly #large = new Permits(maxLargeAtOnce);
   #snapshot: PublishedSnapshot = emptySnapshot;
 
   constructor(parts: XdsServerParts) {
     this.#parts = parts;
   }
 
-  /** The handler of DeltaAggregatedResources. */
-  readonly handle: handleBidiStreamingCall<DeltaRequest, DeltaResponse> = (stream) => {
+  /** The handler of DeltaAggregatedResources, for `writtenDiscoveryService`. */
+  readonly handle: handleBidiStreamingCall<DeltaRequest, Buffer> = (stream) => {
     this.#accept(stream).catch((error: unknown) => {
       this.#refuse(stream, error);
     });
@@ -137,7 +149,7 @@ export class XdsServer implements Disposable {
     const [caller, node] = await Promise.all([this.#authenticate(stream), first]);
     const proxy = identified(caller, node);
     if (stream.cancelled) return;
-    const connection = this.#connect(stream, proxy);
+    const connection = this.#connect(stream, proxy, takesParts(node));
     receive = (request) => {
       this.#receive(connection, request);
     };
@@ -152,17 +164,21 @@ export class XdsServer implements Disposable {
     return await this.#parts.verifier.verify(token);
   }
 
-  #connect(stream: Stream, proxy: Proxy): Connection {
+  #connect(stream: Stream, proxy: Proxy, inParts: boolean): Connection {
     const { log } = this.#parts;
     const peer = stream.getPeer();
+    const gone = Promise.withResolvers<void>();
     const connection: Connection = {
       stream,
-      session: new ProxySession(proxy),
+      session: new ProxySession(proxy, inParts),
       peer,
       refusals: 0,
       refused: new Map(),
+      sending: false,
+      gone: gone.promise,
     };
     const leave = (): void => {
+      gone.resolve();
       if (!this.#connections.delete(connection)) return;
       if (connection.refused.size > 0) this.#parts.onStandingChange?.();
       log.info({ proxy: describe(proxy), peer }, 'proxy disconnected');
@@ -190,7 +206,8 @@ export class XdsServer implements Disposable {
       if (request.responseNonce === '') {
         const nonce = `unknown-${typeUrl}`;
         const systemVersion = this.#snapshot.hash;
-        connection.stream.write({ systemVersion, typeUrl, nonce, resources: [], removed: [] });
+        const empty = { systemVersion, typeUrl, nonce, resources: [], removed: [] };
+        void this.#write(connection, empty);
       }
       return;
     }
@@ -222,11 +239,22 @@ export class XdsServer implements Disposable {
     this.#send(connection);
   }
 
+  /** Sends what is due. What becomes due meanwhile is sent by the call that is under way. */
   #send(connection: Connection): void {
-    if (!this.#connections.has(connection)) return;
-    for (const response of connection.session.responses(this.#snapshot)) {
-      connection.stream.write(response);
-      const { typeUrl, resources, removed } = response;
+    if (connection.sending) return;
+    connection.sending = true;
+    this.#sendAll(connection).catch((error: unknown) => this.#refuse(connection.stream, error));
+  }
+
+  async #sendAll(connection: Connection): Promise<void> {
+    // Put back in the same turn in which nothing was due, so that no call comes in vain.
+    using _sending = { [Symbol.dispose]: () => void (connection.sending = false) };
+    while (this.#connections.has(connection)) {
+      const response = connection.session.next(this.#snapshot);
+      if (response === undefined) return;
+      const { typeUrl, resources, removed, systemVersion: version } = response;
+      using _permit = resources.length < largeResponse ? undefined : await this.#large.take();
+      await this.#write(connection, response);
       this.#parts.onPush?.(typeUrl, resources.length + removed.length);
       this.#parts.log.debug(
         {
@@ -234,11 +262,19 @@ export class XdsServer implements Disposable {
           typeUrl,
           resources: resources.length,
           removed: removed.length,
-          version: response.systemVersion,
+          version,
         },
         'sent configuration',
       );
     }
+  }
+
+  /** Resolves when the bytes are on their way, or the stream is gone. */
+  async #write({ stream, gone }: Connection, response: DeltaResponse): Promise<void> {
+    const bytes = await inTurns(writeDeltaResponse(response), turnsOf(this.#parts.clock));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stream.write(bytes, () => resolve());
+    await Promise.race([promise, gone]);
   }
 
   #refuse(stream: Stream, error: unknown): void {

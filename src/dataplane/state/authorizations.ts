@@ -11,12 +11,15 @@ import type { ResourceBatch } from '../subscription-kind.ts';
 export class Authorizations {
   readonly #byName = new Map<string, Authorization>();
   readonly #leaving = new Map<string, Authorization>();
+  /** Those of mesh and namespace, by namespace; made when first asked for after a change. */
+  readonly #scoped = new Map<string, readonly Authorization[]>();
 
   all(): IterableIterator<Authorization> {
     return this.#byName.values();
   }
 
   apply({ updated, removed }: ResourceBatch<Authorization>): void {
+    this.#scoped.clear();
     for (const name of removed) {
       const policy = this.#byName.get(name);
       if (policy?.scope === 'workload') this.#leaving.set(name, policy);
@@ -40,19 +43,26 @@ export class Authorizations {
 
   /** Those of the mesh, of the workload's namespace, and those that the workload refers to. */
   of(workload: Workload): ApplicablePolicies {
-    const policies: Authorization[] = [];
-    for (const policy of this.#byName.values()) {
-      const { scope, namespace } = policy;
-      if (scope === 'global' || (scope === 'namespace' && namespace === workload.namespace)) {
-        policies.push(policy);
-      }
-    }
+    const scoped = this.#ofNamespace(workload.namespace);
+    if (workload.authorizationPolicies.length === 0) return { policies: scoped, missing: [] };
+    const policies = new Set(scoped);
     const missing: string[] = [];
     for (const name of workload.authorizationPolicies) {
       const policy = this.#byName.get(name) ?? this.#leaving.get(name);
       if (policy === undefined) missing.push(name);
-      else if (!policies.includes(policy)) policies.push(policy);
+      else policies.add(policy);
     }
-    return { policies, missing };
+    return { policies: [...policies], missing };
+  }
+
+  #ofNamespace(wanted: string): readonly Authorization[] {
+    const known = this.#scoped.get(wanted);
+    if (known !== undefined) return known;
+    const policies = [...this.#byName.values()].filter(
+      ({ scope, namespace }) =>
+        scope === 'global' || (scope === 'namespace' && namespace === wanted),
+    );
+    this.#scoped.set(wanted, policies);
+    return policies;
   }
 }

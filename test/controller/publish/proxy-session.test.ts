@@ -1,10 +1,10 @@
 import * as assert from 'uvu/assert';
 import type { Proxy } from '../../../src/controller/publish/interest.ts';
 import { ProxySession } from '../../../src/controller/publish/proxy-session.ts';
+import { ResourceTable } from '../../../src/controller/publish/resource-table.ts';
 import {
   emptySnapshot,
   type PublishedSnapshot,
-  type ResourceTable,
 } from '../../../src/controller/publish/resources.ts';
 import { type DeltaRequest, type DeltaResponse, typeUrls } from '../../../src/wire/xds.ts';
 import { suite } from '../../support/suite.ts';
@@ -16,11 +16,14 @@ const ztunnel: Proxy = { kind: 'ztunnel', namespace: 'istio-system', name: 'z' }
 const waypoint: Proxy = { kind: 'waypoint', namespace: 'a', name: 'w-1', gateway: 'a/w' };
 
 const table = (versions: Record<string, string>): ResourceTable =>
-  new Map(
-    Object.entries(versions).map(([name, version]) => [
+  ResourceTable.empty.with(
+    Object.entries(versions).map(([name, version]) => ({
       name,
-      { name, version, aliases: [], bytes: Buffer.from(version) },
-    ]),
+      version,
+      aliases: [],
+      bytes: Buffer.from(version),
+    })),
+    [],
   );
 const snapshot = (hash: string, addresses: Record<string, string>): PublishedSnapshot => ({
   ...emptySnapshot,
@@ -40,8 +43,8 @@ const ack = (response: DeltaResponse | undefined, error?: string): DeltaRequest 
 const brief = (responses: readonly DeltaResponse[]) =>
   responses.map(({ typeUrl, resources, removed }) => ({
     type: typeUrl.split('.').at(-1),
-    names: resources.map(({ name }) => name),
-    removed: [...removed],
+    names: resources.map(({ name }) => name).sort(),
+    removed: [...removed].sort(),
   }));
 
 test('answers the first request of a type even when there is nothing', () => {
@@ -83,7 +86,7 @@ test('takes up where an earlier stream ended', () => {
   session.receive(address, request({ initialVersions }));
   const [first] = session.responses(snapshot('1', { same: '1', older: '2', fresh: '1' }));
   assert.equal(brief(first === undefined ? [] : [first]), [
-    { type: 'Address', names: ['older', 'fresh'], removed: ['gone'] },
+    { type: 'Address', names: ['fresh', 'older'], removed: ['gone'] },
   ]);
 });
 

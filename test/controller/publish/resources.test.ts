@@ -68,7 +68,10 @@ test('a resource that cannot be encoded is left out and named, and costs no othe
       ['fine', { app: 'web' }],
     ]),
   });
-  assert.equal([...published.workloadLabels.keys()], ['fine']);
+  assert.equal(
+    [...published.workloadLabels.values()].map(({ name }) => name),
+    ['fine'],
+  );
   assert.equal(
     problems.map(({ name }) => name),
     ['odd'],
