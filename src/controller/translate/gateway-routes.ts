@@ -51,13 +51,6 @@ export interface GatewayRoutes {
   readonly reports: readonly RouteReport[];
 }
 
-/** No routes. */
-export const noGatewayRoutes: GatewayRoutes = {
-  http: () => [],
-  connections: () => [],
-  reports: [],
-};
-
 /** Attaches all routes to their parents. */
 export function attachRoutes(sources: GatewayRouteSources, mesh: MeshOptions): GatewayRoutes {
   const http = new Map<ServiceKey, OwnedRoute[]>();

@@ -127,33 +127,16 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     },
     mesh,
   );
-<<<<<<< HEAD
-=======
-  const snapshot: Snapshot = {
-    workloads,
-    services: services.services,
-    authorizations: policies.published,
-    serviceConfigs: configs.byWaypoint,
-    workloadLabels: labels,
-  };
   const isVisibilitySet = settledConfig.config.serviceEntryVisibility !== undefined;
->>>>>>> main
   const findings = [
     ...Object.values(valid).flatMap((settled) => settled.findings),
     ...findingsOnInvalidPolicies(valid.authorizationPolicies, objects.list('AuthorizationPolicy')),
     ...policies.findings,
     ...targeted.findings,
     ...waypointFindings(services.bindings),
-<<<<<<< HEAD
-    ...entryFindings(services.entries, config.serviceEntryVisibility !== undefined, mesh),
-    ...settled.findings,
-    ...findingsOnRoutes(valid, gatewayRoutes.reports, configs),
-=======
     ...entryFindings(services.entries, isVisibilitySet, mesh),
     ...settledConfig.findings,
-    ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
->>>>>>> main
+    ...findingsOnRoutes(valid, gatewayRoutes.reports, configs),
     ...findingsOnKinds(objects),
     ...findingsOnRootSelectors(objects, mesh.rootNamespace),
   ];
@@ -299,10 +282,6 @@ function findingsOnRoutes(
     ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
-}
-
-function findingsOnObjects(objects: ObjectSource, { rootNamespace }: MeshOptions): Finding[] {
-  return [...findingsOnKinds(objects), ...findingsOnRootSelectors(objects, rootNamespace)];
 }
 
 /** Reports with those on objects whose newest version is not valid, in the place of an older one's. */
