@@ -2,8 +2,9 @@
 
 import type { ApiObject } from './api/store.ts';
 
-/** As long as a timer can wait, near 25 days; seconds. */
-const unlimitedSeconds = Math.floor((2 ** 31 - 1) / 1000);
+/** As long as a timer can wait, near 25 days: as good as no limit. The connections' is a duration, since
+ * a stock ztunnel knows no word for none. */
+const unlimited = { connections: '596h', podSeconds: Math.floor((2 ** 31 - 1) / 1000) };
 
 interface NodeProxySet extends ApiObject {
   readonly spec: {
@@ -24,12 +25,15 @@ export function laptopForm(object: ApiObject): ApiObject {
   const { template } = set.spec;
   const containers = template.spec.containers.map((container) => ({
     ...container,
-    env: [...(container.env ?? []), { name: 'CONNECTION_TERMINATION_DEADLINE', value: 'none' }],
+    env: [
+      ...(container.env ?? []),
+      { name: 'CONNECTION_TERMINATION_DEADLINE', value: unlimited.connections },
+    ],
   }));
   const spec = {
     ...template.spec,
     containers,
-    terminationGracePeriodSeconds: unlimitedSeconds,
+    terminationGracePeriodSeconds: unlimited.podSeconds,
   };
   return { ...object, spec: { ...set.spec, template: { ...template, spec } } };
 }
