@@ -5,18 +5,15 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
-import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { ObjectTables } from '../src/controller/objects.ts';
 import { XdsServer } from '../src/controller/publish/xds-server.ts';
 import { Translator } from '../src/controller/translator.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { silentLogger } from '../src/runtime/log.ts';
-import { maxDiscoveryMessageBytes, writtenDiscoveryService } from '../src/wire/xds.ts';
 import { mesh } from '../test/controller/tables.ts';
-import { TestAuthority } from '../test/support/certificates.ts';
+import { serveXds } from '../test/support/xds.ts';
 import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
 import type { ProxyReport } from './config-load/proxy.ts';
 import { type Stall, StallProbe } from './config-load/stall-probe.ts';
@@ -60,7 +57,7 @@ export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
   };
   const translateMs = await translate();
   const translated = probe.take();
-  const access = await serve(stack, xds);
+  const access = await serveXds(stack, xds);
   const proxy = await startProxy(stack, access, `Kubernetes//Pod/${nameOfPod(size)}`);
   const loaded = await report(proxy, 'loaded');
   if (loaded.workloads !== size.pods || loaded.services !== size.services) {
@@ -92,28 +89,6 @@ export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
 function nameOfPod(size: MeshSize): string {
   const { namespace, name } = aPod(7, size).metadata;
   return `${namespace}/${name}`;
-}
-
-async function serve(stack: AsyncDisposableStack, xds: XdsServer) {
-  const folder = mkdtempSync(path.join(os.tmpdir(), 'ambit-load-'));
-  stack.defer(() => rmSync(folder, { recursive: true, force: true }));
-  const authority = new TestAuthority();
-  const { certPem, keyPem } = authority.server(['localhost']);
-  const rootCertPath = path.join(folder, 'root.pem');
-  const tokenPath = path.join(folder, 'token');
-  writeFileSync(rootCertPath, authority.rootPem);
-  writeFileSync(tokenPath, 'token');
-  const server = new Server({ 'grpc.max_send_message_length': maxDiscoveryMessageBytes });
-  stack.defer(() => server.forceShutdown());
-  server.addService(writtenDiscoveryService, { DeltaAggregatedResources: xds.handle });
-  const pair = { cert_chain: Buffer.from(certPem), private_key: Buffer.from(keyPem) };
-  const credentials = ServerCredentials.createSsl(null, [pair]);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
-      error === null ? resolve(bound) : reject(error),
-    );
-  });
-  return { address: `localhost:${port}`, rootCertPath, tokenPath, clusterId: 'Kubernetes' };
 }
 
 async function startProxy(stack: AsyncDisposableStack, access: object, watched: string) {

@@ -12,10 +12,12 @@ import {
   aggregatedDiscoveryService,
   type DeltaRequest,
   type DiscoveryNode,
+  everyResource,
   partNoncePrefix,
   partsMetadata,
 } from '../wire/xds.ts';
 import { type ControllerAccess, openController } from './subscription-channel.ts';
+import type { Demand } from './subscription-demand.ts';
 import { endOf, isBenign } from './subscription-end.ts';
 import type { RejectedResource, SubscribedKind } from './subscription-kind.ts';
 
@@ -41,7 +43,7 @@ export interface SubscriptionObserver {
 
 /** A stream of configuration that is kept up. */
 export class Subscription implements AsyncDisposable {
-  /** Resolves once every kind has had a first response without a rejected resource. */
+  /** Resolves once every kind of which all is wanted has had a first response without a rejected resource. */
   readonly ready: Promise<void>;
   readonly #options: SubscriptionOptions;
   readonly #end = new AbortController();
@@ -53,7 +55,9 @@ export class Subscription implements AsyncDisposable {
 
   constructor(options: SubscriptionOptions) {
     this.#options = options;
-    this.#unready = new Set(options.kinds.map((kind) => kind.typeUrl));
+    this.#unready = new Set(
+      options.kinds.filter(({ demand }) => demand === undefined).map(({ typeUrl }) => typeUrl),
+    );
     this.ready = new Promise((resolve) => {
       this.#becomeReady = resolve;
     });
@@ -115,6 +119,8 @@ export class Subscription implements AsyncDisposable {
         for (const kind of this.#options.kinds) {
           kind.begin();
           stream.write(this.#firstRequest(kind));
+          const { typeUrl, demand } = kind;
+          demand?.connect((change) => stream.write({ ...plainRequest, typeUrl, ...change }));
         }
         // Ends before the stream's end is answered: the next stream tells what is in force by then.
         const reading = this.#read(stream);
@@ -124,6 +130,7 @@ export class Subscription implements AsyncDisposable {
         return end;
       } finally {
         this.#end.signal.removeEventListener('abort', cancel);
+        for (const { demand } of this.#options.kinds) demand?.disconnect();
         client.close();
       }
     } catch (error) {
@@ -136,10 +143,10 @@ export class Subscription implements AsyncDisposable {
     return {
       node: { id, metadata: { ...metadata, [partsMetadata]: 'true' } },
       typeUrl: kind.typeUrl,
-      subscribe: [],
-      unsubscribe: [],
-      initialVersions: kind.versions,
       responseNonce: '',
+      ...(kind.demand === undefined
+        ? { subscribe: [], unsubscribe: [], initialVersions: kind.versions }
+        : firstByName(kind.versions, kind.demand)),
     };
   }
 
@@ -177,6 +184,17 @@ export class Subscription implements AsyncDisposable {
       this.#becomeReady();
     }
   }
+}
+
+const plainRequest = { initialVersions: new Map<string, string>(), responseNonce: '' };
+
+/** Not all; what is held, and without a version what is waited for or is known not to be there. */
+function firstByName(versions: ReadonlyMap<string, string>, demand: Demand) {
+  const initialVersions = new Map(versions);
+  for (const name of demand.names()) {
+    if (!initialVersions.has(name)) initialVersions.set(name, '');
+  }
+  return { subscribe: [everyResource], unsubscribe: [everyResource], initialVersions };
 }
 
 /** Accepts a response, or refuses parts of it by name. */

@@ -7,6 +7,7 @@ import type { CertificateSource } from '../dataplane/certificates/signing-client
 import { Connections } from '../dataplane/connections.ts';
 import { DecisionLog } from '../dataplane/decisions.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
+import type { Demand } from '../dataplane/subscription-demand.ts';
 import { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -35,6 +36,8 @@ export interface NodeProxyOptions {
   readonly registry: MetricsRegistry;
   /** Who is asked for the addresses of endpoints that only have a name. */
   readonly hostLookup: HostLookup;
+  /** Absent where the proxy is told of all workloads and services. */
+  readonly demand?: Demand;
   /** Absent when names are not to be answered. */
   readonly dns?: DnsOptions;
   readonly clock: Clock;
@@ -119,6 +122,7 @@ export class NodeProxy implements AsyncDisposable {
       decisions: this.decisions,
       metrics: this.metrics,
       refusals: refusalMetric(registry),
+      ...(options.demand && { demand: options.demand }),
       ...(options.dns && {
         dns: {
           ...options.dns,

@@ -1,6 +1,7 @@
 // What the node proxy can be told, by the names that Istio's has (protocol section 7.7).
 
 import { type IpAddress, isV6, parseIp, splitHostPort } from '../mesh/address.ts';
+import { AmbitError } from '../runtime/errors.ts';
 import { logLevels } from '../runtime/log.ts';
 import { readNameServers } from '../runtime/resolv-conf.ts';
 import {
@@ -32,6 +33,10 @@ export const settingsTable = {
   AUTH_TOKEN: text(
     'service account token for the controller: a file, or the token itself',
     '/var/run/secrets/tokens/istio-token',
+  ),
+  XDS_ON_DEMAND: flag(
+    'whether workloads and services are asked for when a connection needs them, instead of all at the start; needs ISTIO_META_DNS_CAPTURE=false',
+    'false',
   ),
   NODE_NAME: text('the node that this proxy serves'),
   POD_NAME: text('the name of this pod'),
@@ -73,6 +78,13 @@ export const settingsTable = {
 };
 
 export type ZtunnelSettings = Settings<typeof settingsTable>;
+
+/** Throws AMB1004 where settings contradict each other: names cannot be answered from what has not been
+ * asked for. */
+export function checkSettings(settings: ZtunnelSettings): void {
+  if (!settings.XDS_ON_DEMAND || !settings.ISTIO_META_DNS_CAPTURE) return;
+  throw new AmbitError('AMB1004', 'XDS_ON_DEMAND=true needs ISTIO_META_DNS_CAPTURE=false');
+}
 
 /** What the settings say about names; undefined when they are not to be answered. */
 export function dnsOptions(settings: ZtunnelSettings): DnsOptions | undefined {

@@ -6,6 +6,7 @@ import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import type { ControllerAccess } from '../dataplane/subscription-channel.ts';
+import { Demand } from '../dataplane/subscription-demand.ts';
 import { subscribedKind } from '../dataplane/subscription-kind.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
 import {
@@ -27,7 +28,8 @@ import { adminRoutes } from './admin.ts';
 import { NodeProxy } from './node-proxy.ts';
 import { followPodFeed } from './pods/pod-feed-client.ts';
 import { workloadManagerMetrics } from './pods/pod-metrics.ts';
-import { dnsOptions, type ZtunnelSettings } from './settings.ts';
+import type { Pod } from './proxy/proxy-parts.ts';
+import { checkSettings, dnsOptions, type ZtunnelSettings } from './settings.ts';
 
 /** What a running proxy must wait for (protocol section 10.1). */
 const blockers = { state: 'state manager', pods: 'workload proxy manager' } as const;
@@ -44,6 +46,7 @@ export class Ztunnel implements AsyncDisposable {
   readonly registry: MetricsRegistry = createRegistry();
   readonly #proxy: NodeProxy;
   readonly #subscription: Subscription;
+  readonly #demand: Demand | undefined;
   readonly #feedEnd = new AbortController();
   readonly #quit = new AbortController();
   readonly #end = new AbortController();
@@ -58,6 +61,7 @@ export class Ztunnel implements AsyncDisposable {
     surroundings: { clock: Clock; log: LevelledLogger; metadata?: DiscoveryNode['metadata'] },
   ) {
     const { clock, log, metadata } = surroundings;
+    checkSettings(settings);
     this.#settings = settings;
     this.#clock = clock;
     this.#log = log;
@@ -67,6 +71,8 @@ export class Ztunnel implements AsyncDisposable {
     processMetrics(this.registry, clock.now());
     const countPods = workloadManagerMetrics(this.registry);
     const dns = dnsOptions(settings);
+    const demand = settings.XDS_ON_DEMAND ? new Demand(clock) : undefined;
+    this.#demand = demand;
     const proxy = new NodeProxy({
       node: settings.NODE_NAME,
       network: settings.NETWORK,
@@ -80,11 +86,14 @@ export class Ztunnel implements AsyncDisposable {
       registry: this.registry,
       hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
       ...(dns && { dns }),
+      ...(demand && { demand }),
       clock,
       log,
       random: Math.random,
       onPodsChange: () => {
         countPods(proxy.pods.list());
+        const cluster = settings.CLUSTER_ID;
+        demand?.keep(proxy.pods.list().map(({ pod }) => uidOf(pod, cluster)));
         this.#judgePods();
       },
     });
@@ -97,6 +106,7 @@ export class Ztunnel implements AsyncDisposable {
           typeUrl: typeUrls.address,
           decode: (_name, bytes) => decodeAddress(bytes),
           apply: (batch, turns) => proxy.state.loadAddresses(batch, turns),
+          ...(demand && { demand }),
         }),
         subscribedKind({
           typeUrl: typeUrls.authorization,
@@ -200,9 +210,15 @@ export class Ztunnel implements AsyncDisposable {
     this.#feedEnd.abort(new Error('the proxy was closed'));
     await this.#feed;
     await this.#subscription[Symbol.asyncDispose]();
+    this.#demand?.[Symbol.dispose]();
     await this.#proxy[Symbol.asyncDispose]();
     for (const server of this.#servers.splice(0)) await server[Symbol.asyncDispose]();
   }
+}
+
+/** The workload of a pod, as controllers name it (protocol section 4.4). */
+function uidOf({ namespace, name }: Pod, cluster: string): string {
+  return `${cluster}//Pod/${namespace}/${name}`;
 }
 
 function controllerAccess(settings: ZtunnelSettings): ControllerAccess {

@@ -17,7 +17,7 @@ import { Services } from './services.ts';
 import { Workloads } from './workloads.ts';
 
 /** The largest batch that is applied in place; a few milliseconds of work. */
-const maxInPlace = 500;
+const usualMaxInPlace = 500;
 
 /** What has changed. */
 export type StateChange = 'addresses' | 'authorizations';
@@ -28,6 +28,12 @@ export class MeshState implements GatewayView, NameView {
   #services = new Services();
   readonly #authorizations = new Authorizations();
   readonly #listeners = new Set<(change: StateChange) => void>();
+  readonly #maxInPlace: number;
+
+  /** Batches above `maxInPlace` resources get new tables, see `loadAddresses`. */
+  constructor(maxInPlace = usualMaxInPlace) {
+    this.#maxInPlace = maxInPlace;
+  }
 
   applyAddresses(batch: ResourceBatch<MeshAddress>): void {
     for (const name of batch.removed) {
@@ -44,7 +50,7 @@ export class MeshState implements GatewayView, NameView {
   /** As `applyAddresses`, for batches of any size. A large one is put together with what stays in new
    * tables, a slice at a time, and these take the place of the old ones at once. One batch at a time. */
   async loadAddresses(batch: ResourceBatch<MeshAddress>, turns: Turns): Promise<void> {
-    if (batch.updated.size + batch.removed.length <= maxInPlace) {
+    if (batch.updated.size + batch.removed.length <= this.#maxInPlace) {
       this.applyAddresses(batch);
       return;
     }

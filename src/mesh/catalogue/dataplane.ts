@@ -134,6 +134,13 @@ export const dataplaneCodes = {
     remedy:
       'Check the east-west gateway of that network and that its Gateway object is known here.',
   },
+  AMB1424: {
+    title: 'the destination could not be asked for in time',
+    cause:
+      'The node proxy asks for addresses on demand (XDS_ON_DEMAND), and the controller did not answer for this one within five seconds.',
+    remedy:
+      'Check that the controller runs and that the proxy is connected to it. Destinations in use before go on working.',
+  },
   AMB1431: {
     title: 'the destination is not registered',
     cause:

@@ -5,6 +5,7 @@ import type { PeerCheck } from '../../dataplane/certificates/revocations.ts';
 import type { Connections } from '../../dataplane/connections.ts';
 import type { DecisionLog } from '../../dataplane/decisions.ts';
 import type { MeshState } from '../../dataplane/state/mesh-state.ts';
+import type { Demand } from '../../dataplane/subscription-demand.ts';
 import type { TrafficMetrics } from '../../dataplane/traffic-metrics.ts';
 import type { TunnelPool } from '../../dataplane/tunnel/tunnel-client.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
@@ -34,6 +35,8 @@ export interface ProxyParts {
   readonly metrics: TrafficMetrics;
   /** Tunnel requests and peers that were refused. */
   readonly refusals: CountingMetric<'code'>;
+  /** Absent where the proxy is told of all workloads and services. */
+  readonly demand?: Demand;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;

@@ -8,6 +8,7 @@ import type { Verdict } from '../../mesh/decision.ts';
 import { type OutboundPlan, type PassingPlan, planOutbound } from '../../mesh/plan-outbound.ts';
 import type { Service } from '../../mesh/service.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
+import { needDestination } from './need-destination.ts';
 import { type Attempt, attempt, type Caller } from './onward.ts';
 import type { PodContext, ProxyParts } from './proxy-parts.ts';
 
@@ -38,6 +39,10 @@ export async function findWayOut(
   destination: Endpoint,
 ): Promise<WayOut> {
   const { state, network, random, load } = parts;
+  if (!(await needDestination(parts, context, caller.workload, destination))) {
+    const reason = 'the controller has not told in time what the destination is';
+    return { kind: 'nowhere', verdict: { outcome: 'failed', code: 'AMB1424', reason } };
+  }
   const tried = new Set<string>();
   const makePlan = (): OutboundPlan =>
     planOutbound(state, {

@@ -158,4 +158,69 @@ test('gives a waypoint the services of its own Gateway and a ztunnel none', () =
   assert.equal(of(ztunnel), []);
 });
 
+test('sends a large response in parts to who takes them, each after the answer to the one before', () => {
+  const many = Object.fromEntries(
+    Array.from({ length: 6_000 }, (_, index) => [`name-${index}`, '1'] as const),
+  );
+  const whole = new ProxySession(ztunnel);
+  whole.receive(address, request());
+  assert.is(whole.responses(snapshot('1', many))[0]?.resources.length, 6_000);
+  const session = new ProxySession(ztunnel, true);
+  session.receive(address, request({ initialVersions: new Map([['gone', '1']]) }));
+  const got = new Set<string>();
+  let parts = 0;
+  // What changes meanwhile comes after the last part.
+  for (let hash = '1'; ; hash = '2') {
+    const [part, ...more] = session.responses(snapshot(hash, { ...many, 'name-0': hash }));
+    if (part === undefined) break;
+    parts++;
+    assert.equal(more, []);
+    assert.is(session.acknowledged(address), parts > 1 && got.size === 6_000 ? '1' : '');
+    const isPart = part.nonce.startsWith('part-');
+    assert.equal(part.removed, isPart || got.size === 6_000 ? [] : ['gone']);
+    for (const { name } of part.resources) got.add(name);
+    if (part.systemVersion === '2') assert.equal(brief([part])[0]?.names, ['name-0']);
+    session.receive(address, ack(part));
+  }
+  assert.ok(parts >= 4, `${parts} parts`);
+  assert.is(got.size, 6_000);
+  assert.is(session.acknowledged(address), '2');
+});
+
+test('tells a proxy that asks by name only of that, and of its changes, until it gives it up', () => {
+  const session = new ProxySession(ztunnel);
+  session.receive(address, request({ subscribe: ['*'], unsubscribe: ['*'] }));
+  const at = (hash: string, versions: Record<string, string>) => {
+    const responses = session.responses(snapshot(hash, versions));
+    for (const one of responses) session.receive(address, ack(one));
+    return brief(responses);
+  };
+  assert.equal(at('1', { a: '1', b: '1' }), [{ type: 'Address', names: [], removed: [] }]);
+  session.receive(address, request({ subscribe: ['a', 'none'] }));
+  assert.equal(at('1', { a: '1', b: '1' }), [{ type: 'Address', names: ['a'], removed: ['none'] }]);
+  assert.equal(at('2', { a: '1', b: '2' }), []);
+  assert.equal(at('3', { a: '2', none: '1' }), [
+    { type: 'Address', names: ['a', 'none'], removed: [] },
+  ]);
+  session.receive(address, request({ unsubscribe: ['a'] }));
+  assert.equal(at('3', { a: '2', none: '1' }), [{ type: 'Address', names: [], removed: ['a'] }]);
+  assert.equal(at('4', { a: '3', none: '1' }), []);
+});
+
+test('takes up names that were asked for on an earlier stream', () => {
+  const session = new ProxySession(ztunnel);
+  const initialVersions = new Map([
+    ['same', '1'],
+    ['older', '1'],
+    ['gone', '1'],
+    ['waited for', ''],
+    ['never there', ''],
+  ]);
+  session.receive(address, request({ subscribe: ['*'], unsubscribe: ['*'], initialVersions }));
+  const versions = { same: '1', older: '2', 'waited for': '1', other: '1' };
+  assert.equal(brief(session.responses(snapshot('1', versions))), [
+    { type: 'Address', names: ['older', 'waited for'], removed: ['gone', 'never there'] },
+  ]);
+});
+
 test.run();
