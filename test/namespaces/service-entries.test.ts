@@ -121,10 +121,10 @@ test('endpoints that only have a name are found by it, and an alias leads to its
 });
 
 test('a name that does not exist is told with its code', async ({ mesh }) => {
-  const [given] = JSON.parse(await addressesOf(mesh, 'nowhere')) as { value: string }[];
+  await addressesOf(mesh, 'nowhere');
   const why = await until('the failure to be recorded', async () => {
     await ask(mesh, 'client', ['http://nowhere.example.com/']);
-    const { stdout } = await mesh.ambit('why', 'client', given?.value ?? '');
+    const { stdout } = await mesh.ambit('why', 'client', 'nowhere.example.com');
     return stdout.includes('missing.default.svc.cluster.local') ? stdout : undefined;
   });
   assert.match(why, /AMB1422/);
