@@ -16,6 +16,9 @@ const nodeLibraries = ['libatomic1'];
 /** Needed by the test suite alone: the stock client that it drives the API server with. */
 const testCommands = { 'kubernetes-client': 'kubectl' };
 
+/** What the benchmark measures with. Where they cannot be had it says so and skips what needs them. */
+const benchCommands = { iperf3: 'iperf3', 'nghttp2-client': 'h2load', wrk: 'wrk' };
+
 /** Needed by the test suite alone, and only fetched: the stock scraper. */
 const testPrograms = { prometheus: 'prometheus' };
 
@@ -50,18 +53,26 @@ function lacking(wanted) {
   return Object.keys(wanted).filter((name) => !onPath(wanted[name]));
 }
 
-function installPackages(missing) {
+/** Installs packages; without them `refuse` is called with a code and what to do. */
+function installPackages(missing, refuse = fail) {
   if (missing.length === 0) return;
   const command = `apt-get update && apt-get install -y ${missing.join(' ')}`;
   if (process.getuid?.() !== 0 || !onPath('apt-get')) {
-    fail('AMB1002', `missing Debian packages: ${missing.join(', ')}. Run as root: ${command}`);
+    refuse('AMB1002', `missing Debian packages: ${missing.join(', ')}. Run as root: ${command}`);
+    return;
   }
   process.stderr.write(`setup: installing Debian packages: ${missing.join(' ')}\n`);
   const done = spawnSync('sh', ['-c', command], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
-  if (done.status !== 0) fail('AMB1002', `could not install ${missing.join(', ')}: run ${command}`);
+  if (done.status !== 0) {
+    refuse('AMB1002', `could not install ${missing.join(', ')}: run ${command}`);
+  }
+}
+
+function warn(code, message) {
+  process.stderr.write(`${code} ${message}\n`);
 }
 
 /** Puts programs of Debian packages into a folder without installing them: installed, they would bring
@@ -104,6 +115,7 @@ installPackages([
   ...(runs ? [] : nodeLibraries),
 ]);
 if (entry.startsWith('test/')) unpackPrograms(testPrograms);
+if (entry.startsWith('bench/')) installPackages(lacking(benchCommands), warn);
 const child = spawn(node, [path.join(root, entry), ...args], {
   stdio: 'inherit',
   env: {

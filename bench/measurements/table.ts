@@ -5,6 +5,7 @@ import { authorization, rejudging } from './authorization.ts';
 import { bulk } from './bulk.ts';
 import { cniAdd } from './cni-add.ts';
 import { coldPeers } from './cold-peers.ts';
+import { configLoad } from './config-load.ts';
 import { idleMemory } from './idle-memory.ts';
 import { latency, rate, tunnels } from './requests.ts';
 import { tunnelMemory } from './tunnel-memory.ts';
@@ -22,4 +23,5 @@ export const measurements: readonly Measurement[] = [
   cniAdd,
   authorization,
   rejudging,
+  configLoad,
 ];

@@ -24,7 +24,7 @@ export function parseCpuTicks(line: string): number {
 }
 
 /** A process and all below it. */
-export function withDescendants(pid: number): readonly number[] {
+function withDescendants(pid: number): readonly number[] {
   const children = new Map<number, number[]>();
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;

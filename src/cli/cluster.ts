@@ -61,43 +61,54 @@ export class Cluster {
   async podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
     const { namespace = 'default', name } = pod.metadata;
     const whole = `/api/v1/namespaces/${namespace}/pods/${name}:15000/proxy${path}`;
-    const { server, status, text } = await this.#ask(whole);
+    const { url, status, text } = await this.#ask('GET', whole);
     // The API server's own 404 is an object; a proxy's is not.
     if (status === 404 && !text.startsWith('{')) {
       throw new AmbitError('AMB1807', `pod ${namespace}/${name} is not a proxy of Ambit`);
     }
-    return read(`${server}${whole}`, status, text);
+    return answered(url, status, text);
   }
 
   /** JSON from any path of the API server; AMB1804 when it does not answer 200. */
   async get(path: string): Promise<unknown> {
-    const { server, status, text } = await this.#ask(path);
-    return read(`${server}${path}`, status, text);
+    return await this.send('GET', path);
   }
 
-  async #ask(path: string): Promise<{ server: string; status: number; text: string }> {
-    const server = this.#config.getCurrentCluster()?.server ?? '';
-    const options: https.RequestOptions = { timeout: deadlineMs };
+  /** The same, but undefined where there is no such object. */
+  async find(path: string): Promise<unknown> {
+    const { status, text, url } = await this.#ask('GET', path);
+    return status === 404 ? undefined : answered(url, status, text);
+  }
+
+  /** Sends an object, if one is given, and answers JSON; AMB1804 when it is not accepted. */
+  async send(method: 'GET' | 'POST' | 'PUT', path: string, body?: object): Promise<unknown> {
+    const { status, text, url } = await this.#ask(method, path, body);
+    return answered(url, status, text);
+  }
+
+  async #ask(method: string, path: string, body?: object) {
+    const url = new URL(path, this.#config.getCurrentCluster()?.server ?? '');
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const options: https.RequestOptions = { method, headers, timeout: deadlineMs };
     await this.#config.applyToHTTPSOptions(options);
-    return { server, ...(await request(new URL(path, server), options)) };
+    return { url, ...(await request(url, options, body && JSON.stringify(body))) };
   }
 }
 
-function read(url: string, status: number, text: string): unknown {
-  if (status !== 200) {
-    throw new AmbitError('AMB1804', `${url} answered ${status}: ${text.slice(0, 300)}`);
-  }
-  return JSON.parse(text);
+function answered(url: URL, status: number, text: string): unknown {
+  if (status === 200 || status === 201) return JSON.parse(text);
+  throw new AmbitError('AMB1804', `${url.href} answered ${status}: ${text.slice(0, 300)}`);
 }
 
 function request(
   url: URL,
   options: https.RequestOptions,
+  body?: string,
 ): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const fail = (error: Error): void =>
       reject(new AmbitError('AMB1804', `${url.origin} cannot be reached`, { cause: error }));
-    const sent = https.get(url, options, (response) => {
+    const sent = https.request(url, options, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => {
@@ -109,5 +120,6 @@ function request(
     });
     sent.on('timeout', () => sent.destroy(new Error(`no answer in ${deadlineMs} ms`)));
     sent.on('error', fail);
+    sent.end(body);
   });
 }

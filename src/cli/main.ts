@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
+  'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
 
@@ -31,7 +32,7 @@ const context: CommandContext = {
 async function help(): Promise<number> {
   context.stdout('ambit: an ambient service mesh on one machine or on Kubernetes\n\n');
   for (const [name, load] of Object.entries(commands)) {
-    context.stdout(`  ambit ${name.padEnd(10)}${(await load()).summary}\n`);
+    context.stdout(`  ambit ${name.padEnd(13)}${(await load()).summary}\n`);
   }
   context.stdout('\nambit COMMAND --help tells more.\n');
   return 0;

@@ -108,6 +108,7 @@ export class Controller implements AsyncDisposable {
       trustDomain: settings.TRUST_DOMAIN,
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
+      network: '',
       addressRanges: addressRanges(settings),
     };
     this.#provision = {

@@ -6,6 +6,7 @@ import type { ObjectSource } from './objects.ts';
 import { hasReadyPod, hasTunnel } from './provision.ts';
 import type { Finding, StatusFields } from './translate/finding.ts';
 import { type MeshOptions, serviceHostname } from './translate/mesh-options.ts';
+import { leadsToNetwork, networkOf } from './translate/networks.ts';
 import {
   collectWaypoints,
   hbonePort,
@@ -109,6 +110,11 @@ function waypointFindings(gateway: Gateway, valid: boolean, ready: boolean): Fin
 function findingOnClass(gateway: Gateway, objects: ObjectSource): Finding[] {
   const { namespace = '', name } = gateway.metadata;
   const className = gateway.spec?.gatewayClassName ?? '';
+  if (leadsToNetwork(gateway)) {
+    const message = `network ${networkOf(gateway) ?? ''} is entered here`;
+    const object = { kind: 'Gateway', namespace, name } as const;
+    return [{ object, type: 'ambit.io/Accepted', status: 'True', reason: 'Accepted', message }];
+  }
   const exists = objects.get('GatewayClass', undefined, className) !== undefined;
   if (exists && !className.startsWith('istio')) return [];
   const message = exists

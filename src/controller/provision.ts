@@ -7,6 +7,7 @@ import type { Gateway } from './kinds/gateway.ts';
 import { managedLabel, objectPath, waypointManager } from './kinds/kinds.ts';
 import type { KubernetesObject } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
+import { ownNetwork } from './translate/networks.ts';
 import {
   collectWaypoints,
   hbonePort,
@@ -23,11 +24,13 @@ import {
 
 /** The objects that waypoints need and that are missing or different, and those without Gateway. */
 export function provisionChanges(objects: ObjectSource, options: ProvisionOptions): Changes {
+  const network = ownNetwork(objects, options.mesh.rootNamespace);
+  const located = { ...options, mesh: { ...options.mesh, network } };
   const waypoints = collectWaypoints(objects);
   const apply: DesiredObject[] = [...classChanges(objects)];
   for (const { gateway } of waypoints.values()) {
     if (gateway.metadata.deletionTimestamp !== undefined || !hasTunnel(gateway)) continue;
-    apply.push(...gatewayChanges(gateway, objects, options));
+    apply.push(...gatewayChanges(gateway, objects, located));
   }
   const remove = objects.list('Deployment').flatMap((deployment) => {
     const { namespace = '', name, labels } = deployment.metadata;

@@ -89,6 +89,7 @@ function container(gateway: Gateway, options: ProvisionOptions): object {
       { name: 'CLUSTER_ID', value: mesh.clusterId },
       { name: 'TRUST_DOMAIN', value: mesh.trustDomain },
       { name: 'CLUSTER_DOMAIN', value: mesh.clusterDomain },
+      ...(mesh.network === '' ? [] : [{ name: 'NETWORK', value: mesh.network }]),
       { name: 'CRL_PATH', value: `/var/run/secrets/istio/crl/${revocationListKey}` },
       ...(spansTo === '' ? [] : [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: spansTo }]),
       fromPod('POD_NAME', 'metadata.name'),

@@ -9,9 +9,12 @@ import { maxDiscoveryMessageBytes } from '../wire/xds.ts';
 export interface ControllerAccess {
   /** `HOST:PORT` or `https://HOST:PORT`; the certificate must be for HOST. */
   readonly address: string;
-  /** PEM. */
+  /** A file in PEM, PEM itself, or `SYSTEM` for what the system trusts (protocol section 5.6). */
   readonly rootCertPath: string;
+  /** A file, or the token itself, which has no slash. */
   readonly tokenPath: string;
+  /** The name that the certificate must be for, if not HOST. */
+  readonly serverName?: string;
   /** Which cluster the token is of. */
   readonly clusterId: string;
 }
@@ -21,8 +24,8 @@ export async function openController(
   access: ControllerAccess,
 ): Promise<{ client: Client; metadata: Metadata }> {
   const [root, token] = await Promise.all([
-    readFile(access.rootCertPath),
-    readFile(access.tokenPath, 'utf8'),
+    rootsIn(access.rootCertPath),
+    access.tokenPath.includes('/') ? readFile(access.tokenPath, 'utf8') : access.tokenPath,
   ]);
   const client = new Client(
     access.address.replace(/^https:\/\//, ''),
@@ -35,10 +38,19 @@ export async function openController(
       'grpc.initial_reconnect_backoff_ms': 200,
       'grpc.max_reconnect_backoff_ms': 1_000,
       'grpc.use_local_subchannel_pool': 1,
+      ...(access.serverName !== undefined && {
+        'grpc.ssl_target_name_override': access.serverName,
+        'grpc.default_authority': access.serverName,
+      }),
     },
   );
   const metadata = new Metadata();
   metadata.set('authorization', `Bearer ${token.trim()}`);
   metadata.set('clusterid', access.clusterId);
   return { client, metadata };
+}
+
+async function rootsIn(named: string): Promise<Buffer | null> {
+  if (named === 'SYSTEM') return null;
+  return named.startsWith('-----BEGIN ') ? Buffer.from(named) : await readFile(named);
 }

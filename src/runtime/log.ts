@@ -27,18 +27,20 @@ export interface LevelledLogger extends Logger {
   setLevel(level: LogLevel, target?: string): boolean;
 }
 
-/** Makes the root logger of a process. `scope` names the process, as Istio's logs do. */
+/** Makes the root logger of a process. `scope` names the process; a part with a `target` has that as its
+ * scope instead, as the access log of Istio's proxies has `access` (protocol section 7.3). */
 export function createLogger(scope: string, level: LogLevel): LevelledLogger {
-  const root = pino(
+  const bare = pino(
     {
       level,
-      base: { scope },
+      base: null,
       messageKey: 'message',
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
     pino.destination({ dest: 1, sync: true }),
   );
+  const root = bare.child({ scope });
   const parts = new Map<string, PinoLogger[]>();
   return {
     error: (fields, message) => root.error(fields, message),
@@ -46,8 +48,11 @@ export function createLogger(scope: string, level: LogLevel): LevelledLogger {
     info: (fields, message) => root.info(fields, message),
     debug: (fields, message) => root.debug(fields, message),
     child(fields) {
-      const part = root.child(fields);
-      const name = targetOf(fields);
+      const { target: name = '', ...others }: { target?: string } = fields;
+      const part =
+        name === ''
+          ? root.child(others)
+          : bare.child({ scope: name, ...others }, { level: root.level });
       parts.set(name, [...(parts.get(name) ?? []), part]);
       return part;
     },
@@ -68,10 +73,6 @@ export function createLogger(scope: string, level: LogLevel): LevelledLogger {
       return true;
     },
   };
-}
-
-function targetOf(fields: object): string {
-  return 'target' in fields && typeof fields.target === 'string' ? fields.target : '';
 }
 
 /** A logger that drops everything, for parts that are used without a process around them. */

@@ -36,6 +36,22 @@ export function integer(
   return { read, meaning, fallback };
 }
 
+const unitsMs = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+/** A length of time in Go's form, such as `24h` or `1h30m`, in milliseconds. */
+export function duration(meaning: string, fallback: string): Setting<number> {
+  const read: Setting<number>['read'] = (raw) => {
+    const parts = [...raw.matchAll(/(\d{1,9})(ms|s|m|h)/g)];
+    const value = parts.reduce(
+      (sum, [, count, unit]) => sum + Number(count) * unitsMs[unit as keyof typeof unitsMs],
+      0,
+    );
+    if (value > 0 && parts.map(([part]) => part).join('') === raw) return { value };
+    return { problem: 'must be a duration such as 24h or 1h30m' };
+  };
+  return { read, meaning, fallback };
+}
+
 /** `true` or `false`. */
 export function flag(meaning: string, fallback: 'true' | 'false'): Setting<boolean> {
   const read: Setting<boolean>['read'] = (raw) =>

@@ -7,14 +7,16 @@ import { createServer, type Server } from 'node:net';
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
 import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
-import { DecisionLog } from '../dataplane/decisions.ts';
+import { DecisionLog, newDecisionId } from '../dataplane/decisions.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
 import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-kind.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import { TunnelServer } from '../dataplane/tunnel/tunnel-server.ts';
+import { type Endpoint, formatEndpoint } from '../mesh/address.ts';
 import type { Identity } from '../mesh/identity.ts';
 import { serviceKey } from '../mesh/workload.ts';
 import type { Clock } from '../runtime/clock.ts';
+import { type AmbitError, causeChain } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { RequestTracer } from '../runtime/tracing.ts';
@@ -105,8 +107,35 @@ export class Waypoint implements AsyncDisposable {
       certificate: () => certificates.get(identity),
       onRequest: (request) => this.#front.onRequest(request),
       check: revocations.checkFor('destination'),
+      onRefusedPeer: (...refused) => this.#recordRefusedPeer(options, refused),
       clock,
       log,
+    });
+  }
+
+  /** A peer that never got to ask for anything still leaves a record. */
+  #recordRefusedPeer(
+    { network, namespace, gateway, configVersion, clock }: WaypointOptions,
+    [peer, local, error]: readonly [Endpoint, Endpoint, AmbitError],
+  ): void {
+    const source = this.state.workloadByAddress(network, peer.address);
+    this.decisions.record({
+      id: newDecisionId(),
+      traceId: randomBytes(16).toString('hex'),
+      time: new Date(clock.now()).toISOString(),
+      by: `waypoint/${namespace}/${gateway}`,
+      direction: 'inbound',
+      source: {
+        address: formatEndpoint(peer),
+        ...(source && { workload: source.name, namespace: source.namespace }),
+      },
+      destination: { address: formatEndpoint(local), namespace },
+      transport: 'tunnel',
+      verdict: { outcome: 'denied', code: error.code, reason: causeChain(error) },
+      configVersion: configVersion(),
+      bytesSent: 0,
+      bytesReceived: 0,
+      durationMs: 0,
     });
   }
 

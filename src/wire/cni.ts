@@ -51,6 +51,11 @@ export interface PluginConfig {
   readonly cniVersion: string;
   readonly runDirectory: string;
   readonly excludeNamespaces: readonly string[];
+  /** Whether pods join the mesh at all; absent counts as yes, so that nothing runs unprotected by
+   * an oversight. */
+  readonly ambientEnabled: boolean;
+  /** The namespace of the node agent, where its own pod is let through. */
+  readonly agentNamespace: string | undefined;
   /** Absent when the plugin is first in the chain. */
   readonly previousResult: Readonly<Record<string, unknown>> | undefined;
 }
@@ -117,11 +122,29 @@ function parsePluginConfig(text: string): { kind: 'ok'; value: PluginConfig } | 
   const excludeNamespaces: unknown = json['exclude_namespaces'] ?? [];
   if (!isTextList(excludeNamespaces))
     return wrong('field exclude_namespaces must be a list of texts');
+  const ambientEnabled = json['ambient_enabled'] ?? true;
+  if (typeof ambientEnabled !== 'boolean') {
+    return wrong('field ambient_enabled must be true or false');
+  }
+  const agentNamespace = json['pod_namespace'] ?? undefined;
+  if (agentNamespace !== undefined && typeof agentNamespace !== 'string') {
+    return wrong('field pod_namespace must be a name');
+  }
   const previousResult = json['prevResult'] ?? undefined;
   if (previousResult !== undefined && !isObject(previousResult)) {
     return wrong('field prevResult must be an object');
   }
-  return { kind: 'ok', value: { cniVersion, runDirectory, excludeNamespaces, previousResult } };
+  return {
+    kind: 'ok',
+    value: {
+      cniVersion,
+      runDirectory,
+      excludeNamespaces,
+      ambientEnabled,
+      agentNamespace,
+      previousResult,
+    },
+  };
 }
 
 /** The result that passes the chain's on, unchanged but for the version it is written in. */
@@ -229,11 +252,19 @@ function decodeAddress(entry: unknown): PodAddress | undefined {
   if (!isObject(entry) || !isObject(entry['Address'])) return undefined;
   const { IP: address, Mask: mask } = entry['Address'];
   if (typeof address !== 'string' || (!isIPv4(address) && !isIPv6(address))) return undefined;
-  if (typeof mask !== 'string') return undefined;
-  const ones = [...Buffer.from(mask, 'base64')].map((byte) => byte.toString(2)).join('');
+  const prefixLength = typeof mask === 'string' ? lengthOfMask(address, mask) : undefined;
+  if (prefixLength === undefined) return undefined;
   const gateway = typeof entry['Gateway'] === 'string' ? entry['Gateway'] : '';
   const interfaceIndex = typeof entry['Interface'] === 'number' ? entry['Interface'] : undefined;
-  return { interfaceIndex, address, prefixLength: ones.replaceAll('0', '').length, gateway };
+  return { interfaceIndex, address, prefixLength, gateway };
+}
+
+/** Of a mask in base64; undefined for one of another family, or with ones after a zero. */
+function lengthOfMask(address: string, mask: string): number | undefined {
+  const bytes = Buffer.from(mask, 'base64');
+  if (bytes.length !== (isIPv4(address) ? 4 : 16)) return undefined;
+  const bits = [...bytes].map((byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1*0*$/.test(bits) ? bits.replaceAll('0', '').length : undefined;
 }
 
 function maskOf({ address, prefixLength }: PodAddress): string {

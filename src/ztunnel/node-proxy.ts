@@ -12,7 +12,7 @@ import { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { MetricsRegistry } from '../runtime/metrics.ts';
+import type { CountingMetric, MetricsRegistry } from '../runtime/metrics.ts';
 import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
@@ -81,39 +81,7 @@ export class NodeProxy implements AsyncDisposable {
       clock,
       log,
     });
-    const parts: ProxyParts = {
-      state: this.state,
-      certificates,
-      tunnels: this.#tunnels,
-      peerCheck: revocations.checkFor('destination'),
-      connections: this.#connections,
-      open: this.open,
-      load: new EndpointLoad(),
-      hosts: new HostAddresses({
-        lookup: options.hostLookup,
-        count: onDemandDnsMetric(options.registry),
-        clock,
-        random: options.random,
-      }),
-      decisions: this.decisions,
-      metrics: this.metrics,
-      ...(options.demand && { demand: options.demand }),
-      ...(options.dns && {
-        dns: {
-          ...options.dns,
-          metrics: dnsMetrics(options.registry),
-          log: log.child({ target: 'dns' }),
-        },
-      }),
-      clock,
-      log,
-      network: options.network,
-      loopbackTunnel: options.loopbackTunnel ?? true,
-      baggage: options.baggage ?? true,
-      recordedBy: `ztunnel/${options.node}`,
-      configVersion: options.configVersion,
-      random: options.random,
-    };
+    const parts = this.#partsFrom(options);
     const identities = new LocalIdentities(certificates);
     const follow = (): void =>
       identities.update(
@@ -134,6 +102,45 @@ export class NodeProxy implements AsyncDisposable {
     });
   }
 
+  /** What the proxies of pods share. */
+  #partsFrom(options: NodeProxyOptions): ProxyParts {
+    const { clock, log, registry } = options;
+    return {
+      state: this.state,
+      certificates: this.certificates,
+      tunnels: this.#tunnels,
+      peerCheck: this.revocations.checkFor('destination'),
+      connections: this.#connections,
+      open: this.open,
+      load: new EndpointLoad(),
+      hosts: new HostAddresses({
+        lookup: options.hostLookup,
+        count: onDemandDnsMetric(registry),
+        clock,
+        random: options.random,
+      }),
+      decisions: this.decisions,
+      metrics: this.metrics,
+      refusals: refusalMetric(registry),
+      ...(options.demand && { demand: options.demand }),
+      ...(options.dns && {
+        dns: {
+          ...options.dns,
+          metrics: dnsMetrics(registry),
+          log: log.child({ target: 'dns' }),
+        },
+      }),
+      clock,
+      log,
+      network: options.network,
+      loopbackTunnel: options.loopbackTunnel ?? true,
+      baggage: options.baggage ?? true,
+      recordedBy: `ztunnel/${options.node}`,
+      configVersion: options.configVersion,
+      random: options.random,
+    };
+  }
+
   /** Stops taking connections and lets open ones finish until the deadline. */
   async drain(deadline: AbortSignal): Promise<void> {
     await this.pods.drain(deadline);
@@ -146,4 +153,12 @@ export class NodeProxy implements AsyncDisposable {
     this.#connections[Symbol.dispose]();
     this.certificates[Symbol.dispose]();
   }
+}
+
+function refusalMetric(registry: MetricsRegistry): CountingMetric<'code'> {
+  return registry.counter({
+    name: 'ambit_tunnel_refusals_total',
+    help: 'Tunnel requests that were refused, and peers that were before they asked.',
+    labels: ['code'],
+  });
 }

@@ -4,19 +4,34 @@ import { type IpAddress, isV6, parseIp, splitHostPort } from '../mesh/address.ts
 import { AmbitError } from '../runtime/errors.ts';
 import { logLevels } from '../runtime/log.ts';
 import { readNameServers } from '../runtime/resolv-conf.ts';
-import { flag, integer, oneOf, type Setting, type Settings, text } from '../runtime/settings.ts';
+import {
+  duration,
+  flag,
+  integer,
+  oneOf,
+  type Setting,
+  type Settings,
+  text,
+} from '../runtime/settings.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
 
 export const settingsTable = {
   XDS_ADDRESS: text('HOST:PORT of the controller', 'istiod.istio-system.svc:15012'),
   CA_ADDRESS: text('HOST:PORT of the certificate authority', 'istiod.istio-system.svc:15012'),
   XDS_ROOT_CA: text(
-    'file with the root that the controller is checked against',
+    'root that the controller is checked against: a file, PEM itself, or SYSTEM',
     '/var/run/secrets/istio/root-cert.pem',
   ),
+  CA_ROOT_CA: text('the same for the certificate authority; as XDS_ROOT_CA when empty', ''),
+  ALT_XDS_HOSTNAME: text(
+    "the name in the controller's certificate, if not that of XDS_ADDRESS",
+    '',
+  ),
+  ALT_CA_HOSTNAME: text("the name in the authority's certificate, if not that of CA_ADDRESS", ''),
+  SECRET_TTL: duration('how long certificates should last', '24h'),
   CRL_PATH: text('file with revocation lists; nothing is revoked when empty', ''),
   AUTH_TOKEN: text(
-    'file with the service account token for the controller',
+    'service account token for the controller: a file, or the token itself',
     '/var/run/secrets/tokens/istio-token',
   ),
   XDS_ON_DEMAND: flag(

@@ -78,8 +78,9 @@ export class Ztunnel implements AsyncDisposable {
       network: settings.NETWORK,
       loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
       baggage: settings.ENABLE_RESPONSE_BAGGAGE,
-      certificateSource: signingClient(accessTo(settings, settings.CA_ADDRESS), {
+      certificateSource: signingClient(authorityAccess(settings), {
         impersonate: true,
+        validityMs: settings.SECRET_TTL,
       }),
       configVersion: () => this.#subscription.configVersion,
       registry: this.registry,
@@ -98,7 +99,7 @@ export class Ztunnel implements AsyncDisposable {
     });
     this.#proxy = proxy;
     this.#subscription = new Subscription({
-      ...accessTo(settings, settings.XDS_ADDRESS),
+      ...controllerAccess(settings),
       node: nodeOf(settings, metadata),
       kinds: [
         subscribedKind({
@@ -220,12 +221,24 @@ function uidOf({ namespace, name }: Pod, cluster: string): string {
   return `${cluster}//Pod/${namespace}/${name}`;
 }
 
-function accessTo(settings: ZtunnelSettings, address: string): ControllerAccess {
+function controllerAccess(settings: ZtunnelSettings): ControllerAccess {
   return {
-    address,
+    address: settings.XDS_ADDRESS,
     rootCertPath: settings.XDS_ROOT_CA,
     tokenPath: settings.AUTH_TOKEN,
     clusterId: settings.CLUSTER_ID,
+    ...(settings.ALT_XDS_HOSTNAME !== '' && { serverName: settings.ALT_XDS_HOSTNAME }),
+  };
+}
+
+function authorityAccess(settings: ZtunnelSettings): ControllerAccess {
+  const { CA_ADDRESS, CA_ROOT_CA, XDS_ROOT_CA, AUTH_TOKEN, CLUSTER_ID, ALT_CA_HOSTNAME } = settings;
+  return {
+    address: CA_ADDRESS,
+    rootCertPath: CA_ROOT_CA === '' ? XDS_ROOT_CA : CA_ROOT_CA,
+    tokenPath: AUTH_TOKEN,
+    clusterId: CLUSTER_ID,
+    ...(ALT_CA_HOSTNAME !== '' && { serverName: ALT_CA_HOSTNAME }),
   };
 }
 

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { podOfCgroups } from '../../src/cni/agent/cgroup-pod.ts';
 import { suite } from '../support/suite.ts';
@@ -64,5 +65,28 @@ for (const [what, text, expected] of lines) {
     assert.is(podOfCgroups(`${text}\n`), expected);
   });
 }
+
+test('finds any uid in any of the forms, and reads any text', () => {
+  const before = fc.array(fc.stringMatching(/^[a-z0-9.-]{1,12}\.slice$/), { maxLength: 3 });
+  const form = fc.constantFrom(
+    (own: string) => `kubepods-burstable-pod${own.replaceAll('-', '_')}.slice/cri-${id}.scope`,
+    (own: string) => `kubepods/besteffort/pod${own}/${id}`,
+  );
+  fc.assert(
+    fc.property(before, form, fc.uuid(), (groups, write, own) => {
+      const line = `0::/${[...groups, write(own)].join('/')}`;
+      assert.is(podOfCgroups(`12:cpu:/\n${line}\n`), own);
+    }),
+  );
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom('/', ':', '\n', '0::/', 'pod', uid, '.slice'),
+  );
+  fc.assert(
+    fc.property(fc.array(piece), (pieces) => {
+      assert.match(podOfCgroups(pieces.join('')) ?? staticUid, /^[0-9a-f-]{32,36}$/);
+    }),
+  );
+});
 
 test.run();

@@ -162,6 +162,16 @@ test('leaves excluded namespaces and what is no pod alone without asking', async
   assert.is(container.exitCode, 0);
 });
 
+test('asks nobody about the node agent itself, nor where the mesh is switched off', async () => {
+  const own = { CNI_ARGS: 'K8S_POD_NAMESPACE=mesh;K8S_POD_NAME=istio-cni-node-x7p2q' };
+  const agents = config('/nonexistent', { pod_namespace: 'mesh' });
+  assert.is((await call('ADD', agents, own)).exitCode, 0);
+  const elsewhere = config('/nonexistent', { pod_namespace: 'other' });
+  assertFailure(await call('ADD', elsewhere, own), 'AMB1302', 11, /ENOENT/);
+  const off = config('/nonexistent', { ambient_enabled: false });
+  assert.equal((await call('ADD', off)).stdout, previous);
+});
+
 test('answers an empty result when it is alone in the chain', async () => {
   const outcome = await call(
     'ADD',
@@ -199,6 +209,8 @@ test('names the variable or field that is wrong', async () => {
     [call('ADD', config('/x', { exclude_namespaces: 'kube-system' })), 7, /exclude_namespaces/],
     [call('ADD', config('/x', { prevResult: 7 })), 7, /prevResult/],
     [call('ADD', config('/x', { cniVersion: 1 })), 7, /cniVersion/],
+    [call('ADD', config('/x', { ambient_enabled: 'no' })), 7, /ambient_enabled/],
+    [call('ADD', config('/x', { pod_namespace: 1 })), 7, /pod_namespace/],
   ];
   for (const [running, code, words] of cases) assertFailure(await running, 'AMB1301', code, words);
 });

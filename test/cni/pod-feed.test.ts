@@ -1,9 +1,13 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
-import { feedDeadlineMs } from '../../src/cni/agent/pod-feed-connection.ts';
-import { type FeedEntry, PodFeedServer } from '../../src/cni/agent/pod-feed-server.ts';
+import { feedDeadlineMs, maxQueuedUpdates } from '../../src/cni/agent/pod-feed-connection.ts';
+import {
+  acceptIntervalMs,
+  type FeedEntry,
+  PodFeedServer,
+} from '../../src/cni/agent/pod-feed-server.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { SeqpacketSocket } from '../../src/linux/seqpacket.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
@@ -21,7 +25,16 @@ class DeadlineClock implements Clock {
   readonly monotonic = (): number => systemClock.monotonic();
   readonly #expire = new Set<() => void>();
 
+  /** The way out of each wait between two connections, while they are held. */
+  held: (() => void)[] | undefined;
+
   async wait(ms: number, signal?: AbortSignal): Promise<void> {
+    if (ms === acceptIntervalMs && this.held !== undefined) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.held.push(resolve);
+      signal?.addEventListener('abort', () => resolve(), { once: true });
+      return await promise;
+    }
     if (ms !== feedDeadlineMs) return await systemClock.wait(Math.min(ms, 1), signal);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#expire.add(resolve);
@@ -187,6 +200,70 @@ test('drops whoever does not begin with hello, or speaks unasked', async ({ stac
   await chatty.socket.send(Uint8Array.of(0x0a, 0x00));
   await chatty.done;
   await until(() => feed.counts.at(-1) === 0, 'the chatty to be gone');
+});
+
+test('gives each ztunnel a snapshot of its own, with what joined meanwhile', async ({ stack }) => {
+  const feed = startFeed(stack);
+  feed.entries.push({ pod: aPod({ uid: 'a' }), netns: feed.netns });
+  const older = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => older.words.includes('snapshot-sent'), 'the first snapshot');
+  feed.entries.push({ pod: aPod({ uid: 'b' }), netns: undefined });
+  const newer = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => newer.words.includes('snapshot-sent'), 'the second snapshot');
+  assert.equal(older.words, ['add a', 'snapshot-sent']);
+  assert.equal(newer.words, ['add a', 'keep b', 'snapshot-sent']);
+});
+
+test('goes on with the snapshot when ztunnel refuses one of it', async ({ stack }) => {
+  const feed = startFeed(stack);
+  for (const uid of ['a', 'b']) feed.entries.push({ pod: aPod({ uid }), netns: feed.netns });
+  const ztunnel = await FakeZtunnel.connect(stack, feed.file);
+  ztunnel.answer = (request) => ('uid' in request && request.uid === 'a' ? 'no' : '');
+  await until(() => ztunnel.words.includes('snapshot-sent'), 'the snapshot');
+  assert.equal(ztunnel.words, ['add a', 'add b', 'snapshot-sent']);
+});
+
+test('takes at most five ztunnels a second', async ({ stack }) => {
+  const feed = startFeed(stack);
+  assert.is(acceptIntervalMs, 1_000 / 5);
+  feed.clock.held = [];
+  const first = await FakeZtunnel.connect(stack, feed.file);
+  const second = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => first.words.includes('snapshot-sent'), 'the first');
+  await until(() => feed.clock.held?.length === 1, 'the pause');
+  assert.equal(second.words, []);
+  feed.clock.held.shift()?.();
+  await until(() => second.words.includes('snapshot-sent'), 'the second');
+});
+
+test('lets only so many changes wait for one ztunnel', async ({ stack }) => {
+  const feed = startFeed(stack);
+  const slow = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => slow.words.includes('snapshot-sent'), 'the snapshot');
+  slow.answer = () => undefined;
+  const waiting = Array.from({ length: maxQueuedUpdates }, (_, index) =>
+    codeFrom(feed.server.add(aPod({ uid: `${index}` }), feed.netns, later())),
+  );
+  await until(() => slow.words.includes('add 0'), 'the first');
+  assert.is(await codeFrom(feed.server.add(aPod({ uid: 'more' }), feed.netns, later())), 'AMB1307');
+  slow.socket.close();
+  assert.equal(new Set(await Promise.all(waiting)), new Set(['AMB1306']));
+});
+
+test('closes what a ztunnel sends along, and ends one whose answer cannot be read', async ({
+  stack,
+}) => {
+  const feed = startFeed(stack);
+  const odd = await FakeZtunnel.connect(stack, feed.file);
+  await until(() => odd.words.includes('snapshot-sent'), 'the snapshot');
+  odd.answer = () => undefined;
+  const before = readdirSync('/proc/self/fd').length;
+  const adding = codeFrom(feed.server.add(aPod({ uid: 'x' }), feed.netns, later()));
+  await until(() => odd.words.includes('add x'), 'the pod');
+  await odd.socket.send(Uint8Array.of(0x0a, 0xff), [feed.netns.fd]);
+  assert.is(await adding, 'AMB1312');
+  await odd.done;
+  assert.ok(readdirSync('/proc/self/fd').length <= before);
 });
 
 test.run();

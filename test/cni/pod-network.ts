@@ -110,6 +110,8 @@ async function attachPod(
 export interface Arrival {
   readonly name: string;
   readonly source: string;
+  /** The client's own, unless a proxy stands between. */
+  readonly sourcePort: number | undefined;
   readonly originalDestination: { address: string; port: number } | undefined;
 }
 
@@ -127,6 +129,7 @@ export async function serve(
     const arrival: Arrival = {
       name,
       source: parseIp(socket.remoteAddress ?? '') ?? '',
+      sourcePort: socket.remotePort,
       originalDestination: originalDestination(socket),
     };
     socket.write(`${JSON.stringify(arrival)}\n`);

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { podFacts } from '../../src/cni/agent/pod-facts.ts';
 import { redirectChoices } from '../../src/cni/agent/redirect-choices.ts';
@@ -89,6 +90,31 @@ test('names annotations it cannot read, and lets none of them into a rule', () =
   assert.is(problems.length, 2);
   assert.match(problems.join(), /dns-capture=yes/);
   assert.equal(settings, { ...nodeSettings, virtualInterfaces: ['vm0'] });
+});
+
+test('lets nothing but names of interfaces through, whatever an annotation says', () => {
+  const piece = fc.oneof(
+    fc.string(),
+    fc.constantFrom(',', '"', ';', '\n', 'vm0', ' ', '$(x)', '../'),
+  );
+  const text = fc.array(piece, { maxLength: 80 }).map((pieces) => pieces.join(''));
+  fc.assert(
+    fc.property(text, text, (interfaces, capture) => {
+      const annotations = new Map([
+        ['istio.io/reroute-virtual-interfaces', interfaces],
+        ['ambient.istio.io/dns-capture', capture],
+      ]);
+      const { settings, problems } = redirectChoices(aPod({ annotations }), nodeSettings);
+      assert.ok(settings.virtualInterfaces.length <= 32);
+      for (const name of settings.virtualInterfaces) assert.match(name, /^[\w][\w.-]{0,14}$/);
+      const readable = capture === 'true' || capture === 'false';
+      assert.is(settings.captureDns, readable ? capture === 'true' : nodeSettings.captureDns);
+      assert.is(
+        problems.some((problem) => problem.includes('dns-capture')),
+        !readable,
+      );
+    }),
+  );
 });
 
 test('reads what it needs from the API object of a pod', () => {

@@ -110,6 +110,24 @@ test('asks the controller in the name of a workload', async ({ stack, signal }) 
   assert.is(controller.signed[1]?.impersonatedIdentity, undefined);
 });
 
+test('takes root and token as files or as they are, and another name for the authority', async ({
+  stack,
+  signal,
+}) => {
+  const authority = new TestAuthority();
+  const controller = await startController(stack, authority);
+  const { access } = controller;
+  const literal = { ...access, rootCertPath: authority.rootPem, tokenPath: 'a-token' };
+  const ask = (how: typeof access) =>
+    signingClient(how, { impersonate: true, validityMs: 90_000 })(client, signal);
+  assert.is((await ask(literal)).identity, client);
+  assert.is(controller.signed[0]?.validitySeconds, 90);
+  const address = access.address.replace('localhost', '127.0.0.1');
+  assert.is((await ask({ ...literal, address, serverName: 'localhost' })).identity, client);
+  assert.is(await codeOf(ask({ ...literal, serverName: 'elsewhere' })), 'AMB1505');
+  assert.is(await codeOf(ask({ ...literal, rootCertPath: 'SYSTEM' })), 'AMB1505');
+});
+
 test('names a refusal and an authority that can not be reached', async ({ stack, signal }) => {
   const controller = await startController(stack, new TestAuthority());
   controller.sign = () => {

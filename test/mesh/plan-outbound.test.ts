@@ -182,6 +182,89 @@ for (const [what, view, address, port, expected] of cases) {
   });
 }
 
+const gatewayService = aService('east-west', { ports: waypointService.ports });
+const gatewayPod = aWorkload('east-west-1', {
+  network: 'n2',
+  addresses: [ipAddress('10.0.0.70'), ipAddress('fd00::70')],
+  serviceAccount: 'east-west',
+  services: new Map([[keyOfService(gatewayService), []]]),
+});
+const networkGateway: GatewayAddress = {
+  destination: { kind: 'hostname', namespace: 'default', hostname: gatewayService.hostname },
+  hbonePort: 15_008,
+};
+const far = { ...pod, uid: 'far', network: 'n2', addresses: [], networkGateway };
+const named = { ...echo, subjectAltNames: ['spiffe://cluster.local/ns/default/sa/echo'] };
+const beyond = [source, far, gatewayPod];
+const throughIt = 'gateway 10.0.0.70:15008 for echo.default.svc.cluster.local:80';
+
+const networks: readonly (readonly [string, GatewayView, string])[] = [
+  ['asks the gateway for the service', stateOf(beyond, [named, gatewayService]), throughIt],
+  [
+    'finds the gateway by its address',
+    stateOf(
+      [
+        source,
+        {
+          ...far,
+          networkGateway: {
+            destination: { kind: 'address', network: 'n2', address: ipAddress('10.0.0.70') },
+            hbonePort: 0,
+          },
+        },
+        gatewayPod,
+      ],
+      [named],
+    ),
+    throughIt,
+  ],
+  [
+    'finds the gateway by the name of a workload, and asks for its address',
+    stateOf(
+      [
+        source,
+        far,
+        { ...gatewayPod, addresses: [], services: new Map(), hostname: gatewayService.hostname },
+      ],
+      [named],
+    ),
+    'unresolved east-west.default.svc.cluster.local: gateway 192.0.2.5:15008 for echo.default.svc.cluster.local:80',
+  ],
+  ['refuses without a gateway that is known', stateOf([source, far], [named]), 'deny AMB1423'],
+  ['refuses where nobody can be expected', stateOf(beyond, [echo, gatewayService]), 'deny AMB1413'],
+  [
+    'takes an endpoint of its own network where the way is closed',
+    stateOf([source, far, pod], [named]),
+    'tunnel 10.0.0.2:15008 for 10.0.0.2:8080',
+  ],
+  [
+    'reaches the waypoint of a service there in the same way',
+    stateOf(
+      [source, { ...waypointPod, network: 'n2', networkGateway, addresses: [] }, gatewayPod],
+      [
+        { ...echo, waypoint: byHostname },
+        { ...waypointService, subjectAltNames: ['spiffe://cluster.local/ns/default/sa/waypoint'] },
+        gatewayService,
+      ],
+    ),
+    throughIt,
+  ],
+];
+
+for (const [what, view, expected] of networks) {
+  test(`across networks ${what}`, () => {
+    assert.is(told(plan(view, '10.96.0.1', 80)), expected);
+  });
+}
+
+test('expects the gateway outside, and inside only whom the service names', () => {
+  const result = plan(stateOf(beyond, [named, gatewayService]), '10.96.0.1', 80);
+  assert.is(result.kind, 'gateway');
+  if (result.kind !== 'gateway') return;
+  assert.equal(result.expectedIdentities, ['spiffe://cluster.local/ns/default/sa/east-west']);
+  assert.equal(result.innerIdentities, ['spiffe://cluster.local/ns/default/sa/echo']);
+});
+
 test('denies what is not registered to a workload that may go to nothing else', () => {
   const confined = { ...source, outboundPolicy: 'registry-only' } as const;
   const external = aService('outside', {

@@ -11,7 +11,7 @@ import { temporaryFolder } from '../controller/running-controller.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
 import { OpensslAuthority } from './openssl-authority.ts';
-import { getInPod, runInPod, ztunnelPods } from './pod-commands.ts';
+import { clientAndServer, getInPod, runInPod, ztunnelPods } from './pod-commands.ts';
 
 interface Scene {
   readonly mesh: LaptopMesh;
@@ -21,7 +21,7 @@ interface Scene {
 }
 
 const test = suite<Scene>('revocation in a whole mesh', {
-  deadlineMs: 120_000,
+  deadlineMs: 240_000,
   async setup({ stack }) {
     const folder = temporaryFolder(stack);
     const root = new OpensslAuthority(folder, 'root');
@@ -83,7 +83,6 @@ async function startProxiesAnew({ mesh, root }: Scene): Promise<void> {
   );
 }
 
-const serve = `require('node:net').createServer((socket) => socket.pipe(socket)).listen(9000)`;
 /** Connects, says something every second, and when the connection ends, connects again. */
 const talk = `
 const connect = () => {
@@ -96,29 +95,7 @@ const connect = () => {
 };
 connect();`;
 
-const pod = (name: string, mode: string, command: readonly string[]): string => `
-apiVersion: v1
-kind: ServiceAccount
-metadata: { name: ${name}, namespace: default }
----
-apiVersion: v1
-kind: Pod
-metadata: { name: ${name}, namespace: default, labels: { app: ${name}, istio.io/dataplane-mode: ${mode} } }
-spec:
-  serviceAccountName: ${name}
-  terminationGracePeriodSeconds: 0
-  containers:
-    - { name: main, image: none, command: ${JSON.stringify(command)} }
----`;
-
-const objects = `${pod('server', 'ambient', ['node', '-e', serve])}
-${pod('client', 'ambient', ['node', '-e', talk])}
-${pod('outside', 'none', ['sleep', 'infinity'])}
-apiVersion: v1
-kind: Service
-metadata: { name: server, namespace: default }
-spec: { selector: { app: server }, ports: [{ name: tcp, port: 9000 }] }
-`;
+const objects = clientAndServer(talk);
 
 /** What openssl is shown on port 15008 of a pod: leaf, then intermediates. */
 async function shownBy(mesh: LaptopMesh, name: string): Promise<readonly X509Certificate[]> {

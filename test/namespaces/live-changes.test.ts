@@ -222,9 +222,8 @@ test('is refused everything while its ztunnel is gone, and served again', async 
 
 async function agentMetrics(mesh: LaptopMesh, node: string): Promise<string> {
   const of = `jsonpath={.items[?(@.spec.nodeName=="${node}")].metadata.name}`;
-  const name = await mesh.kubectl(
-    ...['get', 'pods', '-n', 'istio-system', '-l', 'app=istio-cni-node', '-o', of],
-  );
+  const pods = ['get', 'pods', '-n', 'istio-system'];
+  const name = await mesh.kubectl(...pods, '-l', 'app=istio-cni-node', '-o', of);
   const path = `/api/v1/namespaces/istio-system/pods/${name}:15014/proxy/metrics`;
   return await mesh.kubectl('get', '--raw', path);
 }

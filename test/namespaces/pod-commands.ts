@@ -1,4 +1,4 @@
-// Programs of the machine run in the network of a pod of a laptop mesh.
+// Two pods of a laptop mesh that talk, one outside of it, and programs of the machine run in their networks.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -39,4 +39,39 @@ export async function getInPod(
 ): Promise<string> {
   const script = `fetch('http://127.0.0.1:${port}${where}').then((got) => got.text()).then((text) => process.stdout.write(text))`;
   return await runInPod(mesh, pod, [process.execPath, '-e', script]);
+}
+
+const serve = `require('node:net').createServer((socket) => socket.pipe(socket)).listen(9000)`;
+
+/** Objects: a pod `client` in the mesh that runs a program for Node, a pod `server` in the mesh that echoes
+ * on port 9000, its service, and a pod `outside` that does nothing. */
+export function clientAndServer(program: string): string {
+  const pods = [
+    podOf('server', 'ambient', ['node', '-e', serve]),
+    podOf('client', 'ambient', ['node', '-e', program]),
+    podOf('outside', 'none', ['sleep', 'infinity']),
+  ];
+  return `${pods.join('')}
+apiVersion: v1
+kind: Service
+metadata: { name: server, namespace: default }
+spec: { selector: { app: server }, ports: [{ name: tcp, port: 9000 }] }
+`;
+}
+
+function podOf(name: string, mode: string, command: readonly string[]): string {
+  return `
+apiVersion: v1
+kind: ServiceAccount
+metadata: { name: ${name}, namespace: default }
+---
+apiVersion: v1
+kind: Pod
+metadata: { name: ${name}, namespace: default, labels: { app: ${name}, istio.io/dataplane-mode: ${mode} } }
+spec:
+  serviceAccountName: ${name}
+  terminationGracePeriodSeconds: 0
+  containers:
+    - { name: main, image: none, command: ${JSON.stringify(command)} }
+---`;
 }

@@ -83,4 +83,22 @@ test('costs no connection, and the old proxy goes on with those it has', async (
   });
 });
 
+test('of the node agent leaves the mesh as it is', async ({ mesh, stack }) => {
+  const client = await namespaceOf(mesh, stack, 'client');
+  const server = await namespaceOf(mesh, stack, 'server');
+  await serve(stack, 'server', { host: '::', port: 8080, namespace: server });
+  const [host] = await addressesOf(mesh, 'service', 'server');
+  const load = new SteadyLoad({ host, port: 8080, namespace: client });
+  stack.defer(() => load.stop());
+  const patch = { spec: { template: { metadata: { annotations: { 'example.org/turn': '1' } } } } };
+  const daemonSet = ['daemonset', 'istio-cni-node', '-n', 'istio-system'];
+  await mesh.kubectl('patch', ...daemonSet, '--type=merge', '-p', JSON.stringify(patch));
+  await mesh.kubectl('rollout', 'status', ...daemonSet, '--timeout=90s');
+  await createPods(mesh, [{ name: 'newcomer', node: 'node1' }]);
+  await enrolled(mesh, 'newcomer');
+  await load.stop();
+  assert.equal(load.failures, []);
+  assert.ok(load.succeeded > 0);
+});
+
 test.run();

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { AmbitError } from '../../src/runtime/errors.ts';
-import { flag, integer, oneOf, readSettings, text } from '../../src/runtime/settings.ts';
+import { duration, flag, integer, oneOf, readSettings, text } from '../../src/runtime/settings.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('settings');
@@ -33,6 +33,17 @@ test('reports every problem at once', () => {
     for (const name of ['NODE_NAME', 'PACKET_MARK', 'IPV6_ENABLED', 'LOG_LEVEL']) {
       assert.match((error as AmbitError).message, name);
     }
+  }
+});
+
+test('reads durations as Go writes them', () => {
+  const { read } = duration('how long', '1s');
+  assert.equal(
+    ['24h', '1h30m', '500ms', '720h0m0s'].map((one) => read(one)),
+    [86_400_000, 5_400_000, 500, 2_592_000_000].map((value) => ({ value })),
+  );
+  for (const wrong of ['', '0s', '24', 'h', '1h x', '-1h', '1d']) {
+    assert.ok('problem' in read(wrong), wrong);
   }
 });
 

@@ -30,3 +30,15 @@ export const aName = fc.stringMatching(/^[a-z0-9]([-a-z0-9]{0,20}[a-z0-9])?$/);
 export const anIdentity = fc
   .record({ trustDomain: aName, namespace: aName, serviceAccount: aName })
   .map(identityOf);
+/** Any bytes, and those that begin like `whole` and are cut or changed somewhere. */
+export function damaged(whole: fc.Arbitrary<Uint8Array>): fc.Arbitrary<Uint8Array> {
+  const edited = fc
+    .tuple(whole, fc.nat(), fc.integer({ min: 0, max: 255 }), fc.boolean())
+    .map(([bytes, at, byte, cut]) => {
+      const where = bytes.length === 0 ? 0 : at % bytes.length;
+      const copy = Uint8Array.from(cut ? bytes.subarray(0, where) : bytes);
+      if (!cut && copy.length > 0) copy[where] = byte;
+      return copy;
+    });
+  return fc.oneof(fc.uint8Array({ maxLength: 512 }), edited);
+}

@@ -1,9 +1,17 @@
 import { once } from 'node:events';
-import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
+import {
+  Agent,
+  request as httpRequest,
+  type IncomingMessage,
+  type RequestListener,
+} from 'node:http';
 import * as assert from 'uvu/assert';
 import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
+import type { WorkloadCertificate } from '../../src/dataplane/certificates/workload-certificate.ts';
 import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import type { IpAddress } from '../../src/mesh/address.ts';
+import type { DecisionRecord } from '../../src/mesh/decision.ts';
+import type { Identity } from '../../src/mesh/identity.ts';
 import type { ServiceConfig } from '../../src/mesh/route.ts';
 import { keyOfService } from '../../src/mesh/service.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -15,7 +23,9 @@ import { encodeAddress, type MeshAddress, nameOfAddress } from '../../src/wire/a
 import { scanDeltaResponse } from '../../src/wire/scan-discovery.ts';
 import { encodeServiceConfig, encodeWorkloadLabels } from '../../src/wire/waypoint-config.ts';
 import { encodeDeltaResponse, typeUrls } from '../../src/wire/xds.ts';
+import { rootNamed } from '../controller/ca/secrets.ts';
 import { TestAuthority } from '../support/certificates.ts';
+import { fileOf, issueTo, revocationList } from '../support/revocation-lists.ts';
 import { suite } from '../support/suite.ts';
 import { identity, readAll, startPool, targetAt } from '../support/tunnels.ts';
 import {
@@ -34,8 +44,11 @@ const reviews = serviceOf('reviews');
 const service = keyOfService(reviews);
 
 /** A whole waypoint that is told of one service with one endpoint, by the bytes a controller sends. */
-async function start(stack: AsyncDisposableStack) {
-  const authority = new TestAuthority();
+async function start(
+  stack: AsyncDisposableStack,
+  authority: Pick<TestAuthority, 'issue'> = new TestAuthority(),
+  serve: RequestListener = (_request, response) => response.end('hello'),
+) {
   const registry = createRegistry();
   const own = identity('waypoint');
   const waypoint = new Waypoint({
@@ -52,7 +65,7 @@ async function start(stack: AsyncDisposableStack) {
   });
   stack.use(waypoint);
   const port = await waypoint.listen(0);
-  const app = await startApp(stack, (_request, response) => response.end('hello'));
+  const app = await startApp(stack, serve);
   const pod = workloadAt('reviews-v1', {
     tunnelProtocol: 'none',
     addresses: ['127.0.0.1' as IpAddress],
@@ -173,6 +186,49 @@ test('answers what is no request with 400 and a record', async ({ stack }) => {
     assert.match(answer, /^HTTP\/1\.1 400 /);
     assert.match(answer, `ambit-decision: ${record?.id} AMB1711`);
   }
+});
+
+test('ends what a revoked client has open, refuses it from then on, and keeps records of both', async ({
+  stack,
+}) => {
+  const root = rootNamed('root');
+  const issued = new Map<Identity, Promise<WorkloadCertificate>>();
+  const issue = (who: Identity): Promise<WorkloadCertificate> => {
+    const known = issued.get(who) ?? issueTo(root, who);
+    issued.set(who, known);
+    return known;
+  };
+  const asked = Promise.withResolvers<void>();
+  const { waypoint, registry, configure, open } = await start(stack, { issue }, () =>
+    asked.resolve(),
+  );
+  await configure({});
+  const stream = await open();
+  await stream.write(Buffer.from('GET / HTTP/1.1\r\nhost: reviews\r\n\r\n'));
+  await asked.promise;
+  const { certChainPem } = await issue(identity('client'));
+  waypoint.revocations.apply(fileOf(revocationList(root, [certChainPem])));
+  await readAll(stream).then(
+    () => assert.unreachable('the tunnel was ended'),
+    (error: Error) => assert.match(error.message, 'AMB1506'),
+  );
+  await open().then(
+    () => assert.unreachable('the client is revoked'),
+    (error: Error) => assert.match(error.message, 'AMB1506'),
+  );
+  const refused = waypoint.decisions.find({}).find((one) => one.direction === 'inbound');
+  assert.is(refused?.verdict.code, 'AMB1521');
+  let request: DecisionRecord | undefined;
+  while (request === undefined) {
+    await systemClock.wait(1);
+    request = waypoint.decisions.find({}).find((one) => one.direction === 'request');
+  }
+  assert.is(request.verdict.code, 'AMB1521');
+  assert.match(request.verdict.reason, /the client gave up: .*sa\/client .*was revoked on/);
+  assert.match(
+    await registry.text(),
+    /istio_crl_policy_rejections_total\{reporter="destination"\} [2-9]/,
+  );
 });
 
 test('drains: requests under way finish, idle connections close, new ones are not taken', async ({

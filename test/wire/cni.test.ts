@@ -53,6 +53,8 @@ test('names the field of an event that cannot be read', () => {
     [{ ...good, IPs: {} }, 'IPs'],
     [{ ...good, IPs: [{ Address: '10.0.0.7/24' }] }, 'IPs[0].Address'],
     [{ ...good, IPs: [{ Address: { IP: 'x', Mask: '' } }] }, 'IPs[0].Address'],
+    [{ ...good, IPs: [{ Address: { IP: '10.0.0.7', Mask: '//////////8=' } }] }, 'IPs[0].Address'],
+    [{ ...good, IPs: [{ Address: { IP: '10.0.0.7', Mask: '/wD/AA==' } }] }, 'IPs[0].Address'],
   ];
   for (const [body, words] of cases) {
     const decoded = decodePluginEvent(JSON.stringify(body));

@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
-import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
+import { NetworkNamespace, removeNamespaceMount } from '../../src/linux/network-namespace.ts';
 import { SeqpacketServer, type SeqpacketSocket } from '../../src/linux/seqpacket.ts';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
@@ -50,10 +50,13 @@ class Agent {
   }
 
   /** Sends one request and answers what the proxy said: empty when all is well. */
-  async ask(request: ZdsRequest | Uint8Array, namespaces = 0): Promise<string | undefined> {
-    const descriptors = Array.from({ length: namespaces }, () =>
-      openSync('/proc/self/ns/net', 'r'),
-    );
+  async ask(
+    request: ZdsRequest | Uint8Array,
+    namespaces = 0,
+    which: number | 'self' = 'self',
+  ): Promise<string | undefined> {
+    const file = which === 'self' ? '/proc/self/ns/net' : `/proc/self/fd/${which}`;
+    const descriptors = Array.from({ length: namespaces }, () => openSync(file, 'r'));
     try {
       const bytes = request instanceof Uint8Array ? request : encodeZdsRequest(request);
       await this.socket.send(bytes, descriptors);
@@ -195,6 +198,34 @@ test('refuses a pod that can not be started, keeps wanting it, and starts it lat
     started.pods.list().map(({ state }) => state),
     ['Up', 'Up'],
   );
+});
+
+test('starts a pod anew in another namespace, and ends its service in the old one', async ({
+  stack,
+}) => {
+  const started = start(stack);
+  const agent = await started.connection();
+  await agent.ask(pod('a'), 1);
+  await agent.ask({ kind: 'snapshot-sent' });
+  const file = `/run/netns/zds-${process.pid}-other`;
+  stack.defer(() => removeNamespaceMount(file));
+  using other = NetworkNamespace.create(file);
+  assert.is(await agent.ask(pod('a'), 1, other.fd), '');
+  assert.equal(started.ended, ['a']);
+  assert.equal(uids(started), ['a']);
+});
+
+test('forgets a pod that leaves before the snapshot is whole', async ({ stack }) => {
+  const started = start(stack);
+  const agent = await started.connection();
+  started.broken.add('b');
+  await agent.ask(pod('a'), 1);
+  await agent.ask(pod('b'), 1);
+  assert.is(await agent.ask({ kind: 'del', uid: 'a' }), '');
+  assert.is(await agent.ask({ kind: 'del', uid: 'b' }), '');
+  assert.is(started.pods.pending, 0);
+  await agent.ask({ kind: 'snapshot-sent' });
+  assert.equal(uids(started), []);
 });
 
 const violations: readonly (readonly [string, ZdsRequest | Uint8Array, number])[] = [

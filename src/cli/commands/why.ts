@@ -8,6 +8,7 @@ import { Cluster, type ClusterObject } from '../cluster.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { kubeconfigCandidates } from '../kubeconfig.ts';
 import { positiveInteger } from '../laptop.ts';
+import { isProxy } from '../proxies.ts';
 import { type PartySelection, selectParty } from '../select-party.ts';
 
 /** Connections that one call tells of at most: as many as a proxy remembers. */
@@ -76,13 +77,6 @@ async function collect(
     }
   });
   return (await Promise.all(answers)).flat();
-}
-
-function isProxy(pod: ClusterObject): boolean {
-  const labels = pod.metadata.labels ?? {};
-  return (
-    labels['app'] === 'ztunnel' || labels['gateway.istio.io/managed'] === 'istio.io-mesh-controller'
-  );
 }
 
 type Trace = readonly DecisionRecord[];

@@ -36,7 +36,7 @@ export interface PodFeedOptions {
 }
 
 /** Connections are taken at most five times a second. */
-const acceptIntervalMs = 200;
+export const acceptIntervalMs = 200;
 /** More ztunnels at once than this is a mistake: the oldest is dropped. */
 const maxConnections = 8;
 

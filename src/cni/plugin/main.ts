@@ -48,6 +48,8 @@ class PluginError extends Error {
   }
 }
 
+/** Pods of the node agent's DaemonSet. */
+const agentPodPrefix = 'istio-cni-node-';
 /** The longest configuration that is read. */
 const maxStdinBytes = 1024 * 1024;
 
@@ -94,8 +96,9 @@ async function enrol(call: CniRequest): Promise<void> {
     log({ level: 'info', message: 'not a pod of Kubernetes: left alone' });
     return;
   }
-  if (call.config.excludeNamespaces.includes(podNamespace)) {
-    log({ level: 'info', pod, message: 'namespace is excluded: left alone' });
+  const exemption = exemptionOf(call, podNamespace, podName);
+  if (exemption !== undefined) {
+    log({ level: 'info', pod, message: `${exemption}: left alone` });
     return;
   }
   const addresses = addressesOf(call.config.previousResult);
@@ -113,6 +116,19 @@ async function enrol(call: CniRequest): Promise<void> {
     ...decodePluginAnswer(answer.body),
     message: 'the node agent answered',
   });
+}
+
+/** Why the agent need not be asked about a pod, if so. */
+function exemptionOf(
+  { config }: CniRequest,
+  podNamespace: string,
+  podName: string,
+): string | undefined {
+  if (!config.ambientEnabled) return 'the mesh is switched off in the configuration';
+  if (config.excludeNamespaces.includes(podNamespace)) return 'namespace is excluded';
+  // After a restart of the node nobody could answer before it runs.
+  const isAgent = podNamespace === config.agentNamespace && podName.startsWith(agentPodPrefix);
+  return isAgent ? 'the node agent itself' : undefined;
 }
 
 /** Posts an event and reads the whole answer within the deadline. */

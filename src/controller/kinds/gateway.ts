@@ -24,6 +24,7 @@ export interface ListenerSpec {
 export interface GatewaySpec {
   readonly gatewayClassName: string;
   readonly listeners?: readonly ListenerSpec[];
+  readonly addresses?: readonly { readonly type?: string; readonly value: string }[];
   readonly infrastructure?: {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;

@@ -15,6 +15,7 @@ import {
   translateWorkloadEntry,
 } from './entry-workloads.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
+import { type NetworkGateways, networkOf } from './networks.ts';
 import type { RegisteredServices } from './register-services.ts';
 import { translateSlice } from './slice-workloads.ts';
 import { bindWaypoint, type Waypoint } from './waypoints.ts';
@@ -32,6 +33,7 @@ export interface WorkloadSources {
   readonly policiesOf: (object: KubernetesObject) => readonly string[];
   /** Connections of pods to what the mesh does not know are denied. */
   readonly onlyRegistered: boolean;
+  readonly gateways: NetworkGateways;
 }
 
 /** Workloads by uid, with the labels that subsets are chosen by. */
@@ -54,6 +56,7 @@ export function collectWorkloads(
   };
   addPods(sources, mesh, memory, add);
   addEntries(sources, mesh, add);
+  for (const workload of sources.gateways.workloads) add(workload);
   for (const { slice, service, rule } of slicesOf(sources, mesh)) {
     for (const workload of translateSlice(slice, service, rule, mesh)) add(workload);
   }
@@ -71,7 +74,7 @@ function addPods(
   memory: WorkloadMemory,
   add: Add,
 ): void {
-  const { objects, registered, policiesOf, onlyRegistered } = sources;
+  const { objects, registered, policiesOf, onlyRegistered, gateways } = sources;
   const bySlice = rulesBySlice(sources, mesh);
   for (const pod of objects.list('Pod').filter(isWorkload)) {
     const { namespace = '', name, labels = noLabels } = pod.metadata;
@@ -82,6 +85,7 @@ function addPods(
       waypoint: isGatewayPod(pod) ? undefined : waypointFor(pod, sources),
       authorizationPolicies: policiesOf(pod),
       onlyRegistered,
+      networkGateway: gateways.addresses.get(networkOf(pod) ?? mesh.network),
     };
     add(memory.translate(pod, surroundings, mesh), labels);
   }
@@ -89,6 +93,7 @@ function addPods(
 
 function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void {
   const { workloadEntries, registered, policiesOf } = sources;
+  const gateways = sources.gateways.addresses;
   for (const object of workloadEntries) {
     const labels = labelsOfEntry(object);
     const rules = registered.rules.get(object.metadata.namespace ?? '') ?? [];
@@ -96,6 +101,7 @@ function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void
     const surroundings = {
       waypoint: waypointFor(labelled, sources),
       authorizationPolicies: policiesOf(labelled),
+      gateways,
     };
     add(translateWorkloadEntry(object, rules, surroundings, mesh), labels);
   }
@@ -110,6 +116,7 @@ function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void
       const surroundings = {
         waypoint: isImplicit ? undefined : waypointFor(labelled, sources),
         authorizationPolicies: policiesOf(object),
+        gateways,
       };
       const workload = translateEndpoint(object, endpoint, rules, surroundings, mesh);
       add(workload, endpoint.labels ?? noLabels);

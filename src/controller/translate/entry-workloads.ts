@@ -15,6 +15,8 @@ export interface EntrySurroundings {
   readonly waypoint: GatewayAddress | undefined;
   /** `NAMESPACE/NAME` of the policies that select it. */
   readonly authorizationPolicies: readonly string[];
+  /** The gateways of other networks. */
+  readonly gateways: ReadonlyMap<string, GatewayAddress>;
 }
 
 const workloadNameLabel = 'service.istio.io/workload-name';
@@ -31,7 +33,7 @@ export function labelsOfEntry({ metadata, spec }: WorkloadEntry): Labels {
 export function translateWorkloadEntry(
   object: WorkloadEntry,
   rules: readonly EndpointRule[],
-  { waypoint, authorizationPolicies }: EntrySurroundings,
+  { waypoint, authorizationPolicies, gateways }: EntrySurroundings,
   mesh: MeshOptions,
 ): Workload {
   const { namespace = '', name, annotations } = object.metadata;
@@ -39,7 +41,7 @@ export function translateWorkloadEntry(
   const labels = labelsOfEntry(object);
   const healthy = object.status?.conditions?.find(({ type }) => type === healthyCondition);
   return {
-    ...workloadOf(spec, mesh),
+    ...workloadOf(spec, gateways, mesh),
     uid: `${mesh.clusterId}/networking.istio.io/WorkloadEntry/${namespace}/${name}`,
     name,
     namespace,
@@ -76,13 +78,13 @@ export function translateEndpoint(
   object: ServiceEntry,
   endpoint: WorkloadEntrySpec,
   rules: readonly EndpointRule[],
-  { waypoint, authorizationPolicies }: EntrySurroundings,
+  { waypoint, authorizationPolicies, gateways }: EntrySurroundings,
   mesh: MeshOptions,
 ): Workload {
   const { namespace = '', name, labels, annotations } = object.metadata;
   const place = `${mesh.clusterId}/networking.istio.io/ServiceEntry/${namespace}/${name}`;
   return {
-    ...workloadOf(endpoint, mesh),
+    ...workloadOf(endpoint, gateways, mesh),
     uid: `${place}/${endpoint.address ?? ''}`,
     name,
     namespace,
@@ -96,14 +98,21 @@ export function translateEndpoint(
   };
 }
 
-function workloadOf(spec: WorkloadEntrySpec, mesh: MeshOptions) {
-  const { address: text = '', weight = 0, locality = '', network = '', serviceAccount } = spec;
+function workloadOf(
+  spec: WorkloadEntrySpec,
+  gateways: EntrySurroundings['gateways'],
+  mesh: MeshOptions,
+) {
+  const { address: text = '', weight = 0, locality = '', serviceAccount } = spec;
+  const network = spec.network || mesh.network;
+  const networkGateway = network === mesh.network ? undefined : gateways.get(network);
   const address = parseIp(text);
   const [region = '', zone = '', subzone = ''] = locality.split('/');
   return {
     addresses: address === undefined ? [] : [address],
     hostname: address === undefined ? text.toLowerCase() : '',
     network,
+    ...(networkGateway && { networkGateway }),
     trustDomain: mesh.trustDomain,
     serviceAccount: serviceAccount || 'default',
     node: '',

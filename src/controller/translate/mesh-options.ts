@@ -8,6 +8,8 @@ export interface MeshOptions {
   readonly clusterDomain: string;
   /** Policies here concern the whole mesh. */
   readonly rootNamespace: string;
+  /** The network of its own workloads; empty in a mesh of one network. */
+  readonly network: string;
   /** Where the addresses come from that ServiceEntries are given. */
   readonly addressRanges: AddressRanges;
 }

@@ -77,7 +77,7 @@ export function registerServices(
   const fromKubernetes = candidatesOfServices(sources, mesh, memory);
   const drafts = sources.serviceEntries
     .toSorted(byAge)
-    .map((object) => draftOf(object, sources, memory));
+    .map((object) => draftOf(object, sources, mesh, memory));
   const winners = new Map<ServiceKey, Candidate>();
   for (const candidate of [...fromKubernetes, ...drafts.flatMap((one) => one.candidates)]) {
     const key = keyOfService(candidate.service);
@@ -141,6 +141,7 @@ interface Draft extends Omit<EntryOutcome, 'services' | 'lost'> {
 function draftOf(
   object: ServiceEntry,
   { objects, waypoints, allocated, config }: ServiceSources,
+  mesh: MeshOptions,
   memory: WorkloadMemory,
 ): Draft {
   const namespace = objects.get('Namespace', undefined, object.metadata.namespace ?? '');
@@ -160,6 +161,7 @@ function draftOf(
     waypoint: binding.kind === 'bound' ? binding.address : undefined,
     allocated: allocated.get(keyOf(object)) ?? [],
     visibility,
+    network: mesh.network,
   });
   const candidates = services.map((service) => {
     const rule = memory.ruleOfHost(object, keyOfService(service));

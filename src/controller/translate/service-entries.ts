@@ -18,6 +18,8 @@ export interface ServiceEntrySurroundings {
   /** Given by the controller, and written down in the status of the object. */
   readonly allocated: readonly AllocatedAddress[];
   readonly visibility: Service['visibility'];
+  /** That its addresses are on. */
+  readonly network: string;
 }
 
 /** Translates a ServiceEntry. None of its services is canonical yet. */
@@ -27,8 +29,9 @@ export function translateServiceEntry(
 ): Service[] {
   const { namespace: ownNamespace = '', name } = object.metadata;
   const spec = object.spec ?? {};
-  const { waypoint, namespace, visibility, allocated } = surroundings;
-  const declared = (spec.addresses ?? []).flatMap(virtualAddress);
+  const { waypoint, namespace, visibility, allocated, network } = surroundings;
+  const addressOf = (text: string): VirtualAddress[] => virtualAddress(text, network);
+  const declared = (spec.addresses ?? []).flatMap(addressOf);
   const loadBalancing = balancingOf(object, namespace);
   return hostsOf(object).map((hostname) => ({
     name,
@@ -37,7 +40,9 @@ export function translateServiceEntry(
     addresses:
       declared.length > 0
         ? declared
-        : allocated.filter(({ host }) => host.toLowerCase() === hostname).flatMap(addressOf),
+        : allocated
+            .filter(({ host }) => host.toLowerCase() === hostname)
+            .flatMap(({ value }) => addressOf(value)),
     ports: (spec.ports ?? []).map((port) => ({
       servicePort: port.number,
       targetPort: port.targetPort || port.number,
@@ -59,17 +64,13 @@ export function hostsOf(object: ServiceEntry): string[] {
   return [...new Set((object.spec?.hosts ?? []).map((host) => host.toLowerCase()))];
 }
 
-function addressOf({ value }: AllocatedAddress): VirtualAddress[] {
-  return virtualAddress(value);
-}
-
 /** A network keeps its prefix length; an address of full length has none. */
-function virtualAddress(text: string): VirtualAddress[] {
+function virtualAddress(text: string, network: string): VirtualAddress[] {
   const parsed = parseCidr(text);
   if (parsed === undefined) return [];
   const { address, length } = maskCidr(parsed);
   const isAddress = length === (address.includes(':') ? 128 : 32);
-  return [{ network: '', address, ...(!isAddress && { length }) }];
+  return [{ network, address, ...(!isAddress && { length }) }];
 }
 
 function balancingOf(

@@ -32,7 +32,7 @@ export function translateService(
     hostname: serviceHostname(ownNamespace, name, mesh),
     addresses: clusterIps.flatMap((text) => {
       const address = parseIp(text);
-      return address === undefined ? [] : [{ network: '', address }];
+      return address === undefined ? [] : [{ network: mesh.network, address }];
     }),
     ports: (spec.ports ?? []).map((port) => ({
       servicePort: port.port,

@@ -29,7 +29,7 @@ export function translateSlice(
           namespace,
           addresses: [address],
           hostname: '',
-          network: '',
+          network: mesh.network,
           tunnelProtocol: 'none',
           trustDomain: mesh.trustDomain,
           serviceAccount: 'default',

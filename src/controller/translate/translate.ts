@@ -20,6 +20,7 @@ import { findingsOnInvalidPolicies, findingsOnKinds, findingsOnRootSelectors } f
 import { resolveHost } from './hostnames.ts';
 import { literalStars } from './literal-stars.ts';
 import type { MeshOptions } from './mesh-options.ts';
+import { collectNetworkGateways, ownNetwork } from './networks.ts';
 import { convertPeerAuthentications } from './peer-authentications.ts';
 import { resolveTargets } from './policy-targets.ts';
 import { registerServices } from './register-services.ts';
@@ -44,10 +45,11 @@ import { writtenAddresses } from './written-addresses.ts';
 export function translate(
   objects: ObjectSource,
   versions: ValidVersions,
-  mesh: MeshOptions,
+  options: MeshOptions,
   memory = new WorkloadMemory(),
 ): Translation {
-  const waypoints = collectWaypoints(objects);
+  const mesh = memory.on(ownNetwork(objects, options.rootNamespace), options);
+  const waypoints = collectWaypoints(objects, mesh.network);
   const valid = settleAll(objects, versions, mesh);
   const settled = memory.meshConfig.settle(objects, mesh.rootNamespace);
   const { config } = settled;
@@ -67,6 +69,7 @@ export function translate(
       waypoints,
       policiesOf: policies.referencesOf,
       onlyRegistered: config.outboundPolicy === 'registry-only',
+      gateways: collectNetworkGateways(objects, mesh),
     },
     mesh,
     memory,

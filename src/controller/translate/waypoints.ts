@@ -43,8 +43,11 @@ export type BindingRefusal =
   | 'UnsupportedTrafficType'
   | 'CrossNamespaceWaypointForbidden';
 
-/** All waypoints, by `NAMESPACE/NAME`. */
-export function collectWaypoints(objects: ObjectSource): ReadonlyMap<string, Waypoint> {
+/** All waypoints, by `NAMESPACE/NAME`. `network` is the mesh's own, where their addresses are. */
+export function collectWaypoints(
+  objects: ObjectSource,
+  network = '',
+): ReadonlyMap<string, Waypoint> {
   const waypoints = new Map<string, Waypoint>();
   for (const gateway of objects.list('Gateway')) {
     const className = gateway.spec?.gatewayClassName ?? '';
@@ -54,7 +57,7 @@ export function collectWaypoints(objects: ObjectSource): ReadonlyMap<string, Way
     waypoints.set(objectKey(namespace, name), {
       namespace,
       name,
-      address: addressOf(gateway),
+      address: addressOf(gateway, network),
       trafficType: trafficTypeOf(gateway, gatewayClass),
       gateway,
     });
@@ -129,7 +132,7 @@ function trafficTypeOf(gateway: Gateway, gatewayClass: GatewayClass | undefined)
   return label === 'workload' || label === 'all' || label === 'none' ? label : 'service';
 }
 
-function addressOf(gateway: Gateway): GatewayAddress | undefined {
+function addressOf(gateway: Gateway, network: string): GatewayAddress | undefined {
   const addresses = gateway.status?.addresses ?? [];
   const hostname = addresses.find(({ type }) => type === 'Hostname')?.value;
   if (hostname !== undefined) {
@@ -139,7 +142,7 @@ function addressOf(gateway: Gateway): GatewayAddress | undefined {
   for (const { value } of addresses) {
     const address = parseIp(value);
     if (address !== undefined) {
-      return { destination: { kind: 'address', network: '', address }, hbonePort };
+      return { destination: { kind: 'address', network, address }, hbonePort };
     }
   }
   return undefined;

@@ -23,7 +23,17 @@ export class WorkloadMemory {
   readonly meshConfig = new MeshConfigVersions();
   readonly #kept = new WeakMap<Pod, Kept>();
   readonly #rules = new WeakMap<KubernetesObject, Map<ServiceKey, EndpointRule>>();
+  #located: { readonly base: MeshOptions; readonly located: MeshOptions } | undefined;
   #byNamespace: ReadonlyMap<string, readonly EndpointRule[]> = new Map();
+
+  /** A mesh's options on a network: the very same object while they do not change. */
+  on(network: string, mesh: MeshOptions): MeshOptions {
+    if (network === mesh.network) return mesh;
+    const { base, located } = this.#located ?? {};
+    if (base === mesh && located?.network === network) return located;
+    this.#located = { base: mesh, located: { ...mesh, network } };
+    return this.#located.located;
+  }
 
   /** The rule of a Service. */
   ruleOfService(object: ServiceObject, mesh: MeshOptions): EndpointRule {
@@ -75,7 +85,8 @@ function equal(left: WorkloadSurroundings, right: WorkloadSurroundings): boolean
     sameItems(left.alsoIn, right.alsoIn) &&
     left.onlyRegistered === right.onlyRegistered &&
     sameItems(left.authorizationPolicies, right.authorizationPolicies) &&
-    JSON.stringify(left.waypoint) === JSON.stringify(right.waypoint)
+    JSON.stringify(left.waypoint) === JSON.stringify(right.waypoint) &&
+    JSON.stringify(left.networkGateway) === JSON.stringify(right.networkGateway)
   );
 }
 

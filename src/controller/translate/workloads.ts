@@ -12,6 +12,7 @@ import type { Node, Pod } from '../kinds/core.ts';
 import { managedLabel } from '../kinds/kinds.ts';
 import { type EndpointRule, portsOfPod, rulesSelecting } from './endpoint-rules.ts';
 import type { MeshOptions } from './mesh-options.ts';
+import { networkOf } from './networks.ts';
 
 const redirectionAnnotation = 'ambient.istio.io/redirection';
 const tunnelLabel = 'networking.istio.io/tunnel';
@@ -30,6 +31,8 @@ export interface WorkloadSurroundings {
   readonly authorizationPolicies: readonly string[];
   /** Connections to what the mesh does not know are denied. */
   readonly onlyRegistered: boolean;
+  /** Where its network is entered, if it is another one. */
+  readonly networkGateway: GatewayAddress | undefined;
 }
 
 /** The uid of a pod's workload. */
@@ -56,7 +59,7 @@ export function translatePod(
 ): Workload {
   const { metadata, spec } = pod;
   const workloadName = workloadNameOf(pod);
-  const { waypoint } = surroundings;
+  const { waypoint, networkGateway } = surroundings;
   const tunnel = tunnelOf(metadata.labels, metadata.annotations);
   const confined = surroundings.onlyRegistered && tunnel.tunnelProtocol === 'hbone';
   return {
@@ -65,11 +68,12 @@ export function translatePod(
     namespace: metadata.namespace ?? '',
     addresses: addressesOf(pod),
     hostname: '',
-    network: '',
+    network: networkOf(pod) ?? mesh.network,
     ...tunnel,
     trustDomain: mesh.trustDomain,
     serviceAccount: spec?.serviceAccountName ?? 'default',
     ...(waypoint === undefined ? {} : { waypoint }),
+    ...(networkGateway && { networkGateway }),
     node: spec?.nodeName ?? '',
     ...canonicalLabels(metadata.labels, workloadName),
     workloadType: 'pod',

@@ -11,7 +11,7 @@ import { createKeyAndRequest } from './key-and-request.ts';
 import type { WorkloadCertificate } from './workload-certificate.ts';
 
 const callTimeoutMs = 10_000;
-const wantedValiditySeconds = 24 * 3600;
+const usualValidityMs = 24 * 3_600_000;
 
 /** Obtains a certificate for an identity; throws AMB1505, AMB1508 or AMB1509. */
 export type CertificateSource = (
@@ -19,20 +19,21 @@ export type CertificateSource = (
   signal: AbortSignal,
 ) => Promise<WorkloadCertificate>;
 
-/** The controller's certificate service. `impersonate` is how a node proxy asks in the name of the
+/** The controller's certificate service; `validityMs` is how long certificates should last. `impersonate` is how a node proxy asks in the name of the
  * workloads on its node; a workload that asks for itself leaves it out. */
 export function signingClient(
   access: ControllerAccess,
-  options: { readonly impersonate: boolean },
+  options: { readonly impersonate: boolean; readonly validityMs?: number },
 ): CertificateSource {
+  const { impersonate, validityMs = usualValidityMs } = options;
   return async (identity, signal) => {
     const { privateKeyPem, csrPem } = await createKeyAndRequest(identity);
     const response = await call(
       access,
       {
         csrPem,
-        validitySeconds: wantedValiditySeconds,
-        ...(options.impersonate && { impersonatedIdentity: identity }),
+        validitySeconds: Math.ceil(validityMs / 1_000),
+        ...(impersonate && { impersonatedIdentity: identity }),
       },
       signal,
     );

@@ -17,6 +17,7 @@ import type { Logger } from '../../runtime/log.ts';
 import type { PeerCheck } from '../certificates/revocations.ts';
 import { acceptedClient, contextOptions, provedIdentities } from '../certificates/tls-options.ts';
 import type { WorkloadCertificate } from '../certificates/workload-certificate.ts';
+import { EarlyResets } from './early-resets.ts';
 import {
   keepAlive,
   plainHeaders,
@@ -25,6 +26,7 @@ import {
   tunnelStream,
   widenConnectionWindow,
 } from './h2-session.ts';
+import { sessionLimits, violationIn } from './peer-violations.ts';
 import type { TunnelRequest } from './tunnel.ts';
 
 const handshakeTimeoutMs = 10_000;
@@ -35,7 +37,8 @@ export interface TunnelServerOptions {
   readonly onRequest: (request: TunnelRequest) => void;
   /** Judges certificates, when a connection opens and later. */
   readonly check?: PeerCheck;
-  /** Called when a connection ends before it yields requests: no certificate, TLS or identity. */
+  /** Called when a peer is refused before the owner is asked: no certificate, TLS, identity, or HTTP/2 that
+   * is none of a tunnel's. Once for a connection that is ended, and for every request of a wrong method. */
   readonly onRefusedPeer?: (peer: Endpoint, local: Endpoint, error: AmbitError) => void;
   readonly clock: Clock;
   readonly log: Logger;
@@ -144,25 +147,38 @@ export class TunnelServer implements AsyncDisposable {
     const session = performServerHandshake(socket, {
       settings: tunnelSettings('server'),
       maxSessionMemory: sessionMemoryMegabytes,
+      ...sessionLimits,
     });
     this.#sessions.add(session);
     session.once('close', () => {
       this.#sessions.delete(session);
       admitted?.[Symbol.dispose]();
     });
+    let reported = false;
     session.on('error', (error) => {
       this.#options.log.debug({ error: causeChain(error) }, 'tunnel session failed');
+      const violation = violationIn(error);
+      if (violation !== undefined && !reported) this.#report(ends.peer, ends.local, violation);
+      reported ||= violation !== undefined;
     });
+    const early = new EarlyResets(() => this.#options.clock.monotonic());
+    const onUnanswered = (): void => {
+      if (session.destroyed || early.allow()) return;
+      const error = new AmbitError('AMB1512', 'too many requests were given up unanswered');
+      session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    };
     session.on('stream', (stream: ServerHttp2Stream, headers) => {
       const method = headers[':method'];
       // A stream may fail before anyone has taken it.
       stream.on('error', () => undefined);
       if (method !== 'CONNECT') {
         refuse(stream, 400, { 'ambit-decision': 'AMB1414' });
+        const error = new AmbitError('AMB1414', `method ${method} is not CONNECT`);
+        this.#report(ends.peer, ends.local, error);
         return;
       }
       const authority = headers[':authority'] ?? '';
-      const request = requestOn(stream, () => lost);
+      const request = requestOn(stream, { isLost: () => lost, onUnanswered });
       this.#options.onRequest({
         authority,
         headers: plainHeaders(headers),
@@ -177,10 +193,13 @@ export class TunnelServer implements AsyncDisposable {
   }
 
   #refusePeer(socket: Socket, error: AmbitError): void {
+    this.#report(remoteEnd(socket), localEnd(socket), error);
+  }
+
+  #report(peer: Endpoint, local: Endpoint, error: AmbitError): void {
     const { log, onRefusedPeer } = this.#options;
-    const peer = remoteEnd(socket);
-    log.warn({ code: codeOf(error), peer, error: causeChain(error) }, 'tunnel connection refused');
-    onRefusedPeer?.(peer, localEnd(socket), error);
+    log.warn({ code: codeOf(error), peer, error: causeChain(error) }, 'tunnel peer refused');
+    onRefusedPeer?.(peer, local, error);
   }
 
   /** Tells every peer to go elsewhere, and resolves once all streams have ended. Connections still in
@@ -206,17 +225,25 @@ function closed(socket: Socket): Promise<void> {
 /** The answering half of a request. */
 function requestOn(
   stream: ServerHttp2Stream,
-  isLost: () => boolean,
+  { isLost, onUnanswered }: { isLost: () => boolean; onUnanswered: () => void },
 ): Pick<TunnelRequest, 'signal' | 'accept' | 'refuse'> {
   const gone = new AbortController();
-  stream.once('close', () => gone.abort(new Error('the peer gave up')));
+  let answered = false;
+  stream.once('close', () => {
+    gone.abort(new Error('the peer gave up'));
+    if (!answered) onUnanswered();
+  });
   return {
     signal: gone.signal,
     accept: (headers = {}) => {
+      answered = true;
       if (!stream.destroyed && !stream.closed) stream.respond({ ':status': 200, ...headers });
       return tunnelStream(stream, isLost);
     },
-    refuse: (status, headers = {}) => refuse(stream, status, headers),
+    refuse: (status, headers = {}) => {
+      answered = true;
+      refuse(stream, status, headers);
+    },
   };
 }
 

@@ -208,6 +208,13 @@ export const dataplaneCodes = {
     cause: 'The proxy could not read a resource; its last valid version stays in force.',
     remedy: 'The message names the resource; controller and proxy should be of versions that fit.',
   },
+  AMB1512: {
+    title: 'the peer broke the rules of HTTP/2',
+    cause:
+      'A client of port 15008 with a valid certificate sent frames that HTTP/2 forbids, or floods of them, or gave up requests faster than any proxy does.',
+    remedy:
+      'The record names the client: find out what runs there; a mesh proxy does not do this. Only its own connection was ended.',
+  },
   AMB1521: {
     title: 'a certificate was revoked',
     cause:

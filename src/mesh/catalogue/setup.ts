@@ -66,6 +66,19 @@ export const setupCodes = {
       'Its admin port answers, and keeps no decisions: it is a stock ztunnel or an Envoy, say.',
     remedy: 'Read its own log with kubectl logs; the proxies of Ambit still tell of their side.',
   },
+  AMB1808: {
+    title: 'the new certificate authority cannot be used',
+    cause: 'A file of it is missing, is no PEM, or its key is not that of its certificate.',
+    remedy:
+      'The folder needs ca-cert.pem (CA:TRUE), its ca-key.pem and root-cert.pem; nothing was changed yet.',
+  },
+  AMB1809: {
+    title: 'not every proxy has followed in time',
+    cause:
+      'A proxy did not answer, or still holds certificates from before the change: it does not get on with the controller, or its node is slow to bring the roots up to date.',
+    remedy:
+      'See that the proxies that the message names are ready; then run the same command again, which goes on where it was.',
+  },
   AMB1830: {
     title: 'the mesh of a benchmark did not come up',
     cause:

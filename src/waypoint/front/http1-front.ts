@@ -150,7 +150,8 @@ function exchangeOf(
   const length = hasBody ? (announced === undefined ? undefined : Number(announced)) : 0;
   const gone = new AbortController();
   response.on('close', () => {
-    if (!response.writableFinished) gone.abort(new Error('the client closed its connection'));
+    if (response.writableFinished) return;
+    gone.abort(request.socket.errored ?? new Error('the client closed its connection'));
   });
   response.on('error', (error) => gone.abort(error));
   return {

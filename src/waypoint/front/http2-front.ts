@@ -47,7 +47,8 @@ function startSession(duplex: Duplex, serve: (exchange: Exchange) => void): Serv
   const session = performServerHandshake(duplex, { settings });
   session.on('error', () => duplex.destroy());
   duplex.on('close', () => session.destroy());
-  duplex.on('error', () => session.destroy());
+  // The streams tell the reason.
+  duplex.on('error', (error) => session.destroy(error));
   session.on('connect', () => session.setLocalWindowSize(connectionWindow));
   session.on(
     'stream',

@@ -2,7 +2,9 @@
 // trailers, abort with a reason. Nothing above it sees a codec's own classes.
 
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import type { Code } from '../../mesh/catalogue.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
+import { AmbitError } from '../../runtime/errors.ts';
 
 /** What a request asks for. Hop-by-hop fields, `Host` and pseudo-headers are not among the headers. */
 export interface RequestHead {
@@ -92,3 +94,9 @@ export const noBody: Body = {
   read: () => Promise.resolve(undefined),
   trailers: () => [],
 };
+
+/** The code of a request whose client has gone: why its tunnel was ended, if it was. */
+export function goneCode({ signal }: Exchange): Code {
+  const reason: unknown = signal.reason;
+  return reason instanceof AmbitError && reason.code === 'AMB1521' ? reason.code : 'AMB1713';
+}

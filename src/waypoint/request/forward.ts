@@ -6,7 +6,7 @@ import { defaultRetries } from '../../mesh/retry.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import { type Delivery, deliver, type Sending } from './attempts.ts';
-import type { Exchange, UpstreamAnswer } from './exchange.ts';
+import { type Exchange, goneCode, type UpstreamAnswer } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
 import { isStatusWithoutBody } from './local-answer.ts';
 import { returnHead } from './onward-head.ts';
@@ -84,7 +84,7 @@ function clientGone(delivery: Delivery, exchange: Exchange, body: ReplayBody): F
 
 function goneEnding(exchange: Exchange) {
   const reason = `the client gave up: ${causeChain(exchange.signal.reason)}`;
-  return { outcome: 'failed', code: 'AMB1713', reason, flag: 'DC' } as const;
+  return { outcome: 'failed', code: goneCode(exchange), reason, flag: 'DC' } as const;
 }
 
 function timedOut(delivery: Delivery, timeoutMs: number, body: ReplayBody): Forwarded {

@@ -10,7 +10,7 @@ import type { HttpRequestFacts, RequestFacts } from '../../mesh/request-facts.ts
 import { causeChain } from '../../runtime/errors.ts';
 import { replaceRegex } from '../regex.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
-import type { Exchange } from './exchange.ts';
+import { type Exchange, goneCode } from './exchange.ts';
 import { forward } from './forward.ts';
 import { countMessages } from './grpc-messages.ts';
 import { headerMap } from './hop-headers.ts';
@@ -37,7 +37,7 @@ export async function serveRequest(
     ending = await carryOut(exchange, connection, parts, { id, headers });
   } catch (error) {
     const isGone = exchange.signal.aborted;
-    const code: Code = isGone ? 'AMB1713' : 'AMB1715';
+    const code: Code = isGone ? goneCode(exchange) : 'AMB1715';
     if (!isGone) parts.log.error({ code, error: causeChain(error) }, 'a request failed inside');
     exchange.abort(error instanceof Error ? error : new Error(String(error)));
     const reason = causeChain(error);

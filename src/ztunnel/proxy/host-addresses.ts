@@ -38,6 +38,7 @@ interface Kept {
 export class HostAddresses {
   readonly #lookup: HostLookup;
   readonly #count: (hostname: string, client: Workload) => void;
+  readonly #maxNames: number;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #kept = new Map<string, Kept>();
@@ -46,6 +47,8 @@ export class HostAddresses {
 
   constructor(options: {
     readonly lookup: HostLookup;
+    /** Names kept at most. */
+    readonly maxNames?: number;
     /** Called for every connection that needs a name. */
     readonly count: (hostname: string, client: Workload) => void;
     readonly clock: Clock;
@@ -53,6 +56,7 @@ export class HostAddresses {
     readonly random: () => number;
   }) {
     this.#lookup = options.lookup;
+    this.#maxNames = options.maxNames ?? maxNames;
     this.#count = options.count;
     this.#clock = options.clock;
     this.#random = options.random;
@@ -110,7 +114,7 @@ export class HostAddresses {
     const seconds = Math.min(maxTtlSeconds, ...ttls);
     this.#kept.delete(hostname);
     for (const oldest of this.#kept.keys()) {
-      if (this.#kept.size < maxNames) break;
+      if (this.#kept.size < this.#maxNames) break;
       this.#kept.delete(oldest);
     }
     this.#kept.set(hostname, {

@@ -68,9 +68,9 @@ export async function serveTunnelRequest(
     transport: 'tunnel',
   });
   const refuse = (status: number, verdict: Verdict): void => {
-    request.refuse(status, {
-      [decisionHeader]: decisionNote(record.id, verdict.code ?? 'AMB1005'),
-    });
+    const { code = 'AMB1005' } = verdict;
+    request.refuse(status, { [decisionHeader]: decisionNote(record.id, code) });
+    parts.refusals.add({ code });
     record.end(verdict);
   };
   const workload = state.workloadOfPod(context.pod);

@@ -107,7 +107,8 @@ export class PodProxy implements ServedPod {
 
   /** A peer that never got to ask for anything still leaves a record. */
   #recordRefusedPeer(peer: Endpoint, local: Endpoint, error: AmbitError): void {
-    const { state, network } = this.#parts;
+    const { state, network, refusals } = this.#parts;
+    refusals.add({ code: error.code });
     const source = state.workloadByAddress(network, peer.address);
     const workload = state.workloadOfPod(this.pod);
     const record = new ConnectionRecord(this.#parts, {

@@ -12,6 +12,7 @@ import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
+import type { CountingMetric } from '../../runtime/metrics.ts';
 import type { DnsParts } from '../dns/dns-parts.ts';
 import type { EndpointLoad } from './endpoint-load.ts';
 import type { HostAddresses } from './host-addresses.ts';
@@ -34,6 +35,8 @@ export interface ProxyParts {
   readonly metrics: TrafficMetrics;
   /** Absent where the proxy is told of all workloads and services. */
   readonly demand?: Demand;
+  /** Tunnel requests and peers that were refused. */
+  readonly refusals: CountingMetric<'code'>;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;
