@@ -110,4 +110,5 @@ async function main(): Promise<number> {
   }
 }
 
-process.exitCode = await main();
+// What could not be aborted must not keep the process; all that the run made is removed by now.
+process.exit(await main());

@@ -37,6 +37,8 @@ export type Result =
 
 /** How long a look may last beyond its seconds: starting programs, opening connections. */
 const graceSeconds = 60;
+/** Pods and tunnels that a measurement makes ready before it begins. */
+const prepareSeconds = 120;
 const warmUpSeconds = 2;
 /** Notes kept of a measurement; errors repeat themselves. */
 const maxNotes = 8;
@@ -77,7 +79,9 @@ export async function runMeasurement(
   const book = new Book();
   let paths: readonly string[] = [];
   try {
-    await using prepared = await measurement.prepare(stage);
+    const prepareDeadline = AbortSignal.timeout(prepareSeconds * 1000);
+    const patience = AbortSignal.any([plan.signal, prepareDeadline]);
+    await using prepared = await within(measurement.prepare(stage), patience);
     paths = prepared.paths;
     await allRounds(measurement, prepared, plan, book);
   } catch (error) {
@@ -115,7 +119,11 @@ async function allRounds(
       const deadline = AbortSignal.timeout((seconds + graceSeconds) * 1000);
       const signal = AbortSignal.any([plan.signal, deadline]);
       try {
-        book.add(path, counted, await prepared.sample(path, { seconds, round: counted, signal }));
+        book.add(
+          path,
+          counted,
+          await within(prepared.sample(path, { seconds, round: counted, signal }), signal),
+        );
       } catch (error) {
         plan.signal.throwIfAborted();
         book.add(path, counted, { figures: {}, errors: 1, note: causeChain(error) });
@@ -123,5 +131,19 @@ async function allRounds(
     }
     const what = round < 0 ? 'warm-up' : `round ${round + 1} of ${rounds}`;
     plan.say(`${measurement.name}: ${what} done`);
+  }
+}
+
+/** What a promise gives, or the signal's reason if that comes first: not all that is measured can be
+ * aborted, and none of it may hold the run up. */
+async function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason as Error);
+  signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
   }
 }

@@ -13,8 +13,8 @@ const modules = path.join(root, 'node_modules');
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
 /** Libraries that the pinned Node is linked with and a minimal Debian lacks. */
 const nodeLibraries = ['libatomic1'];
-/** Needed by the test suite alone: the stock client that it drives the API server with. */
-const testCommands = { 'kubernetes-client': 'kubectl' };
+/** Needed by the test suite alone: the stock client that it drives the API server with, and an authority. */
+const testCommands = { 'kubernetes-client': 'kubectl', openssl: 'openssl' };
 
 /** What the benchmark measures with. Where they cannot be had it says so and skips what needs them. */
 const benchCommands = { iperf3: 'iperf3', 'nghttp2-client': 'h2load', wrk: 'wrk' };

@@ -1,8 +1,11 @@
 // How long the configuration of a large mesh takes, and what it costs a node proxy to hold it.
 
-import { measureConfigLoad } from '../config-load.ts';
-import type { Measurement, Sample } from '../measurement.ts';
-import { median } from '../statistics.ts';
+import path from 'node:path';
+import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
+import type { Measurement, Sample, Turn } from '../measurement.ts';
+import { runTool } from '../stage/tools.ts';
+
+const program = path.resolve(import.meta.dirname, '../config-load.ts');
 
 const sizes = new Map([
   ['1,000 services, 5,000 pods', { services: 1_000, pods: 5_000 }],
@@ -10,6 +13,7 @@ const sizes = new Map([
 ]);
 /** What a proxy holds without a mesh to speak of is no cost of workloads. */
 const smallest = { services: 10, pods: 10 };
+const smallestMs = 60_000;
 const paths = [...sizes.keys()];
 
 export const configLoad: Measurement = {
@@ -30,27 +34,49 @@ export const configLoad: Measurement = {
   maxRounds: 3,
   warmUp: false,
   prepare: async () => {
-    const { proxyRssMiB: emptyMiB } = await measureConfigLoad(smallest);
+    const empty = await load(smallest, AbortSignal.timeout(smallestMs));
     return {
       paths,
-      sample: async (path) => await look(path, emptyMiB),
+      sample: async (size, turn) => await look(size, turn, empty),
       [Symbol.asyncDispose]: async () => {},
     };
   },
 };
 
-async function look(path: string, emptyMiB: number): Promise<Sample> {
-  const size = sizes.get(path) ?? smallest;
-  const seen = await measureConfigLoad(size);
+interface Size {
+  readonly services: number;
+  readonly pods: number;
+}
+
+async function look(name: string, { signal }: Turn, empty: Figures): Promise<Sample> {
+  const size = sizes.get(name) ?? smallest;
+  const seen = await load(size, signal);
+  const of = (figure: string): number => seen.get(figure) ?? Number.NaN;
+  const grown = of('proxyRssMiB') - (empty.get('proxyRssMiB') ?? Number.NaN);
   return {
     figures: {
-      translate: seen.translateMs,
-      'controller, longest stall': Math.max(seen.translateStall.longestMs, seen.serveStall.longestMs),
-      'proxy load': seen.proxyLoadMs,
-      'proxy, longest stall': seen.proxyStall.longestMs,
-      'change of a pod': median(seen.changeMs),
-      'proxy memory': ((seen.proxyRssMiB - emptyMiB) * 1024) / size.pods,
+      translate: of('translateMs'),
+      'controller, longest stall': Math.max(of('translateStallMs'), of('serveStallMs')),
+      'proxy load': of('proxyLoadMs'),
+      'proxy, longest stall': of('proxyStallMs'),
+      'change of a pod': of('changeMs'),
+      'proxy memory': (grown * 1024) / size.pods,
     },
     errors: 0,
   };
+}
+
+type Figures = ReadonlyMap<string, number>;
+
+/** A process for each load: nothing of one is left for the next, and the deadline can end it. */
+async function load({ services, pods }: Size, signal: AbortSignal): Promise<Figures> {
+  using here = NetworkNamespace.current();
+  const words = [process.execPath, program, `${services}`, `${pods}`] as const;
+  return parseFigures(await runTool(here, [...words], signal));
+}
+
+/** Reads lines `name: 12.3` and `name: median 12.3, slowest 45.6`. */
+export function parseFigures(text: string): Figures {
+  const lines = [...text.matchAll(/^(\w+): (?:median )?([\d.]+)/gm)];
+  return new Map(lines.map(([, name = '', figure]) => [name, Number(figure)]));
 }

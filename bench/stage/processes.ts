@@ -1,6 +1,6 @@
 // What the kernel says of a process: memory and CPU time, from /proc.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 
 /** USER_HZ, which is 100 on every Linux that Node runs on (proc(5): sysconf(_SC_CLK_TCK)). */
 const ticksPerSecond = 100;
@@ -21,29 +21,4 @@ export function cpuSeconds(pid: number): number {
 export function parseCpuTicks(line: string): number {
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
   return Number(fields[11] ?? Number.NaN) + Number(fields[12] ?? Number.NaN);
-}
-
-/** A process and all below it. */
-function withDescendants(pid: number): readonly number[] {
-  const children = new Map<number, number[]>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    const parent = parentOf(Number(name));
-    if (parent === undefined) continue;
-    const siblings = children.get(parent) ?? [];
-    siblings.push(Number(name));
-    children.set(parent, siblings);
-  }
-  const found = [pid];
-  for (const next of found) found.push(...(children.get(next) ?? []));
-  return found;
-}
-
-function parentOf(pid: number): number | undefined {
-  try {
-    const line = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(line.slice(line.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return undefined; // it ended meanwhile
-  }
 }

@@ -2,6 +2,7 @@
 
 import * as assert from 'uvu/assert';
 import { parseCalls } from '../../bench/measurements/cni-add.ts';
+import { parseFigures } from '../../bench/measurements/config-load.ts';
 import { parseWrk } from '../../bench/measurements/parse-wrk.ts';
 import { parseH2loadLog } from '../../bench/measurements/requests.ts';
 import { parseCpuTicks } from '../../bench/stage/processes.ts';
@@ -57,6 +58,17 @@ test('CNI: calls by pod, and lines that are none are left out', () => {
   const args = 'IgnoreUnknown=1;K8S_POD_NAMESPACE=n;K8S_POD_NAME=cni-3;K8S_POD_UID=u';
   const text = `ambit-cni 1700000000000000000 1700000000012500000 ${args}\nhalf a line\n`;
   assert.equal(parseCalls(text), [{ plugin: 'ambit-cni', pod: 'cni-3', ms: 12.5 }]);
+});
+
+test('configuration load: a figure for each line that has one', () => {
+  const text = 'proxyLoadMs: 257.2\nchangeMs: median 4.1, slowest 9.9\nload average: 5.67 10.77\n';
+  assert.equal(
+    parseFigures(text),
+    new Map([
+      ['proxyLoadMs', 257.2],
+      ['changeMs', 4.1],
+    ]),
+  );
 });
 
 test.run();
