@@ -36,7 +36,7 @@ test('waits for the address, then for the waypoint that it leads to', async ({ s
       publish(state, { services: [web] });
       demand.answered(subscribe);
     });
-  });
+  }, new Map());
   assert.is(await ask(), true);
   assert.equal(asked, ['/10.96.0.1', 'default/way.example']);
   assert.is(await ask(), true);
