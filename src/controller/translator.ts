@@ -17,18 +17,14 @@ import {
   publishing,
   publishWorkloads,
 } from './publish/resources.ts';
+import { collectPods } from './translate/collect-workloads.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
+import type { Groundwork } from './translate/translate.ts';
 import { ValidVersions } from './translate/valid-versions.ts';
 import { WorkloadMemory } from './translate/workload-memory.ts';
 import { podUid } from './translate/workloads.ts';
-import {
-  isOfSelector,
-  type Passes,
-  surroundingsOf,
-  translateInTurns,
-  translatePods,
-} from './translate-in-turns.ts';
+import { isOfSelector, type Passes, translateInTurns } from './translate-in-turns.ts';
 
 /** More pods than this at a time are as much work as everything. */
 const maxPodsAlone = 200;
@@ -59,6 +55,7 @@ export class Translator {
   readonly #slicesApart = new Set<string>();
   readonly #places = new Map<string, string>();
   #translation: Translation | undefined;
+  #ground: Groundwork | undefined;
   #published = emptySnapshot;
   #isAll = true;
 
@@ -83,11 +80,13 @@ export class Translator {
    * called again after the next change. */
   async translate(): Promise<Translated> {
     const pods = [...this.#pods.values()];
-    const alone = !this.#isAll && pods.length <= maxPodsAlone ? this.#translation : undefined;
+    const isSome = !this.#isAll && pods.length <= maxPodsAlone;
     this.#pods.clear();
     this.#isAll = false;
     try {
-      return alone === undefined ? await this.#all() : this.#some(alone, pods);
+      return isSome && this.#translation && this.#ground
+        ? this.#some(this.#translation, this.#ground, pods)
+        : await this.#all();
     } catch (error) {
       this.#isAll = true;
       throw error;
@@ -97,7 +96,13 @@ export class Translator {
   async #all(): Promise<Translated> {
     const turns = turnsOf(this.#clock, this.#signal);
     const objects = this.#tables.frozen();
-    const translation = await translateInTurns(objects, this.#passes, this.#clock, turns);
+    const { translation, ground } = await translateInTurns(
+      objects,
+      this.#passes,
+      this.#clock,
+      turns,
+    );
+    this.#ground = ground;
     const steps = publishing(translation.snapshot, this.#encoded, this.#published);
     const publication = await inTurns(steps, turns);
     this.#translation = translation;
@@ -105,15 +110,16 @@ export class Translator {
   }
 
   /** The maps of the translation are its own, and change in place. */
-  #some(translation: Translation, pods: readonly Pod[]): Translated {
-    const { mesh } = this.#passes;
+  #some(translation: Translation, ground: Groundwork, pods: readonly Pod[]): Translated {
+    const { mesh, memory } = this.#passes;
     const workloads = translation.snapshot.workloads as Map<string, unknown>;
     const labels = translation.snapshot.workloadLabels as Map<string, unknown>;
     const present = pods.flatMap(({ metadata: { namespace, name } }) => {
       return this.#tables.get('Pod', namespace, name) ?? [];
     });
-    const surroundings = surroundingsOf(this.#tables);
-    const changed = translatePods(this.#tables, surroundings, present, this.#passes);
+    const { workloadSources, mesh: located } = ground;
+    const { workloads: made, labels: own } = collectPods(workloadSources, present, located, memory);
+    const changed = { workloads: made, workloadLabels: own };
     const removed = pods
       .map((pod) => podUid(pod, mesh))
       .filter((uid) => !changed.workloads.has(uid));

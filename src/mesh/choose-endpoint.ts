@@ -53,7 +53,7 @@ export function chooseEndpoint(
   facts: EndpointFacts,
 ): EndpointChoice {
   const name = `${service.namespace}/${service.hostname}`;
-  if (!facts.forWaypoint && !service.ports.some(({ servicePort }) => servicePort === facts.port)) {
+  if (!facts.forWaypoint && !declaresPort(service, facts.port)) {
     return { kind: 'none', code: 'AMB1406', reason: `${name} has no port ${facts.port}` };
   }
   const healthy = endpoints.filter(({ workload }) => isUsable(service, workload, facts));
@@ -111,12 +111,18 @@ function isUsable(service: Service, workload: Workload, facts: EndpointFacts): b
   return workload.network !== facts.network && workload.networkGateway !== undefined;
 }
 
+function declaresPort(service: Service, port: number): boolean {
+  return service.ports.some(({ servicePort }) => servicePort === port);
+}
+
 /** The endpoint's own mapping, the service's target, the port that its tunnel demands. */
 function targetPortOf(
   service: Service,
   { workload, ports }: ServiceEndpoint,
   port: number,
 ): number | undefined {
+  // Of waypoints only those that have a tunnel of their own may be asked for what is not declared.
+  if (!declaresPort(service, port) && workload.applicationTunnel === undefined) return undefined;
   const own = ports.find(({ servicePort }) => servicePort === port)?.targetPort ?? 0;
   if (own > 0) return own;
   const target = service.ports.find(({ servicePort }) => servicePort === port)?.targetPort ?? 0;

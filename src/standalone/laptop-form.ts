@@ -15,6 +15,10 @@ interface NodeProxySet extends ApiObject {
   };
 }
 
+/** As good as no deadline, and in words that a stock ztunnel reads too: it does not know `none`. Near the
+ * longest that a timer can wait. */
+const longest = '596h';
+
 /** The form in which an object of the mesh is applied here. A replaced node proxy goes on with its
  * connections until they end by themselves: on one's own machine nothing waits for it to be gone. A
  * cluster needs a limit, because nodes are drained and updates have to come to their end. */
@@ -24,7 +28,7 @@ export function laptopForm(object: ApiObject): ApiObject {
   const { template } = set.spec;
   const containers = template.spec.containers.map((container) => ({
     ...container,
-    env: [...(container.env ?? []), { name: 'CONNECTION_TERMINATION_DEADLINE', value: 'none' }],
+    env: [...(container.env ?? []), { name: 'CONNECTION_TERMINATION_DEADLINE', value: longest }],
   }));
   const spec = {
     ...template.spec,

@@ -4,6 +4,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
+import type { RedirectSettings } from '../../src/cni/redirect/rules.ts';
 import { ip } from '../../src/linux/ip.ts';
 import { NetworkNamespace, removeNamespaceMount } from '../../src/linux/network-namespace.ts';
 import { setSysctl } from '../../src/linux/sysctl.ts';
@@ -28,6 +29,15 @@ export const loopback = { ipv4: '127.0.0.1', ipv6: '::1' } as const;
 export const probeAddresses = {
   ipv4: parseIp('169.254.7.127')!,
   ipv6: parseIp('fd16:9254:7127:1337:ffff:ffff:ffff:ffff')!,
+};
+
+/** What a pod without annotations gets from an agent with its usual settings. */
+export const usualSettings: RedirectSettings = {
+  ipv6: true,
+  captureDns: false,
+  bypassInbound: false,
+  virtualInterfaces: [],
+  probeAddresses,
 };
 
 export interface PodNetwork {

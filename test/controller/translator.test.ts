@@ -82,6 +82,17 @@ const serviceEntry = fc.record({
     workloadSelector: fc.record({ labels: fc.record({ app: fc.constantFrom(...apps) }) }),
   }),
 });
+const entryOfEndpoints = fc.record({
+  metadata,
+  spec: fc.record({
+    hosts: fc.subarray(['one.a.svc.cluster.local', 'x.example'], { minLength: 1 }),
+    addresses: fc.constant(['192.0.2.9']),
+    resolution: fc.constant('STATIC'),
+    ports: fc.constant([{ number: 80, name: 'http', protocol: 'HTTP' }]),
+    endpoints: fc.constant([{ address: '203.0.113.1' }]),
+  }),
+});
+const workloadEntry = fc.record({ metadata, spec: fc.constant({ address: '203.0.113.2' }) });
 const node = fc.record({
   metadata: fc.record({
     name: fc.constantFrom('n1', 'n2'),
@@ -103,6 +114,8 @@ const change = fc.oneof(
   changeOf('EndpointSlice', slice),
   changeOf('AuthorizationPolicy', policy),
   changeOf('ServiceEntry', serviceEntry),
+  changeOf('ServiceEntry', entryOfEndpoints),
+  changeOf('WorkloadEntry', workloadEntry),
   changeOf('Node', node),
 );
 
@@ -168,7 +181,8 @@ test('lets others have their turn between groups of pods, and makes the same of 
     },
   };
   const passes = { versions: new ValidVersions(), mesh, memory: new WorkloadMemory() };
-  const { snapshot } = await translateInTurns(tables, passes, systemClock, counted);
+  const { translation } = await translateInTurns(tables, passes, systemClock, counted);
+  const { snapshot } = translation;
   assert.ok(turns >= 4, `${turns} turns`);
   const whole = translate(tables, new ValidVersions(), mesh).snapshot;
   assert.is(publishable(snapshot).published.hash, publishable(whole).published.hash);

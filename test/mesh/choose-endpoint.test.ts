@@ -212,4 +212,20 @@ test('keeps to the dialled address, else to its family, else to what is allowed'
   assert.is(chosen({ ipFamilies: 'ipv6' }, '10.96.0.1'), v6);
 });
 
+const tunnel = { protocol: 'proxy', port: 15_088 } as const;
+const ofWaypoints: readonly (readonly [string, Partial<Workload>, string])[] = [
+  ['not one without a tunnel of its own', {}, 'AMB1406'],
+  ['one with a tunnel of its own', { applicationTunnel: tunnel }, 'a 15008'],
+];
+
+for (const [what, changes, expected] of ofWaypoints) {
+  test(`where a waypoint does not declare the port of tunnels, takes ${what}`, () => {
+    const at = { ...facts, port: 15_008, forWaypoint: true };
+    const choice = chooseEndpoint(service, [endpoint('a', changes)], at);
+    const told =
+      choice.kind === 'none' ? choice.code : `${choice.workload.name} ${choice.targetPort}`;
+    assert.is(told, expected);
+  });
+}
+
 test.run();

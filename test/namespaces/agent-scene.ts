@@ -10,7 +10,6 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { startAgent } from '../../src/cni/agent/agent.ts';
 import { agentMetrics } from '../../src/cni/agent/agent-metrics.ts';
 import { agentSettings } from '../../src/cni/agent/settings.ts';
-import type { RedirectSettings } from '../../src/cni/redirect/rules.ts';
 import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { nftJson } from '../../src/linux/nft.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
@@ -20,16 +19,8 @@ import { readSettings } from '../../src/runtime/settings.ts';
 import { type ApiServer, startApiServer } from '../../src/standalone/api/api-server.ts';
 import type { ApiObject } from '../../src/standalone/api/store.ts';
 import { FakeZtunnel, until } from '../cni/fake-ztunnel.ts';
-import { makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
+import { makePodNetwork, type PodNetwork } from '../cni/pod-network.ts';
 
-/** What a pod without annotations gets from agents of these tests. */
-export const rules: RedirectSettings = {
-  ipv6: true,
-  captureDns: false,
-  bypassInbound: false,
-  virtualInterfaces: [],
-  probeAddresses,
-};
 const redirection = 'ambient.istio.io/redirection';
 export const mode = 'istio.io/dataplane-mode';
 

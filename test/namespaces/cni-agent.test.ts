@@ -3,9 +3,9 @@ import * as assert from 'uvu/assert';
 import { verifyRedirection } from '../../src/cni/redirect/apply.ts';
 import { nft } from '../../src/linux/nft.ts';
 import { until } from '../cni/fake-ztunnel.ts';
-import { addresses } from '../cni/pod-network.ts';
+import { addresses, usualSettings } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
-import { AgentScene, mode, rules, tablesIn } from './agent-scene.ts';
+import { AgentScene, mode, tablesIn } from './agent-scene.ts';
 
 const test = suite('node agent', { deadlineMs: 40_000 });
 
@@ -19,7 +19,7 @@ test('a label on the namespace takes running pods in, and its removal lets them 
   scene.pod('stays-out', addresses.beta, { labels: { [mode]: 'none' } });
   scene.label('namespaces', 'shop', 'ambient');
   await scene.becomes('cart', 'enabled');
-  assert.equal(await verifyRedirection(scene.network.alpha, rules), []);
+  assert.equal(await verifyRedirection(scene.network.alpha, usualSettings), []);
   assert.is(ztunnel.namespaces.get(uid), scene.network.alpha.id);
   assert.is(await tablesIn(scene.network.beta), 0);
   assert.is(scene.annotation('stays-out'), undefined);
@@ -54,7 +54,7 @@ test('a starting pod is in the mesh before its first process runs', async ({ sta
   const elsewhere = `/somewhere/else/${path.basename(scene.network.paths.alpha)}`;
   const { exitCode, result } = await scene.add('cart', elsewhere, addresses.alpha);
   assert.is(exitCode, 0, JSON.stringify(result));
-  assert.equal(await verifyRedirection(scene.network.alpha, rules), []);
+  assert.equal(await verifyRedirection(scene.network.alpha, usualSettings), []);
   assert.is(ztunnel.namespaces.get(uid), scene.network.alpha.id);
   assert.is(scene.annotation('cart'), 'enabled');
 
@@ -81,7 +81,7 @@ test('no pod of the mesh starts while no ztunnel is there, and those that run wa
   assert.is(await tablesIn(scene.network.beta), 0);
   await scene.ztunnel();
   await scene.becomes('running', 'enabled');
-  assert.equal(await verifyRedirection(scene.network.beta, rules), []);
+  assert.equal(await verifyRedirection(scene.network.beta, usualSettings), []);
 });
 
 test('another agent takes enrolled pods over, and repairs what was changed meanwhile', async ({
@@ -94,7 +94,7 @@ test('another agent takes enrolled pods over, and repairs what was changed meanw
   const uid = scene.pod('cart', addresses.alpha);
   await scene.becomes('cart', 'enabled');
   await first[Symbol.asyncDispose]();
-  assert.equal(await verifyRedirection(scene.network.alpha, rules), []);
+  assert.equal(await verifyRedirection(scene.network.alpha, usualSettings), []);
   await nft('delete table inet istio-ambient-mangle', scene.network.alpha);
 
   await scene.agent();
@@ -103,7 +103,7 @@ test('another agent takes enrolled pods over, and repairs what was changed meanw
   assert.equal(ztunnel.words, [`add ${uid}`, 'snapshot-sent']);
   assert.is(ztunnel.namespaces.get(uid), scene.network.alpha.id);
   await until(
-    async () => (await verifyRedirection(scene.network.alpha, rules)).length === 0,
+    async () => (await verifyRedirection(scene.network.alpha, usualSettings)).length === 0,
     'the repair',
   );
 });

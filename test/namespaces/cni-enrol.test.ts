@@ -10,7 +10,6 @@ import { findPodNamespace, openPodNamespace } from '../../src/cni/agent/pod-name
 import { verifyRedirection } from '../../src/cni/redirect/apply.ts';
 import { policyRoutingProblems } from '../../src/cni/redirect/policy-routing.ts';
 import { ProbeExemption } from '../../src/cni/redirect/probe-exemption.ts';
-import type { RedirectSettings } from '../../src/cni/redirect/rules.ts';
 import { ip } from '../../src/linux/ip.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { nft, nftJson } from '../../src/linux/nft.ts';
@@ -29,19 +28,13 @@ import {
   type PodNetwork,
   probeAddresses,
   serve,
+  usualSettings,
 } from '../cni/pod-network.ts';
 import { aPod, RecordedStatus } from '../cni/pods.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('enrolment');
 
-const settings: RedirectSettings = {
-  ipv6: true,
-  captureDns: false,
-  bypassInbound: false,
-  virtualInterfaces: [],
-  probeAddresses,
-};
 const alphaAddresses = [parseIp(addresses.alpha.ipv4)!, parseIp(addresses.alpha.ipv6)!];
 const pod = aPod({ addresses: alphaAddresses });
 
@@ -92,7 +85,7 @@ const joining = (network: PodNetwork) => ({
   pod,
   netns: NetworkNamespace.open(network.paths.alpha),
   addresses: alphaAddresses,
-  settings,
+  settings: usualSettings,
   reason: 'namespace label istio.io/dataplane-mode=ambient',
 });
 
@@ -117,7 +110,7 @@ test('a pod joins: ztunnel has it before its rules stand, and then the annotatio
   const { network, status, members, feedPath, enrolment } = await scene(stack);
   const ztunnel = await FakeZtunnel.connect(stack, feedPath);
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
-  assert.equal(await verifyRedirection(network.alpha, settings), []);
+  assert.equal(await verifyRedirection(network.alpha, usualSettings), []);
   assert.is(ztunnel.namespaces.get(pod.uid), network.alpha.id);
   assert.is(status.redirection.get(pod.uid), 'enabled');
   assert.equal(status.events, [
@@ -181,7 +174,7 @@ test('a pod whose rules cannot be installed is taken back from ztunnel and denie
   const { network, status, members, feedPath, enrolment } = await scene(stack);
   const ztunnel = await FakeZtunnel.connect(stack, feedPath);
   // Settings from annotations never hold such a name; here it stands for anything nft refuses.
-  const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
+  const broken = { ...usualSettings, virtualInterfaces: ['a name that nft refuses"'] };
   try {
     await enrolment.join({ ...joining(network), settings: broken }, AbortSignal.timeout(5_000));
     assert.unreachable();
@@ -203,7 +196,7 @@ test('a pod whose rules cannot be installed is taken back from ztunnel and denie
 test('a denied pod that leaves before it has joined is let go', async ({ stack }) => {
   const { network, status, feedPath, enrolment } = await scene(stack);
   await FakeZtunnel.connect(stack, feedPath);
-  const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
+  const broken = { ...usualSettings, virtualInterfaces: ['a name that nft refuses"'] };
   const failing = enrolment.join(
     { ...joining(network), settings: broken },
     AbortSignal.timeout(5_000),
@@ -228,7 +221,7 @@ test('follows changed annotations and addresses of a member', async ({ stack }) 
   const { network, members, feedPath, enrolment } = await scene(stack);
   await FakeZtunnel.connect(stack, feedPath);
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
-  const changed = { ...settings, bypassInbound: true };
+  const changed = { ...usualSettings, bypassInbound: true };
   const fewer = aPod({ addresses: alphaAddresses.slice(0, 1) });
   await enrolment.refresh(members.get(pod.uid)!, fewer, changed);
   assert.equal(await verifyRedirection(network.alpha, changed), []);
@@ -241,7 +234,7 @@ test('puts back what somebody changed in a pod', async ({ stack }) => {
   await enrolment.join(joining(network), AbortSignal.timeout(5_000));
   await nft('flush table inet istio-ambient-nat', network.alpha);
   await enrolment.verify(members.get(pod.uid)!);
-  assert.equal(await verifyRedirection(network.alpha, settings), []);
+  assert.equal(await verifyRedirection(network.alpha, usualSettings), []);
 });
 
 test('a flushed ruleset and lost routing are put back, with an event', async ({ stack }) => {
@@ -257,7 +250,7 @@ test('a flushed ruleset and lost routing are put back, with an event', async ({ 
   const ended = once((await dial(stack, past)).socket, 'error');
   assert.is(await enrolment.verify(members.get(pod.uid)!), 'proven');
   await ended;
-  assert.equal(await verifyRedirection(network.alpha, settings), []);
+  assert.equal(await verifyRedirection(network.alpha, usualSettings), []);
   for (const family of families) {
     assert.equal(await policyRoutingProblems(family, network.alpha), []);
   }
@@ -287,7 +280,7 @@ test('a pod that cannot be repaired is denied until it is proven again', async (
   await listenAsZtunnel(stack, network);
   await nft('flush ruleset', network.alpha);
   const member = members.get(pod.uid)!;
-  const broken = { ...settings, virtualInterfaces: ['a name that nft refuses"'] };
+  const broken = { ...usualSettings, virtualInterfaces: ['a name that nft refuses"'] };
   assert.is(await enrolment.verify({ ...member, settings: broken }), 'unproven');
   assert.is(status.quarantine.get(pod.uid), 'AMB1315');
   assert.is(status.events.at(-1)?.reason, 'MeshQuarantined');

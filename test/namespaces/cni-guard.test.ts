@@ -15,19 +15,13 @@ import {
   type PodNetwork,
   probeAddresses,
   serve,
+  usualSettings,
 } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('a pod without its redirection');
 
 const mark = 1337;
-const settings: RedirectSettings = {
-  ipv6: true,
-  captureDns: false,
-  bypassInbound: false,
-  virtualInterfaces: [],
-  probeAddresses,
-};
 const losses = [
   'flush table inet istio-ambient-nat',
   'delete table inet istio-ambient-nat; delete table inet istio-ambient-mangle',
@@ -40,7 +34,7 @@ async function scene(
   changes: Partial<RedirectSettings> = {},
 ): Promise<PodNetwork> {
   const network = await makePodNetwork(stack);
-  await applyRedirection(network.alpha, { ...settings, ...changes });
+  await applyRedirection(network.alpha, { ...usualSettings, ...changes });
   await serve(stack, 'alpha', { host: '::', port: 8080, namespace: network.alpha });
   await serve(stack, 'beta', { host: '::', port: 8080, namespace: network.beta });
   await serve(stack, 'tunnel', { host: '::', port: 15008, namespace: network.alpha, mark });
@@ -60,7 +54,7 @@ for (const family of families) {
     const out = { host: addresses.beta[family], port: 8080, namespace: alpha };
     const into = { host: addresses.alpha[family], port: 8080, namespace: beta };
     for (const loss of losses) {
-      await applyRedirection(alpha, settings);
+      await applyRedirection(alpha, usualSettings);
       await nft(loss, alpha);
       assert.is(await outcome(stack, out), 'ECONNREFUSED', loss);
       assert.is(await outcome(stack, into), 'ECONNREFUSED', loss);

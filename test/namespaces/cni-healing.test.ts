@@ -8,9 +8,9 @@ import { NetworkNamespace, removeNamespaceMount } from '../../src/linux/network-
 import { nft, nftJson } from '../../src/linux/nft.ts';
 import type { FakeZtunnel } from '../cni/fake-ztunnel.ts';
 import { until } from '../cni/fake-ztunnel.ts';
-import { addresses } from '../cni/pod-network.ts';
+import { addresses, usualSettings } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
-import { AgentScene, mode, rules } from './agent-scene.ts';
+import { AgentScene, mode } from './agent-scene.ts';
 
 const test = suite('healing', { deadlineMs: 40_000 });
 
@@ -62,7 +62,7 @@ test('a pod whose namespace was replaced joins anew in the one that is its own',
   const other = await replaceNamespace(stack, paths.alpha);
   await until(() => ztunnel.namespaces.get(uid) === other.id, 'ztunnel to hear of it');
   await until(
-    async () => (await verifyRedirection(other, rules)).length === 0,
+    async () => (await verifyRedirection(other, usualSettings)).length === 0,
     'the rules in the other namespace',
   );
   await scene.becomes('cart', 'enabled');
@@ -86,7 +86,11 @@ test('a pod whose namespace cannot be found is denied until it is', async ({ sta
 
   const other = await replaceNamespace(stack, paths.alpha);
   await scene.becomes('cart', 'enabled');
-  assert.equal(await verifyRedirection(other, rules), []);
+  assert.equal(await verifyRedirection(other, usualSettings), []);
+  const annotations = (): object =>
+    scene.api.store.get('pods', 'shop', 'cart')?.metadata.annotations ?? {};
+  await until(() => !('ambit.io/quarantine' in annotations()), 'the annotation to go');
+  assert.not.ok((await tableNames(other)).includes(quarantineTable));
 });
 
 test('the rule for probes and its addresses are put back', async ({ stack }) => {
@@ -190,7 +194,7 @@ test('rules and routes of others stay as they are, whatever happens to the pod',
   await ip(othersRouting, alpha);
   const before = await foreign(alpha);
   assert.match(before, '10.98.0.0/24');
-  const captured = { ...rules, captureDns: true };
+  const captured = { ...usualSettings, captureDns: true };
   const redirected = async (): Promise<boolean> =>
     (await verifyRedirection(alpha, captured)).length === 0;
 

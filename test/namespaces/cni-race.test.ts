@@ -7,25 +7,17 @@ import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { Enrolment } from '../../src/cni/agent/enrol.ts';
 import { Members } from '../../src/cni/agent/members.ts';
-import type { RedirectSettings } from '../../src/cni/redirect/rules.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { connectTcp, listenTcp, originalDestination } from '../../src/linux/tcp.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { until } from '../cni/fake-ztunnel.ts';
-import { addresses, makePodNetwork, probeAddresses, serve } from '../cni/pod-network.ts';
+import { addresses, makePodNetwork, serve, usualSettings } from '../cni/pod-network.ts';
 import { aPod, RecordedStatus } from '../cni/pods.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('joining under load');
 
-const settings: RedirectSettings = {
-  ipv6: true,
-  captureDns: false,
-  bypassInbound: false,
-  virtualInterfaces: [],
-  probeAddresses,
-};
 const mark = 0x539;
 
 /** Carries what the rules send it as the node's proxy does: marked, inbound in the client's name. */
@@ -126,7 +118,7 @@ test('a connection made at any moment of an enrolment works or is ended, and non
   await until(() => all().filter(({ state }) => state === 'greeted').length > 40, 'first traffic');
   const before = all().length;
   const netns = NetworkNamespace.open(network.paths.alpha);
-  const joining = { pod: aPod(), netns, addresses: [], settings, reason: 'a test' };
+  const joining = { pod: aPod(), netns, addresses: [], settings: usualSettings, reason: 'a test' };
   await enrolment.join(joining, AbortSignal.timeout(10_000));
   const joined = all().length;
   await until(() => all().length > joined + 40, 'traffic afterwards');

@@ -24,19 +24,13 @@ import {
   type PodNetwork,
   probeAddresses,
   serve,
+  usualSettings,
 } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('redirection of a pod');
 
 const mark = 1337;
-const settings: RedirectSettings = {
-  ipv6: true,
-  captureDns: false,
-  bypassInbound: false,
-  virtualInterfaces: [],
-  probeAddresses,
-};
 
 /** Pod alpha is redirected, with an application at 8080 and a stand-in for the proxy; pod beta is
  * not, with an application at 8080 and one at 15008. */
@@ -45,7 +39,7 @@ async function redirected(
   changes: Partial<RedirectSettings> = {},
 ): Promise<PodNetwork> {
   const network = await makePodNetwork(stack);
-  await applyRedirection(network.alpha, { ...settings, ...changes });
+  await applyRedirection(network.alpha, { ...usualSettings, ...changes });
   await serve(stack, 'application', { host: '::', port: 8080, namespace: network.alpha });
   await serve(stack, 'beta', { host: '::', port: 8080, namespace: network.beta });
   for (const [name, port] of [
@@ -239,13 +233,13 @@ test('installs exactly what was wanted, whatever was there before', async ({ sta
     {},
   ];
   for (const change of variants) {
-    const wanted = { ...settings, ...change };
+    const wanted = { ...usualSettings, ...change };
     await applyRedirection(alpha, wanted);
     await applyRedirection(alpha, wanted);
     assert.equal(await verifyRedirection(alpha, wanted), [], JSON.stringify(change));
     assert.is(await rulesWithMark(alpha, '-4'), 1);
   }
-  assert.not.equal(await verifyRedirection(alpha, { ...settings, captureDns: true }), []);
+  assert.not.equal(await verifyRedirection(alpha, { ...usualSettings, captureDns: true }), []);
 });
 
 test('notices rules that somebody changed', async ({ stack }) => {
@@ -258,28 +252,28 @@ test('notices rules that somebody changed', async ({ stack }) => {
     'add chain inet istio-ambient-nat extra; flush chain inet istio-ambient-nat output',
   ];
   for (const script of tampering) {
-    await applyRedirection(alpha, settings);
-    assert.equal(await verifyRedirection(alpha, settings), []);
+    await applyRedirection(alpha, usualSettings);
+    assert.equal(await verifyRedirection(alpha, usualSettings), []);
     await nft(script, alpha);
-    assert.not.equal(await verifyRedirection(alpha, settings), [], script);
+    assert.not.equal(await verifyRedirection(alpha, usualSettings), [], script);
   }
 });
 
 test('repairs the routing of one family when the other has its own', async ({ stack }) => {
   const { alpha } = await makePodNetwork(stack);
   await addPolicyRouting('ipv4', alpha);
-  await applyRedirection(alpha, settings);
+  await applyRedirection(alpha, usualSettings);
   assert.is(await rulesWithMark(alpha, '-4'), 1);
   assert.is(await rulesWithMark(alpha, '-6'), 1);
   await ip(['-4 rule del priority 32764'], alpha);
-  await applyRedirection(alpha, settings);
+  await applyRedirection(alpha, usualSettings);
   assert.is(await rulesWithMark(alpha, '-4'), 1);
 });
 
 test('leaves nothing behind, and removing twice is no error', async ({ stack }) => {
   const { alpha } = await makePodNetwork(stack);
   await nft('add table inet of-somebody-else', alpha);
-  await applyRedirection(alpha, { ...settings, captureDns: true });
+  await applyRedirection(alpha, { ...usualSettings, captureDns: true });
   await removeRedirection(alpha);
   await removeRedirection(alpha);
   const listing = (await nftJson(['list', 'tables'], alpha)) as { nftables: object[] };
@@ -301,8 +295,8 @@ test('redirects IPv4 alone in a pod without IPv6', async ({ stack }) => {
   const { alpha, beta } = await makePodNetwork(stack);
   setSysctl('net/ipv6/conf/all/disable_ipv6', 1, alpha);
   setSysctl('net/ipv6/conf/lo/disable_ipv6', 1, alpha);
-  await applyRedirection(alpha, settings);
-  assert.equal(await verifyRedirection(alpha, settings), []);
+  await applyRedirection(alpha, usualSettings);
+  assert.equal(await verifyRedirection(alpha, usualSettings), []);
   await serve(stack, 'inbound', { host: '0.0.0.0', port: 15006, namespace: alpha, mark });
   const { arrival } = await dial(stack, { host: addresses.alpha.ipv4, port: 80, namespace: beta });
   assert.is(arrival.name, 'inbound');
@@ -317,7 +311,7 @@ test('ends connections from before, so that none goes on beside the mesh', async
   const { alpha, beta } = await makePodNetwork(stack);
   await serve(stack, 'beta', { host: '::', port: 8080, namespace: beta });
   const { socket } = await dial(stack, { host: addresses.beta.ipv4, port: 8080, namespace: alpha });
-  await applyRedirection(alpha, settings);
+  await applyRedirection(alpha, usualSettings);
   const failed = once(socket, 'error');
   socket.write('hello');
   assert.is(((await failed)[0] as NodeJS.ErrnoException).code, 'ECONNRESET');

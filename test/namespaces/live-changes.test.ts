@@ -166,16 +166,24 @@ test('takes what its virtual interfaces bring for its own', async ({
   await becomes(false, 'the machine to be a stranger again', getsOut);
 });
 
+/** A server beyond the mesh, which would take plaintext from anybody. Answers its addresses. */
+async function plainServer(
+  stack: AsyncDisposableStack,
+  mesh: LaptopMesh,
+  outside: NetworkNamespace,
+): Promise<readonly string[]> {
+  await serve(stack, 'outside', { host: '::', port: 8080, namespace: outside });
+  return await addressesOf(mesh, 'pod', 'outside');
+}
+
 test('heals, says so, and has nothing in the clear meanwhile', async ({
   mesh,
   client,
   outside,
   hosts,
 }) => {
-  // A server without the mesh would take plaintext from anybody.
-  const plain = await addressesOf(mesh, 'pod', 'outside');
   await using stack = new AsyncDisposableStack();
-  await serve(stack, 'outside', { host: '::', port: 8080, namespace: outside });
+  const plain = await plainServer(stack, mesh, outside);
   await becomes(true, 'traffic', () => reaches([...hosts, ...plain], client));
 
   await nft('flush table inet istio-ambient-nat', client);
@@ -206,9 +214,8 @@ test('is refused everything while its ztunnel is gone, and served again', async 
   outside,
   hosts,
 }) => {
-  const plain = await addressesOf(mesh, 'pod', 'outside');
   await using stack = new AsyncDisposableStack();
-  await serve(stack, 'outside', { host: '::', port: 8080, namespace: outside });
+  const plain = await plainServer(stack, mesh, outside);
   const of =
     'jsonpath={.items[?(@.spec.nodeName=="node1")].status.containerStatuses[0].containerID}';
   const id = await mesh.kubectl('get', 'pods', '-n', 'istio-system', '-l', 'app=ztunnel', '-o', of);

@@ -4,13 +4,13 @@ import { createServer, type Socket } from 'node:net';
 import * as assert from 'uvu/assert';
 import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import { connectTcp, listenTcp } from '../../src/linux/tcp.ts';
-import { addresses } from '../cni/pod-network.ts';
+import { addresses, families } from '../cni/pod-network.ts';
 import { suite } from '../support/suite.ts';
 import { nextRecord, startTwoPods } from './ztunnel-support.ts';
 
 const test = suite('half-close through both hops', { deadlineMs: 60_000 });
 const block = randomBytes(1 << 20);
-const blocks = 24;
+const blocks = 64;
 const size = blocks * block.length;
 const digest = createHash('sha256');
 for (let count = 0; count < blocks; count++) digest.update(block);
@@ -50,6 +50,11 @@ function serveOne(
   });
 }
 
+async function bothAtOnce(socket: Socket): Promise<string> {
+  const [heard] = await Promise.all([receiveAll(socket), sendAll(socket)]);
+  return heard;
+}
+
 const orders: readonly (readonly [
   string,
   { server: (socket: Socket) => Promise<string>; client: (socket: Socket) => Promise<string> },
@@ -82,14 +87,17 @@ const orders: readonly (readonly [
       },
     },
   ],
+  ['both send at once', { client: bothAtOnce, server: bothAtOnce }],
 ];
 
-for (const [what, { client, server }] of orders) {
-  test(`${what}, byte for byte`, async ({ stack, signal }) => {
+for (const [family, what, { client, server }] of families.flatMap((one) =>
+  orders.map((order) => [one, ...order] as const),
+)) {
+  test(`${what}, byte for byte over ${family}`, async ({ stack, signal }) => {
     const { network, proxies } = await startTwoPods(stack);
     const served = serveOne(stack, network.beta, server);
     const socket = await connectTcp({
-      host: addresses.beta.ipv4,
+      host: addresses.beta[family],
       port: 8080,
       namespace: network.alpha,
     });

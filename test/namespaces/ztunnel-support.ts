@@ -20,6 +20,8 @@ import { aService, aWorkload, ipAddress } from '../support/mesh-values.ts';
 /** Everything a test needs. */
 export interface TwoPods {
   readonly network: PodNetwork;
+  /** Who signs the certificates of the pods. */
+  readonly authority: TestAuthority;
   /** The proxy of pod alpha's node, and that of pod beta's. */
   readonly proxies: { readonly alpha: NodeProxy; readonly beta: NodeProxy };
   readonly registries: { readonly alpha: MetricsRegistry; readonly beta: MetricsRegistry };
@@ -93,7 +95,7 @@ export async function startTwoPods(
       probeAddresses,
     });
   }
-  return { network, proxies, registries, workloads, service, publish: publishToBoth };
+  return { network, authority, proxies, registries, workloads, service, publish: publishToBoth };
 }
 
 function podWorkload(name: 'alpha' | 'beta', changes: Partial<Workload> = {}): Workload {

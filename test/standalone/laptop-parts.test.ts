@@ -42,7 +42,7 @@ test('applies the manifests of a cluster, but for the deadline of a replaced nod
     ['DaemonSet ztunnel'],
   );
   const [proxy] = changed.map((object) => JSON.stringify(laptopForm(object)));
-  assert.match(proxy ?? '', '{"name":"CONNECTION_TERMINATION_DEADLINE","value":"none"}');
+  assert.match(proxy ?? '', '{"name":"CONNECTION_TERMINATION_DEADLINE","value":"596h"}');
   assert.match(proxy ?? '', '"terminationGracePeriodSeconds":2147483');
 });
 

@@ -63,6 +63,20 @@ export interface Received {
   readonly payload: Buffer;
 }
 
+/** The whole frames at the beginning of some bytes, and what follows them. */
+export function readFrames(bytes: Buffer): { frames: Received[]; rest: Buffer } {
+  const frames: Received[] = [];
+  let rest = bytes;
+  while (rest.length >= 9) {
+    const end = 9 + rest.readUIntBE(0, 3);
+    if (rest.length < end) break;
+    const [type = 0, flags = 0] = rest.subarray(3, 5);
+    frames.push({ type, flags, stream: rest.readUInt32BE(5), payload: rest.subarray(9, end) });
+    rest = rest.subarray(end);
+  }
+  return { frames, rest };
+}
+
 /** A connection after its TLS handshake, with the preface and empty settings sent. */
 export class RawHttp2 implements Disposable {
   readonly socket: TLSSocket;
@@ -111,15 +125,9 @@ export class RawHttp2 implements Disposable {
   }
 
   #take(chunk: Buffer): void {
-    this.#held = Buffer.concat([this.#held, chunk]);
-    while (this.#held.length >= 9) {
-      const end = 9 + this.#held.readUIntBE(0, 3);
-      if (this.#held.length < end) return;
-      const [type = 0, flags = 0] = this.#held.subarray(3, 5);
-      const stream = this.#held.readUInt32BE(5);
-      this.received.push({ type, flags, stream, payload: this.#held.subarray(9, end) });
-      this.#held = this.#held.subarray(end);
-    }
+    const { frames, rest } = readFrames(Buffer.concat([this.#held, chunk]));
+    this.received.push(...frames);
+    this.#held = rest;
   }
 
   [Symbol.dispose](): void {

@@ -96,8 +96,8 @@ function entriesOf(listing: unknown): Entry[] {
   });
 }
 
-/** Drops counters, and writes `(x & a) | b` with the bits of b taken out of a: nft versions differ
- * in whether they fold the two. */
+/** Drops counters, and takes versions of nft for equal that differ in how they list the same: whether
+ * they fold `(x & a) | b`, and whether one value of a set of bits is equality or membership. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.filter((item) => !(isRecord(item) && 'counter' in item)).map(canonical);
@@ -111,7 +111,8 @@ function canonical(value: unknown): unknown {
       return { '|': [{ '&': [canonical(and[0]), (and[1] & ~bits) >>> 0] }, bits] };
     }
   }
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, canonical(item)]));
+  const entries = Object.entries(value).map(([key, item]) => [key, canonical(item)] as const);
+  return { ...Object.fromEntries(entries), ...(value['op'] === 'in' && { op: '==' }) };
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

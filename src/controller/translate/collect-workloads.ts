@@ -3,7 +3,7 @@
 
 import type { Workload } from '../../mesh/workload.ts';
 import { serviceKey } from '../../mesh/workload.ts';
-import type { EndpointSlice } from '../kinds/core.ts';
+import type { EndpointSlice, Pod } from '../kinds/core.ts';
 import type { KubernetesObject } from '../kinds/object.ts';
 import type { WorkloadEntry } from '../kinds/service-entry.ts';
 import type { ObjectSource } from '../objects.ts';
@@ -33,6 +33,8 @@ export interface WorkloadSources {
   readonly policiesOf: (object: KubernetesObject) => readonly string[];
   /** Connections of pods to what the mesh does not know are denied. */
   readonly onlyRegistered: boolean;
+  /** As `rulesBySlice` has it. */
+  readonly bySlice: ReadonlyMap<string, readonly EndpointRule[]>;
   readonly gateways: NetworkGateways;
 }
 
@@ -54,29 +56,47 @@ export function collectWorkloads(
     workloads.set(workload.uid, workload);
     if (own !== undefined) labels.set(workload.uid, own);
   };
-  addPods(sources, mesh, memory, add);
+  addPods(sources, sources.objects.list('Pod'), mesh, memory, add);
   addEntries(sources, mesh, add);
   for (const workload of sources.gateways.workloads) add(workload);
-  for (const { slice, service, rule } of slicesOf(sources, mesh)) {
+  for (const { slice, service, rule } of slicesOf(sources.objects, sources.registered, mesh)) {
     for (const workload of translateSlice(slice, service, rule, mesh)) add(workload);
   }
   return { workloads, labels };
 }
 
-type Add = (workload: Workload, labels?: Readonly<Record<string, string>>) => void;
+/** What comes of some pods alone. */
+export function collectPods(
+  sources: WorkloadSources,
+  pods: readonly Pod[],
+  mesh: MeshOptions,
+  memory: WorkloadMemory,
+): { readonly workloads: Map<string, Workload>; readonly labels: Map<string, Labels> } {
+  const workloads = new Map<string, Workload>();
+  const labels = new Map<string, Labels>();
+  addPods(sources, pods, mesh, memory, (workload, own = noLabels) => {
+    workloads.set(workload.uid, workload);
+    labels.set(workload.uid, own);
+  });
+  return { workloads, labels };
+}
 
-const noLabels: Readonly<Record<string, string>> = {};
+type Labels = Readonly<Record<string, string>>;
+
+type Add = (workload: Workload, labels?: Labels) => void;
+
+const noLabels: Labels = {};
 const noRules: readonly EndpointRule[] = [];
 
 function addPods(
   sources: WorkloadSources,
+  pods: readonly Pod[],
   mesh: MeshOptions,
   memory: WorkloadMemory,
   add: Add,
 ): void {
-  const { objects, registered, policiesOf, onlyRegistered, gateways } = sources;
-  const bySlice = rulesBySlice(sources, mesh);
-  for (const pod of objects.list('Pod').filter(isWorkload)) {
+  const { objects, registered, bySlice, policiesOf, onlyRegistered, gateways } = sources;
+  for (const pod of pods.filter(isWorkload)) {
     const { namespace = '', name, labels = noLabels } = pod.metadata;
     const surroundings = {
       node: objects.get('Node', undefined, pod.spec?.nodeName ?? ''),
@@ -130,7 +150,7 @@ function waypointFor(object: KubernetesObject, { objects, waypoints }: WorkloadS
 }
 
 /** Slices with the Service that they are for. */
-function slicesOf({ objects, registered }: WorkloadSources, mesh: MeshOptions) {
+function slicesOf(objects: ObjectSource, registered: RegisteredServices, mesh: MeshOptions) {
   return objects.list('EndpointSlice').flatMap((slice) => {
     const name = slice.metadata.labels?.['kubernetes.io/service-name'];
     const { namespace = '' } = slice.metadata;
@@ -144,12 +164,13 @@ function slicesOf({ objects, registered }: WorkloadSources, mesh: MeshOptions) {
 }
 
 /** Pods, as `NAMESPACE/NAME`, that slices of services without selector name. */
-function rulesBySlice(
-  sources: WorkloadSources,
+export function rulesBySlice(
+  objects: ObjectSource,
+  registered: RegisteredServices,
   mesh: MeshOptions,
 ): ReadonlyMap<string, readonly EndpointRule[]> {
   const byPod = new Map<string, EndpointRule[]>();
-  for (const { slice, rule } of slicesOf(sources, mesh)) {
+  for (const { slice, rule } of slicesOf(objects, registered, mesh)) {
     if (rule.selector !== undefined) continue;
     for (const pod of podsIn(slice)) byPod.set(pod, [...(byPod.get(pod) ?? []), rule]);
   }

@@ -8,7 +8,7 @@ import type { KubernetesObject } from '../kinds/object.ts';
 import type { AuthorizationPolicyObject } from '../kinds/security.ts';
 import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
-import { collectWorkloads } from './collect-workloads.ts';
+import { collectWorkloads, rulesBySlice, type WorkloadSources } from './collect-workloads.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
 import {
   closeAuthorizationPolicy,
@@ -23,11 +23,12 @@ import type { MeshOptions } from './mesh-options.ts';
 import { collectNetworkGateways, ownNetwork } from './networks.ts';
 import { convertPeerAuthentications } from './peer-authentications.ts';
 import { resolveTargets } from './policy-targets.ts';
-import { registerServices } from './register-services.ts';
+import { type RegisteredServices, registerServices } from './register-services.ts';
 import { translateRequestPolicy } from './request-policies.ts';
 import { findingsOnDestinationRule, findingsOnVirtualService } from './route-findings.ts';
 import { buildServiceConfigs } from './service-configs.ts';
 import { entryFindings, waypointFindings } from './service-findings.ts';
+import type { SettledMeshConfig } from './settle-mesh-config.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
 import type { Questions, ValidVersions } from './valid-versions.ts';
 import { validateDestinationRule } from './validate-destination-rules.ts';
@@ -48,11 +49,32 @@ export function translate(
   options: MeshOptions,
   memory = new WorkloadMemory(),
 ): Translation {
+  return translateOn(layGround(objects, versions, options, memory), memory);
+}
+
+/** What pods are translated on: all that does not come from pods. */
+export interface Groundwork {
+  readonly mesh: MeshOptions;
+  readonly valid: ReturnType<typeof settleAll>;
+  readonly allocated: ReturnType<typeof writtenAddresses>;
+  readonly settledConfig: SettledMeshConfig;
+  readonly services: RegisteredServices;
+  readonly policies: TranslatedPolicies;
+  readonly workloadSources: WorkloadSources;
+}
+
+/** Translates what does not depend on pods. */
+export function layGround(
+  objects: ObjectSource,
+  versions: ValidVersions,
+  options: MeshOptions,
+  memory: WorkloadMemory,
+): Groundwork {
   const mesh = memory.on(ownNetwork(objects, options.rootNamespace), options);
   const waypoints = collectWaypoints(objects, mesh.network);
   const valid = settleAll(objects, versions, mesh);
-  const settled = memory.meshConfig.settle(objects, mesh.rootNamespace);
-  const { config } = settled;
+  const settledConfig = memory.meshConfig.settle(objects, mesh.rootNamespace);
+  const { config } = settledConfig;
   const serviceEntries = valid.serviceEntries.objects;
   const allocated = writtenAddresses(objects, serviceEntries, mesh);
   const services = registerServices(
@@ -61,19 +83,24 @@ export function translate(
     memory,
   );
   const policies = translatePolicies(valid, mesh);
-  const { workloads, labels } = collectWorkloads(
-    {
-      objects,
-      workloadEntries: valid.workloadEntries.objects,
-      registered: services,
-      waypoints,
-      policiesOf: policies.referencesOf,
-      onlyRegistered: config.outboundPolicy === 'registry-only',
-      gateways: collectNetworkGateways(objects, mesh),
-    },
-    mesh,
-    memory,
-  );
+  const workloadSources = {
+    objects,
+    workloadEntries: valid.workloadEntries.objects,
+    registered: services,
+    waypoints,
+    bySlice: rulesBySlice(objects, services, mesh),
+    policiesOf: policies.referencesOf,
+    onlyRegistered: config.outboundPolicy === 'registry-only',
+    gateways: collectNetworkGateways(objects, mesh),
+  };
+  return { mesh, valid, allocated, settledConfig, services, policies, workloadSources };
+}
+
+/** The rest of a translation. */
+export function translateOn(ground: Groundwork, memory: WorkloadMemory): Translation {
+  const { mesh, valid, allocated, settledConfig, services, policies } = ground;
+  const { objects, waypoints } = ground.workloadSources;
+  const { workloads, labels } = collectWorkloads(ground.workloadSources, mesh, memory);
   const bound = { waypoints, waypointOf: services.waypointOf, keysOfEntry: services.keysOfEntry };
   const targeted = resolveTargets(policies.targeted, bound, objects, mesh);
   const configs = buildServiceConfigs(
@@ -93,14 +120,15 @@ export function translate(
     serviceConfigs: configs.byWaypoint,
     workloadLabels: labels,
   };
+  const isVisibilitySet = settledConfig.config.serviceEntryVisibility !== undefined;
   const findings = [
     ...Object.values(valid).flatMap((settled) => settled.findings),
     ...findingsOnInvalidPolicies(valid.authorizationPolicies, objects.list('AuthorizationPolicy')),
     ...policies.findings,
     ...targeted.findings,
     ...waypointFindings(services.bindings),
-    ...entryFindings(services.entries, config.serviceEntryVisibility !== undefined, mesh),
-    ...settled.findings,
+    ...entryFindings(services.entries, isVisibilitySet, mesh),
+    ...settledConfig.findings,
     ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
     ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
     ...findingsOnKinds(objects),

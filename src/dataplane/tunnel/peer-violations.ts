@@ -9,7 +9,7 @@ import { AmbitError } from '../../runtime/errors.ts';
 export const sessionLimits = {
   /** Malformed requests and frames that concern one stream; streams beyond the announced limit, which a
    * client may open before it has heard of it, are among them. */
-  maxSessionInvalidFrames: 500,
+  maxSessionInvalidFrames: 1_000,
   /** Streams beyond the announced limit. */
   maxSessionRejectedStreams: 500,
   /** Fields of one header block. */

@@ -33,10 +33,10 @@ export interface ProxyParts {
   readonly hosts: HostAddresses;
   readonly decisions: DecisionLog;
   readonly metrics: TrafficMetrics;
-  /** Absent where the proxy is told of all workloads and services. */
-  readonly demand?: Demand;
   /** Tunnel requests and peers that were refused. */
   readonly refusals: CountingMetric<'code'>;
+  /** Absent where the proxy is told of all workloads and services. */
+  readonly demand?: Demand;
   /** Absent when names are not answered. */
   readonly dns?: DnsParts;
   readonly clock: Clock;
