@@ -22,6 +22,7 @@ import {
   nameOfCommand,
   parseEnvironmentFlags,
 } from '../../src/standalone/user-command.ts';
+import { settingsTable } from '../../src/ztunnel/settings.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('parts of laptop mode');
@@ -43,6 +44,8 @@ test('applies the manifests of a cluster, but for the deadline of a replaced nod
   );
   const [proxy] = changed.map((object) => JSON.stringify(laptopForm(object)));
   assert.match(proxy ?? '', '{"name":"CONNECTION_TERMINATION_DEADLINE","value":"596h"}');
+  const read = settingsTable.CONNECTION_TERMINATION_DEADLINE.read('596h');
+  assert.ok('value' in read && typeof read.value === 'number' && read.value < 2_147_483_000);
   assert.match(proxy ?? '', '"terminationGracePeriodSeconds":2147483');
 });
 

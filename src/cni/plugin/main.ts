@@ -30,7 +30,7 @@ import {
 const remedies = {
   AMB1301: 'Check the CNI configuration list of the node; the message names the variable or field.',
   AMB1302:
-    'See that the ztunnel DaemonSet has a ready pod on this node; the pod is tried again by itself.',
+    'See that the DaemonSet istio-cni-node has a ready pod on this node; the pod is tried again by itself.',
   AMB1303:
     'The message carries what the node agent said, with its own code: follow that; the pod is tried again by itself.',
 } as const;

@@ -15,7 +15,7 @@ export const nodeCodes = {
     cause:
       'No node agent listens on this node, or it did not answer in time. Pods do not start without it, because they would run unprotected.',
     remedy:
-      'See that the ztunnel DaemonSet has a ready pod on this node; the pod is tried again by itself.',
+      'See that the DaemonSet istio-cni-node has a ready pod on this node; the pod is tried again by itself.',
   },
   AMB1303: {
     title: 'the node agent did not let the pod start',
@@ -34,7 +34,7 @@ export const nodeCodes = {
     cause:
       'No network namespace on this node owns the addresses of the pod, more than one does, or the one named by the runtime cannot be opened or is that of the node.',
     remedy:
-      'See that NETNS_DIR of the node agent shows the namespaces of the container runtime (mount propagation HostToContainer).',
+      'See that NETNS_DIR of the node agent shows the namespaces of the container runtime (mount propagation HostToContainer), or that HOST_PROC is the /proc of the node.',
   },
   AMB1306: {
     title: 'no ztunnel is connected to the node agent',
