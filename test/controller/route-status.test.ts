@@ -23,10 +23,10 @@ kind: Service
 metadata: {name: reviews, namespace: shop}
 spec: {selector: {app: reviews}, ports: [{name: http, port: 9080}]}
 `;
-const route = (backend: string, path: string): string => `
+const route = (backend: string, path: string, name = 'r'): string => `
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
-metadata: {name: r, namespace: shop}
+metadata: {name: ${name}, namespace: shop}
 spec:
   parentRefs: [{group: '', kind: Service, name: reviews}]
   rules:
@@ -39,9 +39,10 @@ async function condition(
   running: RunningController,
   type: string,
   status: string,
+  name = 'r',
 ): Promise<Condition> {
   return await running.eventually(`${type} ${status}`, () => {
-    const object = running.api.store.get(routes, 'shop', 'r') as
+    const object = running.api.store.get(routes, 'shop', name) as
       | { status?: { parents?: readonly ParentStatus[] } }
       | undefined;
     return object?.status?.parents
@@ -68,15 +69,16 @@ test('each parent gets its conditions, which follow the object', async ({ runnin
 
 test('a route that leads nowhere is announced once', async ({ running }) => {
   running.apply(shop);
-  running.apply(route('missing', '/a.*'));
+  running.apply(route('missing', '/a.*', 'lost'));
   const announced = (): number =>
     running.api.store
       .list('events', { namespace: 'shop' })
+      .filter((one) => (one['involvedObject'] as { name: string }).name === 'lost')
       .filter((one) => /AMB1607/.test(String(one['message']))).length;
-  await condition(running, 'ResolvedRefs', 'False');
+  await condition(running, 'ResolvedRefs', 'False', 'lost');
   await running.eventually('an event', () => announced() || undefined);
   // Another pass over everything, which has nothing new to say of this route.
-  running.apply(route('reviews', '/a.*').replace('name: r,', 'name: other,'));
+  running.apply(route('reviews', '/a.*', 'other'));
   await running.eventually('the status of another route', () => {
     return running.api.store.get(routes, 'shop', 'other')?.['status'];
   });
