@@ -101,6 +101,7 @@ const everything: ServiceConfig = {
       { name: 'all', labels: {} },
     ],
     loadBalancer: 'ROUND_ROBIN',
+    retryBudget: { percent: 20, minConcurrency: 0 },
   },
   connectionRoutes: [
     {
