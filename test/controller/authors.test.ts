@@ -165,7 +165,7 @@ spec: {action: DENY, rules: [{from: [{source: {ipBlocks: [300.0.0.1]}}]}]}
 test('announces by Event alone where a foreign definition has no place for conditions', async ({
   running,
 }) => {
-  const file = path.join(import.meta.dirname, '../../deploy/crds/httproutes.yaml');
+  const file = path.join(import.meta.dirname, '../../deploy/crds/requestauthentications.yaml');
   const strict = readFileSync(file, 'utf8').replace(
     /status:\s*\{\s*type: object, x-kubernetes-preserve-unknown-fields: true\s*\}/,
     'status: {type: object, required: [parents], properties: {parents: {type: array, items: {type: object}}}}',
@@ -174,20 +174,20 @@ test('announces by Event alone where a foreign definition has no place for condi
   running.apply(strict);
   running.apply(shop);
   running.apply(`
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
+apiVersion: security.istio.io/v1
+kind: RequestAuthentication
 metadata: {name: later, namespace: shop}
-spec: {parentRefs: [{name: some-gateway}]}
+spec: {}
 `);
   const eventsOn = (): ApiObject[] =>
     running.api.store
       .list('events', { namespace: 'shop' })
-      .filter((one) => (one['involvedObject'] as { kind: string }).kind === 'HTTPRoute');
+      .filter((one) => (one['involvedObject'] as { name: string }).name === 'later');
   await running.eventually('an event', () => eventsOn()[0]);
   running.apply(policyNamed('another'));
   await condition(running, authorizationPolicies, 'another', 'ZtunnelAccepted', 'True');
   assert.is(eventsOn().length, 1);
-  assert.match(String(eventsOn()[0]!['message']), /AMB1628/);
+  assert.match(String(eventsOn()[0]!['message']), /AMB1611/);
 });
 
 test('stops writing once everything has been said', async ({ running }) => {

@@ -13,6 +13,8 @@ import { acceptedCondition } from './valid-versions.ts';
 export interface ParentSources {
   readonly services: ReadonlyMap<ServiceKey, Service>;
   readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  /** By `NAMESPACE/NAME`. */
+  readonly waypoints: ReadonlyMap<string, unknown>;
   /** The services of each ServiceEntry, by its key. */
   readonly keysOfEntry: ReadonlyMap<string, readonly ServiceKey[]>;
   /** The port of a Service by the name of the port. */
@@ -55,7 +57,7 @@ export function bindParent(
   const { kind, name } = parentRef;
   const home = object.metadata.namespace ?? '';
   const namespace = parentRef.namespace ?? home;
-  if (!isMeshParent(parentRef)) return undefined;
+  if (!isMeshParent(parentRef)) return refuseWaypoint(parentRef, object, sources);
   const isService = kind === 'Service';
   const key = serviceKey(namespace, serviceHostname(namespace, name, mesh));
   const keys = isService ? [key] : (sources.keysOfEntry.get(objectKey(namespace, name)) ?? []);
@@ -90,6 +92,24 @@ export function bindParent(
     `bound to ${kind} ${namespace}/${name}${only}`,
   );
   return { bindings, conditions: [accepted, resolvedWaypoints(bindings, sources)] };
+}
+
+/** A waypoint takes no routes by itself; of other gateways their controllers speak. */
+function refuseWaypoint(
+  { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace, name }: ParentReference,
+  { metadata }: RouteObject,
+  { waypoints }: ParentSources,
+):
+  | { readonly bindings: readonly Binding[]; readonly conditions: readonly Condition[] }
+  | undefined {
+  const key = objectKey(namespace ?? metadata.namespace, name);
+  const isOwn = group === 'gateway.networking.k8s.io' && kind === 'Gateway' && waypoints.has(key);
+  if (!isOwn) return undefined;
+  const message = `AMB1628 Gateway ${key} is a waypoint, which takes routes by their services: write a parentRef with group "" and kind Service`;
+  return {
+    bindings: [],
+    conditions: [condition('Accepted', false, 'NoMatchingParent', message)],
+  };
 }
 
 /** What is said of the parents of a route that is not valid. */

@@ -38,18 +38,12 @@ export function findingsOnRoute(report: RouteReport, uses: RouteUses): Finding[]
   const shared = { object: referenceTo(object) } as const;
   const [first] = problems;
   const findings: Finding[] = [];
-  if (parents.length === 0) {
-    const message =
-      'AMB1628 no parentRef is a Service or ServiceEntry, and gateways are not served yet; the route has no effect';
-    const reason = 'NoMatchingParent';
-    const code = 'AMB1628';
-    findings.push({ ...shared, type: programmedType, status: 'False', reason, message, code });
-  } else {
-    const use = uses.get(useKey(object));
-    findings.push(
-      use === undefined ? notBound(report) : { ...shared, type: programmedType, ...stateOf(use) },
-    );
-  }
+  // Routes of gateways are for their controllers to speak of.
+  if (parents.length === 0) return [];
+  const use = uses.get(useKey(object));
+  findings.push(
+    use === undefined ? notBound(report) : { ...shared, type: programmedType, ...stateOf(use) },
+  );
   if (first !== undefined) {
     const message = `AMB1607 ${problems.map(({ text }) => text).join('; ')}; requests for it are answered 500`;
     const type = 'ambit.io/ResolvedRefs';

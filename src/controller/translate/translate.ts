@@ -147,11 +147,13 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     serviceConfigs: configs.byWaypoint,
     workloadLabels: labels,
   };
+  const routes = withInvalidRoutes(gatewayRoutes.reports, objects, valid);
+  const isOurs = concernsUs(routes);
   return {
     snapshot,
-    findings: withoutRepeats(findings),
+    findings: withoutRepeats(findings).filter(isOurs),
     allocations: allocated.writes,
-    routes: withInvalidRoutes(gatewayRoutes.reports, objects, valid),
+    routes,
   };
 }
 
@@ -282,6 +284,16 @@ function findingsOnRoutes(
     ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
+}
+
+/** Nothing is said of routes whose parents are all in the care of other controllers. */
+function concernsUs(routes: readonly RouteReport[]): (finding: Finding) => boolean {
+  const strange = new Set(
+    routes
+      .filter(({ parents }) => parents.length === 0)
+      .map(({ object }) => describeObject(object)),
+  );
+  return ({ object }) => !strange.has(`${object.kind} ${object.namespace ?? ''}/${object.name}`);
 }
 
 /** Reports with those on objects whose newest version is not valid, in the place of an older one's. */
