@@ -124,7 +124,9 @@ async function report<Kind extends ProxyReport['kind']>(
 if (import.meta.main) {
   const [services = 10_000, pods = 50_000] = process.argv.slice(2).map(Number);
   const { changeMs, ...figures } = await measureConfigLoad({ services, pods });
-  for (const [name, figure] of Object.entries(figures)) console.log(`${name}: ${inWords(figure)}`);
+  for (const [name, figure] of Object.entries(figures)) {
+    console.log(`${name}${typeof figure === 'number' ? '' : 'Ms'}: ${inWords(figure)}`);
+  }
   const sorted = changeMs.toSorted((one, other) => one - other);
   const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
   console.log(`changeMs: median ${inWords(middle)}, slowest ${inWords(sorted.at(-1) ?? 0)}`);

@@ -13,6 +13,7 @@ import { createLogger } from '../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../src/runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../src/runtime/process-metrics.ts';
 import { readSettings } from '../src/runtime/settings.ts';
+import { mirrorMetrics } from '../src/waypoint/mirror-metrics.ts';
 import { requestMetrics } from '../src/waypoint/request-metrics.ts';
 import { settingsTable } from '../src/ztunnel/settings.ts';
 import { Ztunnel } from '../src/ztunnel/ztunnel.ts';
@@ -42,6 +43,7 @@ export async function metricsChapters(): Promise<readonly MetricsChapter[]> {
         dryRunMetrics(registry);
         revocationMetrics(registry);
         requestMetrics(registry);
+        mirrorMetrics(registry);
       }),
     },
     {

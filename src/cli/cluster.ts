@@ -17,7 +17,12 @@ export interface ClusterObject {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
   };
-  readonly spec?: { readonly clusterIPs?: readonly string[]; readonly nodeName?: string };
+  readonly spec?: {
+    readonly clusterIPs?: readonly string[];
+    readonly nodeName?: string;
+    /** Of a ServiceEntry. */
+    readonly hosts?: readonly string[];
+  };
   readonly status?: {
     readonly phase?: string;
     readonly podIPs?: readonly { readonly ip: string }[];

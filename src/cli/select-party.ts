@@ -15,22 +15,34 @@ export interface PartySelection {
   readonly port: number | undefined;
 }
 
-/** Takes `[NAMESPACE/]NAME[:PORT]`, `NAME.NAMESPACE[:PORT]` or an address apart and finds what it
- * means: a service of that name, pods of that name, pods of that Deployment or `app` label.
+/** What words can mean. */
+export interface Nameable {
+  readonly pods: readonly ClusterObject[];
+  readonly services: readonly ClusterObject[];
+  /** ServiceEntries, meant by their hosts. */
+  readonly entries?: readonly ClusterObject[];
+}
+
+/** Takes `[NAMESPACE/]NAME[:PORT]`, `NAME.NAMESPACE[:PORT]`, `HOST[:PORT]` or an address apart and finds
+ * what it means: a service of that name, pods of that name, pods of that Deployment or `app` label, or
+ * the ServiceEntries with that host.
  * @throws AmbitError AMB1806 when it means none of them */
-export function selectParty(
-  word: string,
-  objects: { readonly pods: readonly ClusterObject[]; readonly services: readonly ClusterObject[] },
-): PartySelection {
-  const { name, namespace, port } = parseWord(word);
+export function selectParty(word: string, objects: Nameable): PartySelection {
+  const { host, name, namespace, port } = parseWord(word);
   const here = (object: ClusterObject): boolean =>
     namespace === undefined || object.metadata.namespace === namespace;
   const pods = objects.pods.filter((pod) => here(pod) && isPodOf(pod, name));
   const services = objects.services.filter((one) => here(one) && one.metadata.name === name);
-  if (pods.length === 0 && services.length === 0 && isIP(name) === 0) {
-    throw new AmbitError('AMB1806', 'no pod, Deployment, app label or service has this name', {
-      object: word,
-    });
+  const entries = (objects.entries ?? []).filter((entry) => hostsOf(entry).includes(host));
+  const isKnown = pods.length + services.length + entries.length > 0;
+  if (!isKnown && isIP(name) === 0) {
+    throw new AmbitError(
+      'AMB1806',
+      'no pod, Deployment, app label, service or ServiceEntry has this name',
+      {
+        object: word,
+      },
+    );
   }
   return {
     pods: new Set(pods.map((pod) => `${pod.metadata.namespace}/${pod.metadata.name}`)),
@@ -39,31 +51,39 @@ export function selectParty(
       ...services.flatMap((service) => service.spec?.clusterIPs ?? []),
       name,
     ]),
-    services: new Set(
-      services.map(
+    services: new Set([
+      ...services.map(
         ({ metadata }) => `${metadata.namespace}/${metadata.name}.${metadata.namespace}.svc`,
       ),
-    ),
+      ...entries.map(({ metadata }) => `${metadata.namespace}/${host}`),
+    ]),
     port,
   };
 }
 
+function hostsOf({ spec }: ClusterObject): string[] {
+  return (spec?.hosts ?? []).map((one) => one.toLowerCase());
+}
+
 function parseWord(word: string): {
+  /** The word without its port, in lower case. */
+  host: string;
   name: string;
   namespace: string | undefined;
   port: number | undefined;
 } {
   const withPort = /^(?:\[([^\]]+)\]|([^:]+)):(\d+)$/.exec(word);
-  const host = withPort?.[1] ?? withPort?.[2] ?? word;
+  const text = withPort?.[1] ?? withPort?.[2] ?? word;
+  const host = text.toLowerCase();
   const port = withPort === null ? undefined : Number(withPort[3]);
-  const kindless = host.replace(/^(?:pod|deploy|deployment|svc|service)\//, '');
+  const kindless = text.replace(/^(?:pod|deploy|deployment|svc|service)\//, '');
   const slash = /^([^/]+)\/([^/]+)$/.exec(kindless);
-  if (slash !== null) return { namespace: slash[1], name: slash[2] ?? '', port };
+  if (slash !== null) return { host, namespace: slash[1], name: slash[2] ?? '', port };
   const dotted = /^([a-z0-9-]+)\.([a-z0-9-]+)(?:\.svc(?:\..+)?)?$/.exec(kindless);
   if (dotted !== null && !/^[\d.]+$/.test(kindless)) {
-    return { name: dotted[1] ?? '', namespace: dotted[2], port };
+    return { host, name: dotted[1] ?? '', namespace: dotted[2], port };
   }
-  return { name: kindless, namespace: undefined, port };
+  return { host, name: kindless, namespace: undefined, port };
 }
 
 function isPodOf(pod: ClusterObject, name: string): boolean {

@@ -34,6 +34,7 @@ import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
+import { routeParents } from './route-status.ts';
 import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
 import { statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
@@ -59,6 +60,7 @@ const emptyTranslation: Translation = {
   },
   findings: [],
   allocations: [],
+  routes: [],
 };
 
 export interface ControllerParts {
@@ -309,7 +311,11 @@ export class Controller implements AsyncDisposable {
       const writes = statusWrites(
         this.#tables,
         findings,
-        [...gateways.fields, ...this.#translation.allocations],
+        [
+          ...gateways.fields,
+          ...this.#translation.allocations,
+          ...routeParents(this.#translation.routes, findings, clock.now()),
+        ],
         clock.now(),
       );
       this.#metrics.wroteStatus(writes.length);

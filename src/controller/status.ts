@@ -31,6 +31,9 @@ const cleaned = [
   'Service',
   'Gateway',
   'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
   'VirtualService',
   'DestinationRule',
   'ServiceEntry',
@@ -69,8 +72,7 @@ export function statusWrites(
     if (list === undefined) wanted.set(object, [finding]);
     else list.push(finding);
   }
-  const extra = new Map<KubernetesObject, object>();
-  for (const { object, fields } of moreFields) extra.set(object, fields);
+  const extra = new Map(moreFields.map((more) => [more.object, more]));
   return [...wanted].flatMap(
     ([object, list]) => write(object, list, extra.get(object), nowMs) ?? [],
   );
@@ -79,10 +81,12 @@ export function statusWrites(
 function write(
   object: KubernetesObject,
   findings: readonly Finding[],
-  extra: object | undefined,
+  more: StatusFields | undefined,
   nowMs: number,
 ): StatusWrite | undefined {
-  const present = object.status?.conditions ?? [];
+  const extra = more?.fields;
+  const isWithin = more?.before !== undefined;
+  const present = more?.before ?? object.status?.conditions ?? [];
   const conditions = findings.map(({ type, status, reason, message }) =>
     dated({ type, status, reason, message }, object, present, nowMs),
   );
@@ -92,8 +96,10 @@ function write(
   const changed = conditions.filter(
     (condition) => !present.some((one) => sameCondition(one, condition)),
   );
-  const gone = present.some(({ type }) => !next.some((condition) => condition.type === type));
-  if (changed.length === 0 && !gone && !differs(object.status, extra)) return undefined;
+  const gone =
+    !isWithin && present.some(({ type }) => !next.some((condition) => condition.type === type));
+  const isSame = (isWithin || changed.length === 0) && !gone;
+  if (isSame && !differs(object.status, extra)) return undefined;
   const { namespace, name, resourceVersion } = object.metadata;
   const changedTypes = new Set(
     changed.filter((condition) => !saysTheSame(present, condition)).map(({ type }) => type),
@@ -103,7 +109,7 @@ function write(
     object,
     body: {
       metadata: { ...(resourceVersion && { resourceVersion }) },
-      status: { ...extra, conditions: next },
+      status: isWithin ? extra : { ...extra, conditions: next },
     },
     events: findings.filter(({ code, type }) => code !== undefined && changedTypes.has(type)),
   };

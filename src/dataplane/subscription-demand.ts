@@ -42,9 +42,12 @@ export class Demand implements Disposable {
     return this.#wanted.keys();
   }
 
-  /** Where changes go while there is a stream; the first request of a stream names everything. */
-  connect(send: (change: NameChange) => void): void {
+  /** Where changes go while there is a stream. Its first request has named what is in `told`; what has come
+   * since then is sent at once. */
+  connect(send: (change: NameChange) => void, told: ReadonlyMap<string, string>): void {
     this.#send = send;
+    const subscribe = [...this.#wanted.keys()].filter((name) => !told.has(name));
+    if (subscribe.length > 0) send({ subscribe, unsubscribe: [] });
   }
 
   disconnect(): void {

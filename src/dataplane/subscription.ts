@@ -8,10 +8,12 @@ import { AmbitError, causeChain } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { inTurns, turnsOf } from '../runtime/turns.ts';
 import { type ScannedResponse, scanDeltaResponse } from '../wire/scan-discovery.ts';
+import { writeInitialVersions } from '../wire/write-discovery.ts';
 import {
   aggregatedDiscoveryService,
   type DeltaRequest,
   type DiscoveryNode,
+  encodeDeltaRequest,
   everyResource,
   partNoncePrefix,
   partsMetadata,
@@ -23,8 +25,8 @@ import type { RejectedResource, SubscribedKind } from './subscription-kind.ts';
 
 const reconnectShape = { firstMs: 10, maxMs: 15_000, jitter: 0.1 };
 
-/** Responses are read a slice at a time, so gRPC hands them over as they came. */
-type Stream = ClientDuplexStream<DeltaRequest, Buffer>;
+/** Large messages are written and read a slice at a time, so gRPC takes and gives bytes. */
+type Stream = ClientDuplexStream<Buffer, Buffer>;
 
 export interface SubscriptionOptions extends ControllerAccess {
   readonly node: DiscoveryNode;
@@ -105,10 +107,10 @@ export class Subscription implements AsyncDisposable {
   async #stream(): Promise<Error> {
     try {
       const { client, metadata } = await openController(this.#options);
-      const { path, requestSerialize } = aggregatedDiscoveryService.DeltaAggregatedResources;
+      const { path } = aggregatedDiscoveryService.DeltaAggregatedResources;
       const stream: Stream = client.makeBidiStreamRequest(
         path,
-        requestSerialize,
+        (bytes: Buffer) => bytes,
         (bytes: Buffer) => bytes,
         metadata,
       );
@@ -118,9 +120,7 @@ export class Subscription implements AsyncDisposable {
         const ended = endOf(stream);
         for (const kind of this.#options.kinds) {
           kind.begin();
-          stream.write(this.#firstRequest(kind));
-          const { typeUrl, demand } = kind;
-          demand?.connect((change) => stream.write({ ...plainRequest, typeUrl, ...change }));
+          await this.#subscribe(stream, kind);
         }
         // Ends before the stream's end is answered: the next stream tells what is in force by then.
         const reading = this.#read(stream);
@@ -138,16 +138,24 @@ export class Subscription implements AsyncDisposable {
     }
   }
 
-  #firstRequest(kind: SubscribedKind): DeltaRequest {
-    const { id, metadata } = this.#options.node;
-    return {
-      node: { id, metadata: { ...metadata, [partsMetadata]: 'true' } },
-      typeUrl: kind.typeUrl,
-      responseNonce: '',
-      ...(kind.demand === undefined
-        ? { subscribe: [], unsubscribe: [], initialVersions: kind.versions }
-        : firstByName(kind.versions, kind.demand)),
+  /** Makes the first request of a type. */
+  async #subscribe(stream: Stream, { typeUrl, versions, demand }: SubscribedKind): Promise<void> {
+    const { node, clock } = this.#options;
+    const names = demand === undefined ? [] : [everyResource];
+    const request = {
+      ...plainRequest,
+      node: { id: node.id, metadata: { ...node.metadata, [partsMetadata]: 'true' } },
+      typeUrl,
+      subscribe: names,
+      unsubscribe: names,
     };
+    const held = demand === undefined ? versions : heldByName(versions, demand);
+    const turns = turnsOf(clock, this.#end.signal);
+    const heldBytes = await inTurns(writeInitialVersions(held), turns);
+    stream.write(Buffer.concat([encodeDeltaRequest(request), heldBytes]));
+    demand?.connect((change) => {
+      stream.write(encodeDeltaRequest({ ...plainRequest, typeUrl, ...change }));
+    }, held);
   }
 
   /** Takes responses one after the other, until the stream ends. */
@@ -176,7 +184,7 @@ export class Subscription implements AsyncDisposable {
       const error = new AmbitError('AMB1511', problem, { object: name });
       log.error({ code: error.code, typeUrl, error: error.message }, 'resource rejected');
     }
-    stream.write(answerTo(response, rejected));
+    stream.write(encodeDeltaRequest(answerTo(response, rejected)));
     log.debug({ typeUrl, updated: count, removed: removed.length, nonce }, 'configuration');
     if (nonce.startsWith(partNoncePrefix)) return;
     this.#configVersion = response.systemVersion || this.#configVersion;
@@ -188,13 +196,11 @@ export class Subscription implements AsyncDisposable {
 
 const plainRequest = { initialVersions: new Map<string, string>(), responseNonce: '' };
 
-/** Not all; what is held, and without a version what is waited for or is known not to be there. */
-function firstByName(versions: ReadonlyMap<string, string>, demand: Demand) {
-  const initialVersions = new Map(versions);
-  for (const name of demand.names()) {
-    if (!initialVersions.has(name)) initialVersions.set(name, '');
-  }
-  return { subscribe: [everyResource], unsubscribe: [everyResource], initialVersions };
+/** What is held, and without a version what is waited for or is known not to be there. */
+function heldByName(versions: ReadonlyMap<string, string>, demand: Demand) {
+  const held = new Map(versions);
+  for (const name of demand.names()) if (!held.has(name)) held.set(name, '');
+  return held;
 }
 
 /** Accepts a response, or refuses parts of it by name. */

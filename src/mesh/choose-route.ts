@@ -1,6 +1,7 @@
 // Which route of a service's table takes a request: the first that matches, with the reason; and on
 // demand why each earlier one did not.
 
+import { type CompiledCors, compileCors } from './cors.ts';
 import type { HttpRequestFacts, RequestFacts } from './request-facts.ts';
 import type { HttpRoute, RequestMatch } from './route.ts';
 import { type Condition, compileMatch } from './route-conditions.ts';
@@ -9,6 +10,8 @@ import type { CompileRegex } from './text-match.ts';
 /** A route table ready for use; made once per configuration. */
 export interface RouteTable {
   readonly entries: readonly RouteEntry[];
+  /** The most mirrors that one request can have, as so many numbers are drawn. */
+  readonly mostMirrors: number;
   /** Patterns that do not compile; their matches never hold. Nothing else is affected. */
   readonly problems: readonly RouteProblem[];
 }
@@ -16,6 +19,7 @@ export interface RouteTable {
 interface RouteEntry {
   readonly route: HttpRoute;
   readonly matches: readonly CompiledMatch[];
+  readonly cors?: CompiledCors;
 }
 
 interface CompiledMatch {
@@ -38,9 +42,10 @@ export type RouteChoice =
       readonly match?: RequestMatch;
       /** Its place in the table, counted from 0. */
       readonly index: number;
+      readonly cors?: CompiledCors;
       readonly reason: string;
     }
-  /** The service has no routes at all: straight to it. */
+  /** The service has no routes at all, or none for the port: straight to it. */
   | { readonly kind: 'unrouted'; readonly reason: string }
   | { readonly kind: 'none'; readonly reason: string };
 
@@ -77,13 +82,19 @@ export function compileRoutes(
       match,
       conditions: compileMatch(match, compileOnce),
     })),
+    ...(route.cors && { cors: compileCors(route.cors, compileOnce) }),
   }));
   const problems = entries.flatMap(problemsOf);
   if (routes.length > maxRoutes) {
     const origin = routes[maxRoutes]?.origin ?? '';
     problems.push({ origin, problem: `this route and all later ones exceed ${maxRoutes}` });
   }
-  return { entries, problems };
+  const mostMirrors = Math.max(0, ...entries.map(({ route }) => mirrorsOf(route)));
+  return { entries, mostMirrors, problems };
+}
+
+function mirrorsOf({ mirrors = [], backends = [] }: HttpRoute): number {
+  return mirrors.length + Math.max(0, ...backends.map((one) => one.mirrors?.length ?? 0));
 }
 
 /** Chooses the route of a request. */
@@ -95,9 +106,11 @@ export function chooseRoute(
   if (table.entries.length === 0) {
     return { kind: 'unrouted', reason: 'the service has no routes' };
   }
-  for (const [index, { route, matches }] of table.entries.entries()) {
+  for (const [index, { route, matches, cors }] of table.entries.entries()) {
+    const sharing = cors === undefined ? {} : { cors };
     if (matches.length === 0) {
-      return { kind: 'route', route, index, reason: `${route.origin} matches every request` };
+      const reason = `${route.origin} matches every request`;
+      return { kind: 'route', route, index, ...sharing, reason };
     }
     const held = matches.find(({ conditions }) =>
       conditions.every((condition) => condition.holds(facts, http)),
@@ -105,9 +118,25 @@ export function chooseRoute(
     if (held === undefined) continue;
     const words = held.conditions.map((condition) => condition.words).join(', ');
     const reason = `${route.origin} matched: ${words || 'its match is empty'}`;
-    return { kind: 'route', route, match: held.match, index, reason };
+    return { kind: 'route', route, match: held.match, index, ...sharing, reason };
+  }
+  if (!table.entries.some((entry) => concerns(entry, facts))) {
+    const { port } = facts.destination;
+    return { kind: 'unrouted', reason: `no route is for port ${port} and this client` };
   }
   return { kind: 'none', reason: `none of ${table.entries.length} routes matched` };
+}
+
+/** Routes that are bound to other ports or clients leave the others as if there were none: so Istio
+ * does, which decides these conditions before there is a request. */
+function concerns({ matches }: RouteEntry, { destination, source }: RequestFacts): boolean {
+  if (matches.length === 0) return true;
+  return matches.some(
+    ({ match: { port, sourceNamespace, sourceLabels = {} } }) =>
+      (port === undefined || port === destination.port) &&
+      (sourceNamespace === undefined || sourceNamespace === source.namespace) &&
+      Object.entries(sourceLabels).every(([name, value]) => source.labels?.[name] === value),
+  );
 }
 
 /** Says of each route, down to the one taken, why it was or was not. */
@@ -133,10 +162,9 @@ export function explainRoutes(
   return explanations;
 }
 
-function problemsOf({ route, matches }: RouteEntry): RouteProblem[] {
-  return matches.flatMap(({ conditions }) =>
-    conditions.flatMap(({ words, problem }) =>
-      problem === undefined ? [] : [{ origin: route.origin, problem: `${words}: ${problem}` }],
-    ),
+function problemsOf({ route, matches, cors }: RouteEntry): RouteProblem[] {
+  const tests = [...matches.flatMap(({ conditions }) => conditions), ...(cors?.origins ?? [])];
+  return tests.flatMap(({ words, problem }) =>
+    problem === undefined ? [] : [{ origin: route.origin, problem: `${words}: ${problem}` }],
   );
 }

@@ -27,6 +27,7 @@ export function drawFault(fault: Fault, forDelay: number, forAbort: number): Dra
   };
 }
 
-function befalls(percent: Percent, random: number): boolean {
+/** Whether something that befalls a share of requests befalls the one that drew a number in [0, 1). */
+export function befalls(percent: Percent, random: number): boolean {
   return Math.floor(random * 1_000_000) < Math.round(percent * 10_000);
 }

@@ -1,4 +1,5 @@
-// What a waypoint does with one request: authorize, route, draw faults, choose a backend. A function
+// What a waypoint does with one request: authorize, route, share across origins, draw faults and
+// mirrors, choose a backend. A function
 // of configuration, facts and drawn numbers alone, so that it can be replayed.
 
 import {
@@ -10,12 +11,16 @@ import { chooseBackend } from './choose-backend.ts';
 import {
   chooseRoute,
   explainRoutes,
+  type RouteChoice,
   type RouteExplanation,
   type RouteTable,
 } from './choose-route.ts';
-import { type DrawnFault, drawFault } from './draw-fault.ts';
+import { judgeCors } from './cors.ts';
+import { befalls, type DrawnFault, drawFault } from './draw-fault.ts';
+import type { HeaderList } from './header-operations.ts';
 import type { HttpRequestFacts, RequestFacts } from './request-facts.ts';
-import type { HttpRoute, RequestMatch, RouteBackend } from './route.ts';
+import { type RequestLimits, requestLimits } from './request-limits.ts';
+import type { HttpRoute, Mirror, Redirect, RequestMatch, RouteBackend } from './route.ts';
 import type { ServiceKey } from './workload.ts';
 
 /** The compiled configuration of one service. */
@@ -30,32 +35,50 @@ export interface Draws {
   readonly delay: number;
   readonly abort: number;
   readonly backend: number;
+  /** As many as the table's `mostMirrors`; a mirror without a number is not sent to. */
+  readonly mirrors: readonly number[];
+}
+
+interface Routed {
+  readonly verdict: RequestVerdict;
+  readonly reason: string;
+  readonly match?: RequestMatch;
 }
 
 /** What to do, and why. */
 export type RequestPlan =
   | { readonly kind: 'deny'; readonly verdict: RequestVerdict }
   | { readonly kind: 'no-route'; readonly verdict: RequestVerdict; readonly reason: string }
-  /** The route redirects or answers by itself. */
-  | {
+  /** The share of a backend that nothing can be forwarded to: 500. */
+  | (Routed & { readonly kind: 'unresolved'; readonly route: HttpRoute })
+  /** The route, or the drawn backend, redirects or answers by itself. */
+  | (Routed & {
       readonly kind: 'answer';
-      readonly verdict: RequestVerdict;
-      readonly reason: string;
       readonly route: HttpRoute;
-      readonly match?: RequestMatch;
-    }
-  | {
+      readonly answer: PlannedAnswer;
+      /** To be set in the answer. */
+      readonly sharing: HeaderList;
+    })
+  | (Routed & {
       readonly kind: 'forward';
-      readonly verdict: RequestVerdict;
-      readonly reason: string;
       readonly backend: RouteBackend;
       /** How many the route has. */
       readonly backends: number;
       /** Absent when the service has no routes. */
       readonly route?: HttpRoute;
-      readonly match?: RequestMatch;
       readonly fault: DrawnFault;
-    };
+      readonly limits: RequestLimits;
+      /** Those that were drawn. */
+      readonly mirrors: readonly Mirror[];
+      /** CORS headers, to be set in the response. */
+      readonly sharing: HeaderList;
+    });
+
+/** An answer that needs nobody else. */
+export type PlannedAnswer =
+  | { readonly kind: 'redirect'; readonly redirect: Redirect }
+  | { readonly kind: 'direct'; readonly status: number; readonly body?: string }
+  | { readonly kind: 'preflight'; readonly headers: HeaderList };
 
 /** Routes whose failure to match is told when none matched. */
 const maxExplained = 5;
@@ -76,38 +99,78 @@ export function planRequest(
   }
   if (choice.kind === 'unrouted') {
     const backend: RouteBackend = { service: rules.service, weight: 1 };
-    return {
-      kind: 'forward',
-      verdict,
-      reason: choice.reason,
-      backend,
-      backends: 1,
-      fault: {},
-    };
+    const { reason } = choice;
+    const limits = requestLimits(undefined, http.headers);
+    const rest = { fault: {}, limits, mirrors: [], sharing: [] };
+    return { kind: 'forward', verdict, reason, backend, backends: 1, ...rest };
   }
-  const { route, match } = choice;
-  const matched = match === undefined ? {} : { match };
-  if (route.redirect !== undefined || route.directResponse !== undefined) {
-    return { kind: 'answer', verdict, reason: choice.reason, route, ...matched };
+  return planRoute(choice, verdict, http, draws);
+}
+
+function planRoute(
+  choice: Extract<RouteChoice, { kind: 'route' }>,
+  verdict: RequestVerdict,
+  http: HttpRequestFacts,
+  draws: Draws,
+): RequestPlan {
+  const { route, match, cors } = choice;
+  const judged = cors === undefined ? noSharing : judgeCors(cors, http);
+  const matched = { verdict, route, ...(match === undefined ? {} : { match }) };
+  if (judged.kind === 'preflight') {
+    const reason = `${choice.reason}; ${judged.reason}`;
+    const answer = { kind: 'preflight', headers: judged.headers } as const;
+    return { kind: 'answer', ...matched, reason, answer, sharing: [] };
+  }
+  const sharing = judged.kind === 'allowed' ? judged.headers : [];
+  const answer = ownAnswer(route);
+  if (answer !== undefined) {
+    return { kind: 'answer', ...matched, reason: choice.reason, answer, sharing };
   }
   const drawn = chooseBackend(route.backends ?? [], draws.backend);
   if (drawn === undefined) {
     const reason = `${choice.reason}, but none of its backends has a weight`;
     return { kind: 'no-route', verdict, reason };
   }
-  const fault = route.fault === undefined ? {} : drawFault(route.fault, draws.delay, draws.abort);
+  const { backend } = drawn;
   const backends = route.backends?.length ?? 1;
   const reason = backends > 1 ? `${choice.reason}; ${drawn.reason}` : choice.reason;
+  if (backend.unresolved !== undefined) {
+    return { kind: 'unresolved', ...matched, reason: `${reason}; ${backend.unresolved}` };
+  }
+  if (backend.redirect !== undefined) {
+    const redirected = { kind: 'redirect', redirect: backend.redirect } as const;
+    return { kind: 'answer', ...matched, reason, answer: redirected, sharing };
+  }
   return {
     kind: 'forward',
-    verdict,
-    reason,
-    backend: drawn.backend,
-    backends,
-    route,
     ...matched,
-    fault,
+    reason,
+    backend,
+    backends,
+    fault: route.fault === undefined ? {} : drawFault(route.fault, draws.delay, draws.abort),
+    limits: requestLimits(route, http.headers),
+    mirrors: drawMirrors(route, backend, draws.mirrors),
+    sharing,
   };
+}
+
+const noSharing = { kind: 'none' } as const;
+
+function ownAnswer({ redirect, directResponse }: HttpRoute): PlannedAnswer | undefined {
+  if (redirect !== undefined) return { kind: 'redirect', redirect };
+  return directResponse === undefined ? undefined : { kind: 'direct', ...directResponse };
+}
+
+/** Each mirror is drawn by itself. */
+function drawMirrors(
+  route: HttpRoute,
+  backend: RouteBackend,
+  draws: readonly number[],
+): readonly Mirror[] {
+  if (route.mirrors === undefined && backend.mirrors === undefined) return [];
+  return [...(route.mirrors ?? []), ...(backend.mirrors ?? [])].filter(({ percent }, index) =>
+    befalls(percent, draws[index] ?? 1),
+  );
 }
 
 function inWords({ origin, reasons }: RouteExplanation): string {

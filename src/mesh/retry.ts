@@ -7,7 +7,13 @@ import type { Retries } from './route.ts';
  * `reset`: it broke off before a response; `timeout`: the time for one try passed. */
 export type AttemptOutcome =
   | { readonly kind: 'failure'; readonly stage: 'connect' | 'refused' | 'reset' | 'timeout' }
-  | { readonly kind: 'response'; readonly status: number; readonly grpcStatus?: number };
+  | {
+      readonly kind: 'response';
+      readonly status: number;
+      readonly grpcStatus?: number;
+      /** The answer says that a rate limit made it. */
+      readonly rateLimited?: boolean;
+    };
 
 /** What applies where a route says nothing. */
 export const defaultRetries: Retries = {
@@ -49,7 +55,9 @@ function holds(condition: string, outcome: AttemptOutcome): boolean {
         return false;
     }
   }
-  const { status, grpcStatus } = outcome;
+  const { status, grpcStatus, rateLimited } = outcome;
+  // As in Envoy, an answer of a rate limit has a condition of its own, and no other.
+  if (rateLimited === true) return condition === 'envoy-ratelimited';
   if (/^\d{3}$/.test(condition)) return status === Number(condition);
   switch (condition) {
     case '5xx':

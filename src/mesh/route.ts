@@ -25,6 +25,8 @@ export interface NamedMatch {
 
 /** Conditions on one request: all must hold. An empty one matches everything. */
 export interface RequestMatch {
+  /** The user's name for it, if any. */
+  readonly name?: string;
   readonly uri?: UriMatch;
   readonly ignoreUriCase?: boolean;
   readonly scheme?: TextMatch;
@@ -56,6 +58,35 @@ export interface RouteBackend {
   readonly weight: number;
   readonly requestHeaders?: HeaderOperations;
   readonly responseHeaders?: HeaderOperations;
+  /** Instead of the route's own. */
+  readonly rewrite?: Rewrite;
+  /** Its share is redirected instead of forwarded. */
+  readonly redirect?: Redirect;
+  /** Beside the route's own. */
+  readonly mirrors?: readonly Mirror[];
+  /** Why its share cannot be forwarded; it is answered 500 then (features section 5.3.3). */
+  readonly unresolved?: string;
+}
+
+/** A copy of requests, sent without waiting for what comes of it. */
+export interface Mirror {
+  readonly service: ServiceKey;
+  readonly subset?: string;
+  /** The service's port; the port of the request when absent. */
+  readonly port?: number;
+  readonly percent: Percent;
+}
+
+/** Who may read responses from pages of another origin (features section 1.1.8). */
+export interface CorsPolicy {
+  readonly allowOrigins: readonly TextMatch[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAgeSeconds?: number;
+  readonly allowCredentials?: boolean;
+  /** Preflights of other origins are answered here, without CORS headers, instead of forwarded. */
+  readonly ignoreUnmatchedPreflights?: boolean;
 }
 
 /** A percentage from 0 to 100; fractions are allowed. */
@@ -80,6 +111,10 @@ export interface Retries {
   readonly retryOn: string;
   /** The base of the jittered exponential delay; 25 when absent. */
   readonly backoffMs?: number;
+  /** A retry may go to an endpoint that was tried before. */
+  readonly mayRepeatHosts?: boolean;
+  /** A retry may leave the locality of the waypoint. */
+  readonly remoteLocalities?: boolean;
 }
 
 export interface Rewrite {
@@ -120,6 +155,28 @@ export interface HttpRoute {
   readonly retries?: Retries;
   readonly requestHeaders?: HeaderOperations;
   readonly responseHeaders?: HeaderOperations;
+  readonly mirrors?: readonly Mirror[];
+  readonly cors?: CorsPolicy;
+}
+
+/** Conditions on one connection that carries no HTTP: all must hold. */
+export interface ConnectionMatch {
+  /** Names in the TLS hello, perhaps `*.suffix`; one must fit. Never true without TLS. */
+  readonly sniHosts?: readonly string[];
+  /** Addresses or CIDRs, one of which holds the address that was asked for. */
+  readonly destinationSubnets?: readonly string[];
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+}
+
+/** One entry of the table for connections; one backend is drawn per connection. */
+export interface ConnectionRoute {
+  /** Where it comes from: `TCPRoute default/db rules[0]`. */
+  readonly origin: string;
+  /** OR; none matches everything. */
+  readonly matches: readonly ConnectionMatch[];
+  readonly backends: readonly RouteBackend[];
 }
 
 /** A subset of a service: the endpoints that carry these labels. */
@@ -142,6 +199,8 @@ export interface ServiceConfig {
   readonly service: ServiceKey;
   /** In order; the first match wins. Empty: straight to the service. */
   readonly routes: readonly HttpRoute[];
+  /** For connections without HTTP, in order. Absent or without a match: straight to the service. */
+  readonly connectionRoutes?: readonly ConnectionRoute[];
   readonly destination?: DestinationRules;
   /** Policies whose targets include this service, its waypoint or its gateway class. */
   readonly policies: readonly AuthorizationPolicy[];

@@ -25,7 +25,9 @@ import { decodeAuthorization } from '../wire/authorization.ts';
 import { decodeServiceConfig, decodeWorkloadLabels } from '../wire/waypoint-config.ts';
 import { typeUrls } from '../wire/xds.ts';
 import { Front } from './front/front.ts';
+import { mirrorMetrics } from './mirror-metrics.ts';
 import { compileRegex } from './regex.ts';
+import { MirrorTraffic } from './request/mirror-traffic.ts';
 import { Activity } from './request/parts.ts';
 import { requestMetrics } from './request-metrics.ts';
 import { ServiceTable } from './state/service-table.ts';
@@ -57,6 +59,7 @@ export class Waypoint implements AsyncDisposable {
   readonly #tunnels: TunnelPool;
   readonly #front: Front;
   readonly #server: TunnelServer;
+  readonly #ended = new AbortController();
   #listener: Server | undefined;
 
   constructor(options: WaypointOptions) {
@@ -99,6 +102,10 @@ export class Waypoint implements AsyncDisposable {
       relayed: metrics.relayed,
       undecided: (record) => decisions.record(record),
       activity: new Activity(),
+      mirrors: {
+        traffic: new MirrorTraffic(mirrorMetrics(options.registry)),
+        ended: this.#ended.signal,
+      },
       ...(options.tracer && { tracer: options.tracer }),
       log,
       ownService: serviceKey(namespace, `${gateway}.${namespace}.svc.${options.clusterDomain}`),
@@ -189,6 +196,7 @@ export class Waypoint implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#listener?.close();
+    this.#ended.abort(new Error('the waypoint ends'));
     await this.#server[Symbol.asyncDispose]();
     await this.#front[Symbol.asyncDispose]();
     await this.#tunnels[Symbol.asyncDispose]();

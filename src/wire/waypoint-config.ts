@@ -80,13 +80,27 @@ function problemOf(config: JsonObject): string | undefined {
 }
 
 function withLists(config: JsonObject): JsonObject {
-  const routes = objects(config['routes']).map((route) => ({ matches: [], ...route }));
+  const routes = objects(config['routes']).map((route) => ({
+    matches: [],
+    ...route,
+    ...corsOf(route),
+  }));
   const policies = objects(config['policies']).map((policy) => ({ rules: [], ...policy }));
+  const connectionRoutes = objects(config['connectionRoutes']).map((route) => ({
+    matches: [],
+    backends: [],
+    ...route,
+  }));
+  const connections = connectionRoutes.length === 0 ? {} : { connectionRoutes };
   const destination = config['destination'];
-  if (destination === undefined) return { ...config, routes, policies };
+  if (destination === undefined) return { ...config, routes, policies, ...connections };
   const given = destination as JsonObject;
   const subsets = objects(given['subsets']).map((subset) => ({ labels: {}, ...subset }));
-  return { ...config, routes, policies, destination: { ...given, subsets } };
+  return { ...config, routes, policies, ...connections, destination: { ...given, subsets } };
+}
+
+function corsOf({ cors }: JsonObject): JsonObject {
+  return cors === undefined ? {} : { cors: { allowOrigins: [], ...(cors as JsonObject) } };
 }
 
 function objects(list: JsonValue | undefined): JsonObject[] {

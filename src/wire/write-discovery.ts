@@ -6,6 +6,8 @@ import type { DeltaResponse, DiscoveryResource } from './xds.ts';
 /** Field numbers with wire type 2, as tag bytes. */
 const response = { systemVersion: 0x0a, resource: 0x12, typeUrl: 0x22, nonce: 0x2a, removed: 0x32 };
 const part = { version: 0x0a, any: 0x12, name: 0x1a, alias: 0x22 } as const;
+const request = { initialVersion: 0x2a } as const;
+const entry = { key: 0x0a, value: 0x12 } as const;
 const any = { typeUrl: 0x0a, value: 0x12 } as const;
 /** Resources between two yields. */
 const perStep = 64;
@@ -38,6 +40,30 @@ export function* writeDeltaResponse(message: DeltaResponse): Generator<void, Buf
   writer.text(response.typeUrl, typeUrl);
   writer.text(response.nonce, nonce);
   for (const name of removed) writer.item(response.removed, name);
+  return writer.buffer;
+}
+
+/** The bytes of what a request says is held from an earlier stream: version by name. They go behind those of
+ * the request, whose own list is empty (protobuf joins messages that follow each other). */
+export function* writeInitialVersions(
+  versions: ReadonlyMap<string, string>,
+): Generator<void, Buffer> {
+  const sizes: number[] = [];
+  let size = 0;
+  for (const [name, version] of versions) {
+    const length = itemSize(Buffer.byteLength(name)) + itemSize(Buffer.byteLength(version));
+    sizes.push(length);
+    size += itemSize(length);
+    if (sizes.length % perStep === 0) yield;
+  }
+  const writer = new Writer(Buffer.allocUnsafe(size));
+  let index = 0;
+  for (const [name, version] of versions) {
+    writer.head(request.initialVersion, sizes[index++] ?? 0);
+    writer.item(entry.key, name);
+    writer.item(entry.value, version);
+    if (index % perStep === 0) yield;
+  }
   return writer.buffer;
 }
 

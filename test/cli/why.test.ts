@@ -34,6 +34,20 @@ test('a name may mean a service and the pods with that app label at once', () =>
   assert.equal([...selected.services], ['default/ratings.default.svc']);
 });
 
+test('a host of a ServiceEntry means the services of that name', () => {
+  const entries = [
+    {
+      metadata: { name: 'e', namespace: 'team' },
+      spec: { hosts: ['Db.internal', 'x.example.com'] },
+    },
+    { metadata: { name: 'f', namespace: 'other' }, spec: { hosts: ['x.example.com'] } },
+  ];
+  const at = (word: string) => [...selectParty(word, { ...objects, entries }).services];
+  assert.equal(at('db.internal:5432'), ['team/db.internal']);
+  assert.equal(at('x.example.com'), ['team/x.example.com', 'other/x.example.com']);
+  assert.throws(() => at('y.example.com'), /AMB1806/);
+});
+
 test('an address means itself, IPv6 in brackets when a port follows', () => {
   assert.ok(selectParty('10.9.9.9', objects).addresses.has('10.9.9.9'));
   const v6 = selectParty('[fd00::1]:80', objects);

@@ -177,7 +177,7 @@ test('announces by Event alone where a foreign definition has no place for condi
 apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: later, namespace: shop}
-spec: {parentRefs: [{name: reviews, kind: Service, group: ''}]}
+spec: {parentRefs: [{name: some-gateway}]}
 `);
   const eventsOn = (): ApiObject[] =>
     running.api.store
@@ -187,7 +187,7 @@ spec: {parentRefs: [{name: reviews, kind: Service, group: ''}]}
   running.apply(policyNamed('another'));
   await condition(running, authorizationPolicies, 'another', 'ZtunnelAccepted', 'True');
   assert.is(eventsOn().length, 1);
-  assert.match(String(eventsOn()[0]!['message']), /AMB1611/);
+  assert.match(String(eventsOn()[0]!['message']), /AMB1628/);
 });
 
 test('stops writing once everything has been said', async ({ running }) => {

@@ -38,6 +38,36 @@ test('a new controller goes on with the same root', async ({ stack }) => {
   assert.is(roots[0], roots[1]);
 });
 
+const entry = (name: string): string => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: default}
+spec: {hosts: [${name}.example.com], resolution: DNS, ports: [{number: 80, name: http, protocol: HTTP}]}
+`;
+
+test('hosts keep their addresses, and a controller of the same time gives the same ones', async ({
+  stack,
+}) => {
+  const api = await openApi(temporaryFolder(stack), 0);
+  stack.use(api);
+  const given = (running: RunningController, name: string) =>
+    running.eventually(`addresses of ${name}`, () => {
+      const { status } = api.store.get('networking.istio.io/serviceentries', 'default', name) ?? {};
+      return (status as { addresses?: readonly object[] } | undefined)?.addresses;
+    });
+  const own = stack.use(new AsyncDisposableStack());
+  const first = await startController(own, api);
+  first.apply(entry('early'));
+  const early = await given(first, 'early');
+  assert.is(early.length, 2);
+  await own.disposeAsync();
+  const [one] = await Promise.all([startController(stack, api), startController(stack, api)]);
+  one.apply(entry('late'));
+  const late = await given(one, 'late');
+  assert.is(late.length, 2);
+  assert.equal(await given(one, 'early'), early);
+});
+
 test('a controller that ends lets its proxies go at once', async ({ stack }) => {
   const api = await openApi(temporaryFolder(stack), 0);
   stack.use(api);

@@ -12,7 +12,7 @@ import type { TunnelPool } from '../../src/dataplane/tunnel/tunnel-client.ts';
 import { type Endpoint, type IpAddress, splitHostPort } from '../../src/mesh/address.ts';
 import type { DecisionRecord } from '../../src/mesh/decision.ts';
 import type { ServiceEndpoint } from '../../src/mesh/mesh-view.ts';
-import type { ServiceConfig } from '../../src/mesh/route.ts';
+import type { Mirror, ServiceConfig } from '../../src/mesh/route.ts';
 import { keyOfService, type Service, type ServicePort } from '../../src/mesh/service.ts';
 import type { Workload } from '../../src/mesh/workload.ts';
 import { type Clock, systemClock } from '../../src/runtime/clock.ts';
@@ -21,6 +21,7 @@ import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.
 import type { RequestTracer } from '../../src/runtime/tracing.ts';
 import { Front } from '../../src/waypoint/front/front.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
+import { type MirrorOutcome, MirrorTraffic } from '../../src/waypoint/request/mirror-traffic.ts';
 import { Activity, type Decided } from '../../src/waypoint/request/parts.ts';
 import { requestMetrics } from '../../src/waypoint/request-metrics.ts';
 import { ServiceTable } from '../../src/waypoint/state/service-table.ts';
@@ -150,9 +151,12 @@ export async function startWaypoint(
     readonly clock?: Clock;
     readonly random?: () => number;
     readonly tracer?: RequestTracer;
+    readonly mirrored?: (outcome: MirrorOutcome, mirror: Mirror) => void;
   } = {},
 ): Promise<WaypointUnderTest> {
-  const { clock = systemClock, random = Math.random, tracer } = options;
+  const { clock = systemClock, random = Math.random, tracer, mirrored } = options;
+  const ending = new AbortController();
+  stack.defer(() => ending.abort(new Error('the test is over')));
   const authority = new TestAuthority();
   const own = identity('waypoint');
   const arrived: TunnelRequest[] = [];
@@ -199,6 +203,7 @@ export async function startWaypoint(
     relayed: metrics.relayed,
     undecided: keep,
     activity: new Activity(),
+    mirrors: { traffic: new MirrorTraffic(mirrored), ended: ending.signal },
     ...(tracer && { tracer }),
     log: silentLogger,
     ownService: `default/${waypointHost}`,

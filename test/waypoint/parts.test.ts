@@ -1,5 +1,6 @@
 import * as assert from 'uvu/assert';
 import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
+import { requestLimits } from '../../src/mesh/request-limits.ts';
 import { detect, silenceLimitMs } from '../../src/waypoint/front/detect.ts';
 import { sniff } from '../../src/waypoint/front/sniff.ts';
 import { findTarget } from '../../src/waypoint/front/target.ts';
@@ -173,7 +174,12 @@ test('the request that goes on has an id and a scheme, and cookies in one field'
         ['x-request-id', 'own'],
       ],
     },
-    { backend: { service: 'a/b', weight: 1 }, backends: 1 },
+    {
+      backend: { service: 'a/b', weight: 1 },
+      backends: 1,
+      limits: requestLimits(undefined, new Map()),
+      sharing: [],
+    },
     {
       path: { path: '/a', query: '' },
       protocol: 'http1',

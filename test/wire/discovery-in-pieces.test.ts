@@ -2,8 +2,13 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { atOnce } from '../../src/runtime/turns.ts';
 import { scanDeltaResponse } from '../../src/wire/scan-discovery.ts';
-import { writeDeltaResponse } from '../../src/wire/write-discovery.ts';
-import { type DeltaResponse, encodeDeltaResponse } from '../../src/wire/xds.ts';
+import { writeDeltaResponse, writeInitialVersions } from '../../src/wire/write-discovery.ts';
+import {
+  type DeltaResponse,
+  decodeDeltaRequest,
+  encodeDeltaRequest,
+  encodeDeltaResponse,
+} from '../../src/wire/xds.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('discovery responses in pieces');
@@ -48,6 +53,27 @@ test('reads what was written', () => {
       });
       const { systemVersion, typeUrl, nonce, removed } = scanned;
       assert.equal({ systemVersion, typeUrl, nonce, removed, resources }, { ...response });
+    }),
+  );
+});
+
+test('writes what is held behind a request, as the library reads it', () => {
+  const held = fc.array(fc.tuple(text, text)).map((entries) => new Map(entries));
+  fc.assert(
+    fc.property(held, (versions) => {
+      const request = {
+        typeUrl: 't',
+        subscribe: ['s'],
+        unsubscribe: [],
+        initialVersions: new Map<string, string>(),
+        responseNonce: 'n',
+      };
+      const bytes = [encodeDeltaRequest(request), atOnce(writeInitialVersions(versions))];
+      const read = decodeDeltaRequest(Buffer.concat(bytes));
+      const sorted = (map: ReadonlyMap<string, string>) =>
+        [...map].map((one) => JSON.stringify(one)).sort();
+      assert.equal(sorted(read.initialVersions), sorted(versions));
+      assert.equal({ ...read, initialVersions: new Map() }, request);
     }),
   );
 });

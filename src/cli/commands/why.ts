@@ -92,7 +92,14 @@ async function between(
   all: readonly DecisionRecord[],
   [sourceWord, destinationWord]: readonly [string, string],
 ): Promise<readonly Trace[]> {
-  const objects = { pods, services: await cluster.list('/api/v1/services') };
+  const entries = (await cluster.find('/apis/networking.istio.io/v1/serviceentries')) as
+    | { readonly items?: readonly ClusterObject[] }
+    | undefined;
+  const objects = {
+    pods,
+    services: await cluster.list('/api/v1/services'),
+    entries: entries?.items ?? [],
+  };
   const source = selectParty(sourceWord, objects);
   const destination = selectParty(destinationWord, objects);
   const matching = all

@@ -10,6 +10,12 @@ import type {
   ServiceObject,
 } from './core.ts';
 import type { Gateway, GatewayClass } from './gateway.ts';
+import type {
+  ConnectionRouteObject,
+  GrpcRouteObject,
+  HttpRouteObject,
+  ReferenceGrant,
+} from './gateway-routes.ts';
 import type { DestinationRule, VirtualService } from './networking.ts';
 import type { KubernetesObject } from './object.ts';
 import type { AuthorizationPolicyObject, PeerAuthentication } from './security.ts';
@@ -28,7 +34,11 @@ export interface KindTypes {
   readonly MeshConfig: ConfigMap;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
-  readonly HTTPRoute: KubernetesObject;
+  readonly HTTPRoute: HttpRouteObject;
+  readonly GRPCRoute: GrpcRouteObject;
+  readonly TCPRoute: ConnectionRouteObject;
+  readonly TLSRoute: ConnectionRouteObject;
+  readonly ReferenceGrant: ReferenceGrant;
   readonly VirtualService: VirtualService;
   readonly DestinationRule: DestinationRule;
   readonly ServiceEntry: ServiceEntry;
@@ -91,6 +101,10 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },
   HTTPRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes' },
+  GRPCRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'grpcroutes' },
+  TCPRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'tcproutes' },
+  TLSRoute: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'tlsroutes' },
+  ReferenceGrant: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'referencegrants' },
   VirtualService: { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices' },
   DestinationRule: { group: 'networking.istio.io', version: 'v1', plural: 'destinationrules' },
   ServiceEntry: { group: 'networking.istio.io', version: 'v1', plural: 'serviceentries' },

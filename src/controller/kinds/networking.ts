@@ -24,6 +24,7 @@ export interface HttpMatchSpec {
   readonly sourceLabels?: Readonly<Record<string, string>>;
   readonly sourceNamespace?: string;
   readonly gateways?: readonly string[];
+  readonly statPrefix?: string;
 }
 
 export interface HeaderOperationsSpec {
@@ -93,6 +94,22 @@ export interface RewriteSpec {
   readonly uriRegexRewrite?: { readonly match?: string; readonly rewrite?: string };
 }
 
+export interface MirrorSpec {
+  readonly destination?: DestinationSpec;
+  readonly percentage?: PercentSpec;
+}
+
+export interface CorsPolicySpec {
+  readonly allowOrigin?: readonly string[];
+  readonly allowOrigins?: readonly StringMatchSpec[];
+  readonly allowMethods?: readonly string[];
+  readonly allowHeaders?: readonly string[];
+  readonly exposeHeaders?: readonly string[];
+  readonly maxAge?: string;
+  readonly allowCredentials?: boolean;
+  readonly unmatchedPreflights?: string;
+}
+
 export interface HttpRouteSpec {
   readonly name?: string;
   readonly match?: readonly HttpMatchSpec[];
@@ -109,8 +126,25 @@ export interface HttpRouteSpec {
   readonly retries?: RetriesSpec;
   readonly headers?: HeadersSpec;
   readonly mirror?: DestinationSpec;
-  readonly mirrors?: readonly unknown[];
-  readonly corsPolicy?: unknown;
+  readonly mirrors?: readonly MirrorSpec[];
+  readonly mirrorPercentage?: PercentSpec;
+  readonly mirrorPercent?: number;
+  readonly corsPolicy?: CorsPolicySpec;
+}
+
+/** A match of `tls` or, without names, of `tcp` routes. */
+export interface ConnectionMatchSpec {
+  readonly sniHosts?: readonly string[];
+  readonly destinationSubnets?: readonly string[];
+  readonly port?: number;
+  readonly sourceLabels?: Readonly<Record<string, string>>;
+  readonly sourceNamespace?: string;
+  readonly gateways?: readonly string[];
+}
+
+export interface ConnectionRouteSpec {
+  readonly match?: readonly ConnectionMatchSpec[];
+  readonly route?: readonly HttpRouteDestinationSpec[];
 }
 
 export interface VirtualServiceSpec {
@@ -118,8 +152,8 @@ export interface VirtualServiceSpec {
   readonly gateways?: readonly string[];
   readonly exportTo?: readonly string[];
   readonly http?: readonly HttpRouteSpec[];
-  readonly tls?: readonly unknown[];
-  readonly tcp?: readonly unknown[];
+  readonly tls?: readonly ConnectionRouteSpec[];
+  readonly tcp?: readonly ConnectionRouteSpec[];
 }
 
 export type VirtualService = KubernetesObject<VirtualServiceSpec>;

@@ -2,12 +2,17 @@
 
 import type { DiscoveryNode } from '../../wire/xds.ts';
 import { partsMetadata, typeUrls } from '../../wire/xds.ts';
-import { ResourceTable } from './resource-table.ts';
+import { nodeKey, ResourceTable } from './resource-table.ts';
 import type { PublishedSnapshot } from './resources.ts';
 
 /** A connected proxy, as its node tells. */
 export type Proxy =
-  | { readonly kind: 'ztunnel'; readonly namespace: string; readonly name: string }
+  | {
+      readonly kind: 'ztunnel';
+      readonly namespace: string;
+      readonly name: string;
+      readonly node?: string;
+    }
   | {
       readonly kind: 'waypoint';
       readonly namespace: string;
@@ -38,7 +43,8 @@ export function proxyOf(node: DiscoveryNode): Proxy | undefined {
   const namespace = textOf(node, 'NAMESPACE');
   const name = textOf(node, 'NAME') ?? node.id;
   if (namespace === undefined) return undefined;
-  if (kind === 'ztunnel') return { kind, namespace, name };
+  const own = textOf(node, 'NODE_NAME');
+  if (kind === 'ztunnel') return { kind, namespace, name, ...(own && { node: own }) };
   const gateway = textOf(node, 'GATEWAY_NAME');
   if (kind !== 'waypoint' || gateway === undefined) return undefined;
   return { kind, namespace, name, gateway: `${namespace}/${gateway}` };
@@ -72,6 +78,12 @@ export function interestOf(
         ? (snapshot.serviceConfigs.get(proxy.gateway) ?? ResourceTable.empty)
         : ResourceTable.empty;
   }
+}
+
+/** What a proxy has to know though it did not ask: a ztunnel waits for the workloads of its own node without
+ * asking for them by name. */
+export function alwaysDemanded(proxy: Proxy): readonly string[] {
+  return proxy.kind === 'ztunnel' && proxy.node !== undefined ? [nodeKey(proxy.node)] : [];
 }
 
 function textOf(node: DiscoveryNode, key: string): string | undefined {

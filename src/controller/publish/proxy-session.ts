@@ -5,7 +5,7 @@
 // Istio's ztunnel skips a policy that it lacks, which lets traffic pass.
 
 import { type DeltaRequest, type DeltaResponse, typeUrls } from '../../wire/xds.ts';
-import { interestOf, type Proxy, sendOrder, type TypeUrl } from './interest.ts';
+import { alwaysDemanded, interestOf, type Proxy, sendOrder, type TypeUrl } from './interest.ts';
 import type { PublishedSnapshot } from './resources.ts';
 import { TypeState } from './type-state.ts';
 
@@ -34,7 +34,13 @@ export class ProxySession {
   receive(typeUrl: TypeUrl, request: DeltaRequest): RequestOutcome {
     const state = this.#types.get(typeUrl);
     if (state === undefined) {
-      this.#types.set(typeUrl, new TypeState(request, this.#inParts));
+      this.#types.set(
+        typeUrl,
+        new TypeState(request, {
+          inParts: this.#inParts,
+          always: alwaysDemanded(this.proxy),
+        }),
+      );
       return { kind: 'subscribed' };
     }
     const answers = state.receive(request);

@@ -8,6 +8,8 @@ import type { DiscoveryResource } from '../../wire/xds.ts';
 export interface PublishedResource extends DiscoveryResource {
   /** The services that a workload is an endpoint of. */
   readonly memberOf?: readonly string[];
+  /** The node that a workload runs on. */
+  readonly onNode?: string;
   /** Names of the waypoints that its traffic goes to: `NAMESPACE/HOSTNAME` or `NETWORK/IP`. */
   readonly leadsTo?: readonly string[];
 }
@@ -30,6 +32,11 @@ interface Bucket {
 }
 
 const emptyBucket: Bucket = { resources: new Map(), hash: '' };
+
+/** What the workloads of a node are found by; no resource has such a name. */
+export function nodeKey(node: string): string {
+  return `node:${node}`;
+}
 
 /** Immutable; equal contents have equal hashes. */
 export class ResourceTable {
@@ -120,7 +127,7 @@ export class ResourceTable {
     return changes;
   }
 
-  /** The resources of a name, an alias, or with this service. */
+  /** The resources of a name, an alias, or with this service; of a node by `nodeKey`. */
   *find(key: string): Generator<PublishedResource> {
     const own = this.get(key);
     if (own !== undefined) yield own;
@@ -159,7 +166,8 @@ function isSame(bucket: Bucket, part: ReadonlyMap<string, PublishedResource>): b
 function findable(resources: Iterable<PublishedResource>) {
   const found = new Map<string, PublishedResource[]>();
   for (const resource of resources) {
-    for (const key of [...resource.aliases, ...(resource.memberOf ?? [])]) {
+    const { aliases, memberOf = [], onNode } = resource;
+    for (const key of [...aliases, ...memberOf, ...(onNode ? [nodeKey(onNode)] : [])]) {
       const list = found.get(key);
       if (list === undefined) found.set(key, [resource]);
       else list.push(resource);

@@ -121,7 +121,10 @@ class Encoder {
     yield* this.#one(name, key, () => ({
       ...encoded(name, encodeAddress(address), aliasesOfAddress(address)),
       leadsTo: waypointsOf(address),
-      ...(address.kind === 'workload' && { memberOf: [...address.workload.services.keys()] }),
+      ...(address.kind === 'workload' && {
+        memberOf: [...address.workload.services.keys()],
+        onNode: address.workload.node,
+      }),
     }));
   }
 

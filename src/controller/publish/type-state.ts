@@ -53,9 +53,15 @@ export class TypeState {
   #sending: Sending | undefined;
   #sentHash = '';
   readonly #inParts: boolean;
+  readonly #always: readonly string[];
 
-  constructor(first: DeltaRequest, inParts: boolean) {
+  /** `always` is told beside what is asked for by name. */
+  constructor(
+    first: DeltaRequest,
+    { inParts, always }: { readonly inParts: boolean; readonly always: readonly string[] },
+  ) {
     this.#inParts = inParts;
+    this.#always = always;
     this.#resumed = first.initialVersions;
     const { subscribe, unsubscribe } = first;
     const all = subscribe.length === 0 || subscribe.includes(everyResource);
@@ -143,7 +149,7 @@ export class TypeState {
 
   #changes(current: ResourceTable): TableChanges {
     if (this.#names !== undefined) {
-      const wanted = demanded(current, this.#names);
+      const wanted = demanded(current, [...this.#names, ...this.#always]);
       return difference(this.#resumed ?? this.#held, wanted.values(), (name) => wanted.has(name));
     }
     if (this.#resumed === undefined || this.#resumed.size === 0) {

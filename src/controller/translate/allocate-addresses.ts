@@ -41,7 +41,10 @@ export function allocateAddresses(
   ranges: AddressRanges,
 ): Allocations {
   const oldestFirst = subjects.toSorted((left, right) => byAge(left.object, right.object));
-  const taken = new TakenAddresses(oldestFirst.map(({ object }) => object));
+  const taken = new TakenAddresses(
+    oldestFirst.map(({ object }) => object),
+    ranges,
+  );
   const kept = new Map<string, AllocatedAddress[]>();
   for (const { object, present } of oldestFirst) {
     kept.set(keyOf(object), keep(object, present, ranges, taken));
@@ -123,18 +126,18 @@ function offset(base: Uint8Array, number: number): IpAddress | undefined {
   return ipFromBytes(bytes);
 }
 
-/** Which addresses somebody has. */
+/** Which addresses of the ranges somebody has. */
 class TakenAddresses {
   readonly #addresses = new Set<IpAddress>();
   readonly #networks: Cidr[] = [];
 
-  constructor(objects: readonly ServiceEntry[]) {
+  constructor(objects: readonly ServiceEntry[], { ipv4, ipv6 }: AddressRanges) {
     for (const text of objects.flatMap(({ spec }) => spec?.addresses ?? [])) {
       const parsed = parseCidr(text);
       if (parsed === undefined) continue;
       const isAddress = parsed.length === (parsed.address.includes(':') ? 128 : 32);
       if (isAddress) this.#addresses.add(parsed.address);
-      else this.#networks.push(parsed);
+      else if (overlaps(parsed, ipv4) || overlaps(parsed, ipv6)) this.#networks.push(parsed);
     }
   }
 
@@ -145,4 +148,8 @@ class TakenAddresses {
     this.#addresses.add(address);
     return true;
   }
+}
+
+function overlaps(one: Cidr, other: Cidr): boolean {
+  return cidrContains(one, other.address) || cidrContains(other, one.address);
 }

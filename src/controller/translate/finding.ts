@@ -27,6 +27,9 @@ export interface Finding {
 export interface StatusFields {
   readonly object: KubernetesObject;
   readonly fields: object;
+  /** Set where findings stand within the fields, instead of in `status.conditions`: what stood there
+   * before. */
+  readonly before?: readonly Condition[];
 }
 
 /** A field that is not valid, and why. */

@@ -10,7 +10,7 @@ import type { Finding } from './finding.ts';
 import { hasSelector } from './peer-authentications.ts';
 import { acceptedCondition, type Settled } from './valid-versions.ts';
 
-const notTranslated = ['HTTPRoute', 'RequestAuthentication'] as const satisfies readonly KindName[];
+const notTranslated = ['RequestAuthentication'] as const satisfies readonly KindName[];
 
 /** Istio's own conditions on policies whose newest version is not valid. */
 export function findingsOnInvalidPolicies(

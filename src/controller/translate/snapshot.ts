@@ -5,6 +5,7 @@ import type { ServiceConfig } from '../../mesh/route.ts';
 import type { Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Finding, StatusFields } from './finding.ts';
+import type { RouteReport } from './gateway-parents.ts';
 
 /** What proxies are told. Maps are keyed by resource name. */
 export interface Snapshot {
@@ -22,6 +23,8 @@ export interface Snapshot {
 export interface Translation {
   readonly snapshot: Snapshot;
   readonly findings: readonly Finding[];
+  /** What to say of the parents of routes. */
+  readonly routes: readonly RouteReport[];
   /** What the status of each ServiceEntry should say of its addresses, where it does not. */
   readonly allocations: readonly StatusFields[];
 }

@@ -3,8 +3,9 @@
 
 import type { Authorization } from '../../mesh/authorization.ts';
 import { serviceKey } from '../../mesh/workload.ts';
+import type { RouteObject } from '../kinds/gateway-routes.ts';
 import type { KindName, KindTypes } from '../kinds/kinds.ts';
-import type { KubernetesObject } from '../kinds/object.ts';
+import { describeObject, type KubernetesObject, keyOf } from '../kinds/object.ts';
 import type { AuthorizationPolicyObject } from '../kinds/security.ts';
 import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
@@ -17,6 +18,8 @@ import {
 } from './fail-closed.ts';
 import { type Finding, type Problem, withoutRepeats } from './finding.ts';
 import { findingsOnInvalidPolicies, findingsOnKinds, findingsOnRootSelectors } from './findings.ts';
+import { type RouteReport, reportInvalid } from './gateway-parents.ts';
+import { attachRoutes } from './gateway-routes.ts';
 import { resolveHost } from './hostnames.ts';
 import { literalStars } from './literal-stars.ts';
 import type { MeshOptions } from './mesh-options.ts';
@@ -25,14 +28,23 @@ import { convertPeerAuthentications } from './peer-authentications.ts';
 import { resolveTargets } from './policy-targets.ts';
 import { type RegisteredServices, registerServices } from './register-services.ts';
 import { translateRequestPolicy } from './request-policies.ts';
-import { findingsOnDestinationRule, findingsOnVirtualService } from './route-findings.ts';
-import { buildServiceConfigs } from './service-configs.ts';
+import {
+  findingsOnDestinationRule,
+  findingsOnRoute,
+  findingsOnVirtualService,
+} from './route-findings.ts';
+import { buildServiceConfigs, type ServiceConfigs } from './service-configs.ts';
 import { entryFindings, waypointFindings } from './service-findings.ts';
 import type { SettledMeshConfig } from './settle-mesh-config.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
 import type { Questions, ValidVersions } from './valid-versions.ts';
 import { validateDestinationRule } from './validate-destination-rules.ts';
 import { validateWorkloadEntry, warnOfWorkloadEntry } from './validate-endpoints.ts';
+import {
+  validateConnectionRoute,
+  validateGrpcRoute,
+  validateHttpRoute,
+} from './validate-gateway-routes.ts';
 import { validateAuthorizationPolicy, validatePeerAuthentication } from './validate-policies.ts';
 import { validateVirtualService } from './validate-routes.ts';
 import { validateServiceEntry, warnOfServiceEntry } from './validate-service-entries.ts';
@@ -103,23 +115,18 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
   const { workloads, labels } = collectWorkloads(ground.workloadSources, mesh, memory);
   const bound = { waypoints, waypointOf: services.waypointOf, keysOfEntry: services.keysOfEntry };
   const targeted = resolveTargets(policies.targeted, bound, objects, mesh);
+  const sources = { ...routesIn(valid, objects), ...bound, services: services.services };
+  const gatewayRoutes = attachRoutes(sources, mesh);
   const configs = buildServiceConfigs(
     {
-      services: services.services,
-      ...bound,
+      ...sources,
       virtualServices: valid.virtualServices.objects,
+      gatewayRoutes,
       destinationRules: valid.destinationRules.objects,
       policies: targeted,
     },
     mesh,
   );
-  const snapshot: Snapshot = {
-    workloads,
-    services: services.services,
-    authorizations: policies.published,
-    serviceConfigs: configs.byWaypoint,
-    workloadLabels: labels,
-  };
   const isVisibilitySet = settledConfig.config.serviceEntryVisibility !== undefined;
   const findings = [
     ...Object.values(valid).flatMap((settled) => settled.findings),
@@ -129,12 +136,23 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     ...waypointFindings(services.bindings),
     ...entryFindings(services.entries, isVisibilitySet, mesh),
     ...settledConfig.findings,
-    ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...findingsOnRoutes(valid, gatewayRoutes.reports, configs),
     ...findingsOnKinds(objects),
     ...findingsOnRootSelectors(objects, mesh.rootNamespace),
   ];
-  return { snapshot, findings: withoutRepeats(findings), allocations: allocated.writes };
+  const snapshot: Snapshot = {
+    workloads,
+    services: services.services,
+    authorizations: policies.published,
+    serviceConfigs: configs.byWaypoint,
+    workloadLabels: labels,
+  };
+  return {
+    snapshot,
+    findings: withoutRepeats(findings),
+    allocations: allocated.writes,
+    routes: withInvalidRoutes(gatewayRoutes.reports, objects, valid),
+  };
 }
 
 interface TranslatedPolicies {
@@ -221,6 +239,10 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     workloadEntries: settle('WorkloadEntry', validateWorkloadEntry, () => undefined, {
       warn: warnOfWorkloadEntry,
     }),
+    httpRoutes: settle('HTTPRoute', validateHttpRoute, () => undefined),
+    grpcRoutes: settle('GRPCRoute', validateGrpcRoute, () => undefined),
+    tcpRoutes: settle('TCPRoute', validateConnectionRoute, () => undefined),
+    tlsRoutes: settle('TLSRoute', validateConnectionRoute, () => undefined),
     virtualServices: settle('VirtualService', validateVirtualService, (object) =>
       translateVirtualService(object, (host) => serviceKey('', host)),
     ),
@@ -230,6 +252,58 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
       return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
     }),
   };
+}
+
+function routesIn(
+  valid: Pick<
+    ReturnType<typeof settleAll>,
+    'httpRoutes' | 'grpcRoutes' | 'tcpRoutes' | 'tlsRoutes'
+  >,
+  objects: ObjectSource,
+) {
+  return {
+    grants: objects.list('ReferenceGrant'),
+    portNamed: (namespace: string, name: string, port: string): number | undefined =>
+      objects.get('Service', namespace, name)?.spec?.ports?.find((one) => one.name === port)?.port,
+    httpRoutes: valid.httpRoutes.objects,
+    grpcRoutes: valid.grpcRoutes.objects,
+    tcpRoutes: valid.tcpRoutes.objects,
+    tlsRoutes: valid.tlsRoutes.objects,
+  };
+}
+
+function findingsOnRoutes(
+  valid: Pick<ReturnType<typeof settleAll>, 'virtualServices' | 'destinationRules'>,
+  reports: readonly RouteReport[],
+  configs: ServiceConfigs,
+): Finding[] {
+  return [
+    ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
+    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
+  ];
+}
+
+/** Reports with those on objects whose newest version is not valid, in the place of an older one's. */
+function withInvalidRoutes(
+  reports: readonly RouteReport[],
+  objects: ObjectSource,
+  valid: Parameters<typeof routesIn>[0],
+): RouteReport[] {
+  const kinds = [
+    ['HTTPRoute', valid.httpRoutes.invalid],
+    ['GRPCRoute', valid.grpcRoutes.invalid],
+    ['TCPRoute', valid.tcpRoutes.invalid],
+    ['TLSRoute', valid.tlsRoutes.invalid],
+  ] as const;
+  const refused = kinds.flatMap(([kind, keys]) =>
+    objects.list(kind).filter((object: RouteObject) => keys.has(keyOf(object))),
+  );
+  const names = new Set(refused.map(describeObject));
+  return [
+    ...reports.filter(({ object }) => !names.has(describeObject(object))),
+    ...refused.map(reportInvalid),
+  ];
 }
 
 function nameOf(authorization: Authorization): string {

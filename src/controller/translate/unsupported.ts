@@ -1,6 +1,7 @@
 // Fields that are valid but not implemented yet. They are named to the author, never skipped in
 // silence.
 
+import type { RouteObject } from '../kinds/gateway-routes.ts';
 import type {
   DestinationRule,
   HttpRouteSpec,
@@ -10,11 +11,22 @@ import type {
 
 /** Paths of the fields of a VirtualService that have no effect. */
 export function unsupportedInVirtualService(object: VirtualService): string[] {
-  const spec = object.spec ?? {};
-  const paths = (spec.http ?? []).flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
-  if ((spec.hosts ?? []).length === 0) paths.push('spec.hosts (empty: a delegate)');
-  for (const field of ['tls', 'tcp'] as const) {
-    if ((spec[field] ?? []).length > 0) paths.push(`spec.${field}`);
+  const { http = [], tls = [] } = object.spec ?? {};
+  const paths = http.flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
+  // The name in a TLS hello is not read yet, so a match on it never holds.
+  if (tls.length > 0) paths.push('spec.tls (matches on sniHosts)');
+  return paths;
+}
+
+/** Paths of the fields of a Gateway API route that have no effect. */
+export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
+  const paths: string[] = [];
+  if (kind === 'TLSRoute') paths.push('spec (TLSRoute: names in the TLS hello are not read yet)');
+  else if ((spec?.hostnames ?? []).length > 0) {
+    paths.push('spec.hostnames (requests are matched by the service that they are addressed to)');
+  }
+  for (const [index, { sessionPersistence }] of (spec?.rules ?? []).entries()) {
+    if (sessionPersistence !== undefined) paths.push(`spec.rules[${index}].sessionPersistence`);
   }
   return paths;
 }
@@ -31,20 +43,18 @@ export function unsupportedInDestinationRule(object: DestinationRule): string[] 
 }
 
 function inRoute(route: HttpRouteSpec, path: string): string[] {
-  const present: readonly (readonly [string, unknown])[] = [
-    ['delegate', route.delegate],
-    ['mirror', route.mirror],
-    ['mirrors', route.mirrors],
-    ['corsPolicy', route.corsPolicy],
-    ['rewrite.uriRegexRewrite', route.rewrite?.uriRegexRewrite],
-    ['redirect.prefixRewrite', route.redirect?.prefixRewrite],
-    ['redirect.derivePort', route.redirect?.derivePort],
-    ['fault.abort.grpcStatus', route.fault?.abort?.grpcStatus],
-    ['retries.backoff', route.retries?.backoff],
-    ['retries.retryRemoteLocalities', route.retries?.retryRemoteLocalities],
-    ['retries.retryIgnorePreviousHosts', route.retries?.retryIgnorePreviousHosts],
-  ];
-  return present.flatMap(([field, value]) => (value === undefined ? [] : [`${path}.${field}`]));
+  const paths: string[] = [];
+  const conditions = (route.retries?.retryOn ?? '').split(',');
+  for (const condition of ['retriable-headers', 'http3-post-connect-failure']) {
+    if (conditions.includes(condition)) paths.push(`${path}.retries.retryOn ${condition}`);
+  }
+  if (route.retries?.retryRemoteLocalities !== undefined) {
+    paths.push(`${path}.retries.retryRemoteLocalities (retries go to all localities)`);
+  }
+  for (const [index, match] of (route.match ?? []).entries()) {
+    if (match.statPrefix !== undefined) paths.push(`${path}.match[${index}].statPrefix`);
+  }
+  return paths;
 }
 
 const simpleBalancers = new Set([

@@ -1,50 +1,35 @@
 // What makes a VirtualService invalid (features section 7.3).
 
-import { parseIp } from '../../mesh/address.ts';
+import { parseCidr, parseIp } from '../../mesh/address.ts';
 import type {
-  DestinationSpec,
-  FaultSpec,
+  ConnectionMatchSpec,
+  ConnectionRouteSpec,
   HttpMatchSpec,
   HttpRouteSpec,
-  RedirectSpec,
-  RetriesSpec,
-  RewriteSpec,
   VirtualService,
+  VirtualServiceSpec,
 } from '../kinds/networking.ts';
 import type { Problem } from './finding.ts';
-import { isHostPattern } from './hostnames.ts';
+import { hostCovers, isHostPattern } from './hostnames.ts';
+import {
+  corsProblems,
+  directResponseProblems,
+  faultProblems,
+  mirrorProblems,
+  redirectProblems,
+  retryProblems,
+  rewriteProblems,
+  targetProblems,
+} from './validate-route-actions.ts';
 import {
   durationProblems,
   exportProblems,
   headerProblems,
   invalid,
   patternProblems,
-  percentProblems,
   rangeProblems,
-  regexProblems,
 } from './validate-values.ts';
 import { forMesh } from './virtual-services.ts';
-
-const retryConditions = new Set([
-  '5xx',
-  'gateway-error',
-  'reset',
-  'reset-before-request',
-  'connect-failure',
-  'retriable-4xx',
-  'refused-stream',
-  'retriable-status-codes',
-  'retriable-headers',
-  'envoy-ratelimited',
-  'http3-post-connect-failure',
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]);
-
-const maxBodyBytes = 1024 * 1024;
 
 /** All problems of a VirtualService. */
 export function validateVirtualService(object: VirtualService): Problem[] {
@@ -54,8 +39,12 @@ export function validateVirtualService(object: VirtualService): Problem[] {
   if (kinds.length === 0) problems.push(invalid('spec', 'needs at least one of http, tls and tcp'));
   for (const [index, route] of (spec.http ?? []).entries()) {
     problems.push(...routeProblems(route, `spec.http[${index}]`));
+    if (route.delegate !== undefined && (spec.hosts ?? []).length === 0) {
+      const text = 'a delegate (spec.hosts is empty) cannot delegate in its turn';
+      problems.push(invalid(`spec.http[${index}].delegate`, text));
+    }
   }
-  return problems;
+  return [...problems, ...connectionProblems(spec)];
 }
 
 function hostProblems(object: VirtualService): Problem[] {
@@ -99,6 +88,9 @@ function routeProblems(route: HttpRouteSpec, path: string): Problem[] {
     ...durationProblems(route.timeout, `${path}.timeout`, 'zero allowed'),
     ...headerProblems(route.headers, `${path}.headers`),
     ...directResponseProblems(route, `${path}.directResponse`),
+    ...mirrorProblems(route, path),
+    ...corsProblems(route.corsPolicy, `${path}.corsPolicy`),
+    ...authorityProblems(route, path),
   ];
 }
 
@@ -122,7 +114,7 @@ function actionProblems(route: HttpRouteSpec, path: string): Problem[] {
   );
 }
 
-function destinationProblems(route: HttpRouteSpec, path: string): Problem[] {
+function destinationProblems(route: HttpRouteSpec | ConnectionRouteSpec, path: string): Problem[] {
   const entries = route.route ?? [];
   const problems = entries.flatMap(({ destination, weight = 0, headers }, index) => {
     const own = `${path}.route[${index}]`;
@@ -141,24 +133,7 @@ function destinationProblems(route: HttpRouteSpec, path: string): Problem[] {
     const text = 'all weights are 0; give at least one destination a weight';
     problems.push({ code: 'AMB1603', field: `${path}.route`, text });
   }
-  const mirrors = route.mirror === undefined ? [] : targetProblems(route.mirror, `${path}.mirror`);
-  return [...problems, ...mirrors];
-}
-
-function targetProblems(destination: DestinationSpec | undefined, path: string): Problem[] {
-  const host = destination?.host;
-  if (host === undefined || host === '') {
-    return [{ code: 'AMB1604', field: `${path}.host`, text: 'must name a service' }];
-  }
-  const problems: Problem[] = [];
-  if (!isHostPattern(host)) {
-    problems.push({ code: 'AMB1604', field: `${path}.host`, text: `"${host}" is no DNS name` });
-  }
-  const { subset, port } = destination ?? {};
-  if (subset !== undefined && !/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/i.test(subset)) {
-    problems.push(invalid(`${path}.subset`, `"${subset}" is no valid subset name`));
-  }
-  return [...problems, ...rangeProblems(port?.number, `${path}.port.number`, 1, 65_535)];
+  return problems;
 }
 
 function matchProblems(match: HttpMatchSpec, path: string): Problem[] {
@@ -173,100 +148,68 @@ function matchProblems(match: HttpMatchSpec, path: string): Problem[] {
   );
   return [
     ...(['uri', 'scheme', 'method', 'authority'] as const).flatMap((field) =>
-      patternProblems(match[field], `${path}.${field}`),
+      patternProblems(match[field], `${path}.${field}`, 'no presence'),
     ),
     ...maps,
     ...rangeProblems(match.port, `${path}.port`, 1, 65_535),
   ];
 }
 
-function redirectProblems(
-  redirect: RedirectSpec | undefined,
-  route: HttpRouteSpec,
+/** The host of the request can be set in one place only. */
+function authorityProblems(route: HttpRouteSpec, path: string): Problem[] {
+  const { set = {}, add = {} } = route.headers?.request ?? {};
+  const places = [
+    ...(route.rewrite?.authority === undefined ? [] : ['rewrite.authority']),
+    ...[...Object.keys(set), ...Object.keys(add)].filter((name) =>
+      ['host', ':authority'].includes(name.toLowerCase()),
+    ),
+  ];
+  if (places.length < 2) return [];
+  return [invalid(path, `sets the host more than once: ${places.join(', ')}`)];
+}
+
+/** Problems of tls and tcp routes. */
+function connectionProblems({ hosts = [], tls = [], tcp = [] }: VirtualServiceSpec): Problem[] {
+  const of = (routes: typeof tcp, field: 'tls' | 'tcp'): Problem[] =>
+    routes.flatMap((route, index) => {
+      const path = `spec.${field}[${index}]`;
+      const needed = field === 'tls' && (route.match ?? []).length === 0;
+      return [
+        ...((route.route ?? []).length === 0
+          ? [{ code: 'AMB1604', field: `${path}.route`, text: 'is required' } as const]
+          : []),
+        ...(needed ? [invalid(`${path}.match`, 'needs at least one match with sniHosts')] : []),
+        ...destinationProblems(route, path),
+        ...(route.match ?? []).flatMap((match, place) =>
+          connectionMatchProblems(match, `${path}.match[${place}]`, field, hosts),
+        ),
+      ];
+    });
+  return [...of(tls, 'tls'), ...of(tcp, 'tcp')];
+}
+
+function connectionMatchProblems(
+  match: ConnectionMatchSpec,
   path: string,
+  field: 'tls' | 'tcp',
+  hosts: readonly string[],
 ): Problem[] {
-  if (redirect === undefined) return [];
-  const { uri, prefixRewrite, authority, scheme, port, derivePort, redirectCode } = redirect;
-  const problems: Problem[] = [];
-  if ([uri, prefixRewrite, authority, scheme, port, derivePort].every((one) => one === undefined)) {
-    problems.push(invalid(path, 'needs uri, prefixRewrite, authority, scheme or port'));
-  }
-  if (uri !== undefined && prefixRewrite !== undefined) {
-    problems.push(invalid(path, 'cannot have both uri and prefixRewrite'));
-  }
-  const onlyPrefixes =
-    (route.match ?? []).length > 0 &&
-    route.match?.every((match) => match.uri?.prefix !== undefined);
-  if (prefixRewrite !== undefined && onlyPrefixes !== true) {
-    problems.push(
-      invalid(`${path}.prefixRewrite`, 'needs every match of the route to be on a prefix'),
-    );
-  }
-  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https') {
-    problems.push(invalid(`${path}.scheme`, `"${scheme}" must be http or https`));
-  }
-  if (redirectCode !== undefined && ![301, 302, 303, 307, 308].includes(redirectCode)) {
-    const text = `${redirectCode} must be 301, 302, 303, 307 or 308`;
-    problems.push({ code: 'AMB1606', field: `${path}.redirectCode`, text });
-  }
-  return problems;
-}
-
-function rewriteProblems(rewrite: RewriteSpec | undefined, path: string): Problem[] {
-  if (rewrite === undefined) return [];
-  const { uri, authority, uriRegexRewrite } = rewrite;
-  if (uri === undefined && authority === undefined && uriRegexRewrite === undefined) {
-    return [invalid(path, 'needs uri, authority or uriRegexRewrite')];
-  }
-  if (uriRegexRewrite === undefined) return [];
-  if (uri !== undefined) return [invalid(path, 'cannot have both uri and uriRegexRewrite')];
-  return regexProblems(uriRegexRewrite.match ?? '', `${path}.uriRegexRewrite.match`);
-}
-
-function faultProblems(fault: FaultSpec | undefined, path: string): Problem[] {
-  if (fault === undefined) return [];
-  const { delay, abort } = fault;
-  if (delay === undefined && abort === undefined) return [invalid(path, 'needs delay or abort')];
-  const problems: Problem[] = [
-    ...durationProblems(delay?.fixedDelay, `${path}.delay.fixedDelay`, 'at least 1ms'),
-    ...percentProblems(delay?.percentage?.value, `${path}.delay.percentage.value`),
-    ...rangeProblems(delay?.percent, `${path}.delay.percent`, 0, 100),
-    ...percentProblems(abort?.percentage?.value, `${path}.abort.percentage.value`),
-    ...rangeProblems(abort?.httpStatus, `${path}.abort.httpStatus`, 200, 599),
+  const { sniHosts = [], destinationSubnets = [], port } = match;
+  const names = sniHosts.flatMap((name, index) => {
+    const isInside = hosts.some((host) => hostCovers(host.toLowerCase(), name.toLowerCase()));
+    if (isInside) return [];
+    return [invalid(`${path}.sniHosts[${index}]`, `"${name}" lies within none of spec.hosts`)];
+  });
+  return [
+    ...(field === 'tls' && sniHosts.length === 0
+      ? [invalid(`${path}.sniHosts`, 'needs at least one name')]
+      : []),
+    ...names,
+    ...destinationSubnets.flatMap((subnet, index) =>
+      parseCidr(subnet) === undefined
+        ? [invalid(`${path}.destinationSubnets[${index}]`, `"${subnet}" is no address or network`)]
+        : [],
+    ),
+    ...rangeProblems(port, `${path}.port`, 1, 65_535),
   ];
-  if (delay !== undefined && delay.fixedDelay === undefined) {
-    problems.push(invalid(`${path}.delay`, 'needs fixedDelay; exponentialDelay is not supported'));
-  }
-  if (abort?.http2Error !== undefined) {
-    problems.push(invalid(`${path}.abort.http2Error`, 'is not supported; use httpStatus'));
-  }
-  return problems;
-}
-
-function retryProblems(retries: RetriesSpec | undefined, path: string): Problem[] {
-  if (retries === undefined) return [];
-  const { attempts = 0, perTryTimeout, retryOn } = retries;
-  const problems = [
-    ...rangeProblems(attempts, `${path}.attempts`, 0, 2 ** 31 - 1),
-    ...durationProblems(perTryTimeout, `${path}.perTryTimeout`, 'at least 1ms'),
-  ];
-  if (attempts === 0 && (perTryTimeout !== undefined || retryOn !== undefined)) {
-    problems.push(invalid(path, 'attempts 0 switches retries off: leave the other fields out'));
-  }
-  for (const word of retryOn === undefined || retryOn === '' ? [] : retryOn.split(',')) {
-    if (!retryConditions.has(word) && !/^[1-5]\d\d$/.test(word)) {
-      problems.push(invalid(`${path}.retryOn`, `"${word}" is no retry condition`));
-    }
-  }
-  return problems;
-}
-
-function directResponseProblems(route: HttpRouteSpec, path: string): Problem[] {
-  const { directResponse } = route;
-  if (directResponse === undefined) return [];
-  const problems = rangeProblems(directResponse.status ?? 0, `${path}.status`, 200, 599);
-  const { body } = directResponse;
-  const size = Buffer.byteLength(body?.string ?? body?.bytes ?? '');
-  if (size > maxBodyBytes) problems.push(invalid(`${path}.body`, 'is larger than 1 MB'));
-  return problems;
 }

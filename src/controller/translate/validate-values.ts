@@ -14,8 +14,15 @@ export function invalid(field: string, text: string): Problem {
 }
 
 /** Checks a pattern: at most one kind, not empty, and a valid expression. */
-export function patternProblems(spec: StringMatchSpec | undefined, path: string): Problem[] {
+export function patternProblems(
+  spec: StringMatchSpec | undefined,
+  path: string,
+  star: 'presence' | 'no presence' = 'presence',
+): Problem[] {
   if (spec === undefined) return [];
+  if (spec.regex === '*' && star === 'no presence') {
+    return [{ code: 'AMB1602', field: `${path}.regex`, text: '"*" is not RE2; write .*' }];
+  }
   const kinds = (['exact', 'prefix', 'regex'] as const).filter((kind) => spec[kind] !== undefined);
   if (kinds.length > 1) {
     return [

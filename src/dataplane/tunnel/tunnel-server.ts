@@ -230,8 +230,9 @@ function requestOn(
   const gone = new AbortController();
   let answered = false;
   stream.once('close', () => {
-    gone.abort(new Error('the peer gave up'));
-    if (!answered) onUnanswered();
+    if (answered) return;
+    gone.abort(new AmbitError('AMB1506', 'the peer gave up before an answer'));
+    onUnanswered();
   });
   return {
     signal: gone.signal,

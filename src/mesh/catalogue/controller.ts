@@ -76,7 +76,7 @@ export const controllerCodes = {
   AMB1614: {
     title: 'a route is shadowed',
     cause:
-      'Another object or an earlier route takes all requests first: of several VirtualServices for one host the oldest counts.',
+      'An earlier route of the same table takes all of its requests: routes of VirtualServices come before those of the Gateway API, closer hosts before wider ones, older objects before younger ones.',
     remedy: 'Put all routes of a host into one VirtualService, the most specific first.',
   },
   AMB1615: {
@@ -140,6 +140,25 @@ export const controllerCodes = {
     title: 'a saved version of an object cannot be read',
     cause: 'A ConfigMap with the label ambit.io/last-valid=true was changed by somebody else.',
     remedy: 'Nothing: it is ignored and removed. The object counts as one without a valid version.',
+  },
+  AMB1627: {
+    title: 'a delegation between VirtualServices has no effect',
+    cause:
+      'The delegate does not exist, has hosts of its own, is not exported to the namespace of the one that delegates, or has a match that narrows none of its.',
+    remedy:
+      'Correct delegate.name and delegate.namespace, leave spec.hosts of the delegate empty, and let each of its matches lie within one of the root route; the other routes are in force.',
+  },
+  AMB1628: {
+    title: 'a route is bound to nothing',
+    cause: 'A parentRef names no Service or ServiceEntry that exists, or a port that it has not.',
+    remedy:
+      'Write parentRefs with group "", kind Service, the name, and if need be the namespace and port of a service that exists.',
+  },
+  AMB1629: {
+    title: 'a route refers to another namespace without a grant',
+    cause:
+      'No ReferenceGrant in the namespace of the backend lets routes of this kind and namespace refer to it. In the mesh the reference works all the same, as in Istio; at a gateway it would not.',
+    remedy: 'Create a ReferenceGrant in the namespace of the backend, or move one of the two.',
   },
   AMB1631: {
     title: 'a caller could not prove who it is',

@@ -90,4 +90,11 @@ export const waypointCodes = {
     cause: 'The endpoint is shutting down or has too many requests, after all retries.',
     remedy: 'Add replicas, or raise retries of the route.',
   },
+  AMB1717: {
+    title: 'the backend that was drawn cannot be used',
+    cause:
+      'A route leads to nothing for this share of the requests: a backend that does not exist or may not be referred to, a filter that is not supported, or no backend at all.',
+    remedy:
+      'Read the conditions Accepted and ResolvedRefs of the route that ambit why ID names, and correct backendRefs or the filter.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

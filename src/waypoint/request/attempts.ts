@@ -1,7 +1,7 @@
 // Sends one request until an endpoint answers: choice of endpoint, connection, timeouts, retries.
 
 import type { Code } from '../../mesh/catalogue.ts';
-import { type AttemptOutcome, defaultRetries, retryCondition } from '../../mesh/retry.ts';
+import { type AttemptOutcome, retryCondition } from '../../mesh/retry.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
@@ -63,7 +63,7 @@ interface Failed {
 /** Makes attempts until one is answered for good. */
 export async function deliver(sending: Sending): Promise<Delivery> {
   const { way, parts, body, exchange, signal } = sending;
-  const retries = way.route?.retries ?? defaultRetries;
+  const retries = way.limits.retries;
   const firstMs = retries.backoffMs ?? defaultBackoffMs;
   const shape = { firstMs, maxMs: firstMs * 10, jitter: 0.5 };
   const backoff = new Backoff(shape, parts.clock, parts.random);
@@ -87,6 +87,7 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       return result.kind === 'result' ? result.delivery : result.failed.failure;
     }
     if (result.kind === 'result') abandon(result);
+    if (retries.mayRepeatHosts === true) tried.clear();
     left--;
     await backoff.wait(signal).catch(() => undefined);
   }
@@ -202,11 +203,12 @@ function outcomeOf(delivery: Delivery): AttemptOutcome | undefined {
   const { status, headers } = delivery.answer.head;
   const grpcStatus = headerIn(headers, 'grpc-status');
   const grpc = grpcStatus === undefined ? {} : { grpcStatus: Number(grpcStatus) };
-  return { kind: 'response', status, ...grpc };
+  const rateLimited = headerIn(headers, 'x-envoy-ratelimited') !== undefined;
+  return { kind: 'response', status, rateLimited, ...grpc };
 }
 
 /** The protocol towards the endpoint: what the port declares, otherwise what the client speaks. */
-function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
+export function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
   if (head.upgrade !== undefined || declared === 'http11') return 'http1';
   if (declared === 'http2' || declared === 'grpc') return 'http2';
   return head.version === '2' ? 'http2' : 'http1';

@@ -2,11 +2,10 @@
 // client, or the change to another protocol.
 
 import { splice } from '../../dataplane/splice.ts';
-import { defaultRetries } from '../../mesh/retry.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import { type Delivery, deliver, type Sending } from './attempts.ts';
-import { type Exchange, goneCode, type UpstreamAnswer } from './exchange.ts';
+import { type Body, type Exchange, goneCode, type UpstreamAnswer } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
 import { isStatusWithoutBody } from './local-answer.ts';
 import { returnHead } from './onward-head.ts';
@@ -22,12 +21,14 @@ export type Forwarded =
       readonly bytesSent: number;
     };
 
+/** What is to be sent; `source` is the body of the request. */
+export type Forwarding = Omit<Sending, 'body' | 'signal'> & { readonly source: Body };
+
 /** Forwards. Rejects only when an upgrade's client is gone. */
-export async function forward(options: Omit<Sending, 'body' | 'signal'>): Promise<Forwarded> {
+export async function forward(options: Forwarding): Promise<Forwarded> {
   const { exchange, way, parts } = options;
-  const timeoutMs = way.route?.timeoutMs ?? 0;
-  const attempts = (way.route?.retries ?? defaultRetries).attempts;
-  const body = new ReplayBody(exchange.body, attempts > 0);
+  const { timeoutMs, retries } = way.limits;
+  const body = new ReplayBody(options.source, retries.attempts > 0);
   const over = new AbortController();
   const late = new AbortController();
   if (timeoutMs > 0) void limit(timeoutMs, body, late, over.signal, parts);
@@ -106,7 +107,7 @@ type DoneEnding = Extract<Forwarded, { kind: 'done' }>['ending'];
 
 /** Sends the endpoint's response on. A body that breaks off is broken off for the client too. */
 async function passResponse(
-  { exchange, way }: Omit<Sending, 'body' | 'signal'>,
+  { exchange, way }: Forwarding,
   answer: Extract<UpstreamAnswer, { kind: 'response' }>,
   endpoint: UpstreamEndpoint,
   late: AbortSignal,

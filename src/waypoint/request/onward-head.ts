@@ -8,13 +8,18 @@ import {
   orderOperations,
 } from '../../mesh/header-operations.ts';
 import { type RequestPath, targetOf } from '../../mesh/path.ts';
+import type { RequestLimits } from '../../mesh/request-limits.ts';
 import { type ReplaceRegex, replacePrefix } from '../../mesh/rewrite-path.ts';
 import type { HttpRoute, RequestMatch, RouteBackend } from '../../mesh/route.ts';
+import { withShared } from './answer-by-route.ts';
 import type { RequestHead, ResponseHead } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
 
 /** What a plan says of the way. */
 export interface Way {
+  readonly limits: RequestLimits;
+  /** CORS headers, to be set in the response. */
+  readonly sharing: HeaderList;
   readonly route?: HttpRoute;
   readonly match?: RequestMatch;
   readonly backend: RouteBackend;
@@ -34,7 +39,7 @@ export function onwardHead(head: RequestHead, way: Way, options: OnwardOptions):
   const { route, match, backend, backends } = way;
   const { path, protocol, requestId, replaceRegex } = options;
   const operations = orderOperations(route?.requestHeaders, backend.requestHeaders, backends);
-  const rewrite = route?.rewrite;
+  const rewrite = backend.rewrite ?? route?.rewrite;
   let newPath = path.path;
   if (rewrite?.uri !== undefined) newPath = replacePrefix(newPath, rewrite.uri, match);
   if (rewrite?.uriRegexRewrite !== undefined) {
@@ -68,7 +73,8 @@ export function onwardHead(head: RequestHead, way: Way, options: OnwardOptions):
 export function returnHead(head: ResponseHead, way: Way): ResponseHead {
   const { route, backend, backends } = way;
   const operations = orderOperations(route?.responseHeaders, backend.responseHeaders, backends);
-  return { status: head.status, headers: applyHeaderOperations(head.headers, operations) };
+  const headers = applyHeaderOperations(head.headers, operations);
+  return { status: head.status, headers: withShared(headers, way.sharing) };
 }
 
 /** HTTP/2 may split cookies into several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3); `TE` would

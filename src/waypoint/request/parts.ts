@@ -14,6 +14,7 @@ import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.t
 import type { OpenUpstream } from '../upstream/open-upstream.ts';
 import type { UpstreamPool } from '../upstream/upstream-pool.ts';
 import type { MessageCounts } from './grpc-messages.ts';
+import type { MirrorTraffic } from './mirror-traffic.ts';
 
 /** What a connection asked for. */
 export type Target =
@@ -90,6 +91,11 @@ export interface PipelineParts {
   /** Takes the record of a connection that asked for nothing known. */
   readonly undecided: (record: DecisionRecord) => void;
   readonly activity: Activity;
+  readonly mirrors: {
+    readonly traffic: MirrorTraffic;
+    /** Ends those under way. */
+    readonly ended: AbortSignal;
+  };
   /** Absent when nobody asked for spans. */
   readonly tracer?: RequestTracer;
   readonly log: Logger;

@@ -10,11 +10,14 @@ import type { HttpRequestFacts, RequestFacts } from '../../mesh/request-facts.ts
 import { causeChain } from '../../runtime/errors.ts';
 import { replaceRegex } from '../regex.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
-import { type Exchange, goneCode } from './exchange.ts';
+import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
+import { plannedAnswer } from './answer-by-route.ts';
+import { type Exchange, goneCode, type RequestHead } from './exchange.ts';
 import { forward } from './forward.ts';
 import { countMessages } from './grpc-messages.ts';
 import { headerMap } from './hop-headers.ts';
-import { answerLocally, type LocalAnswer, redirectAnswer } from './local-answer.ts';
+import { answerLocally, type LocalAnswer } from './local-answer.ts';
+import { mirrorRequests } from './mirror-requests.ts';
 import { onwardHead } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { type Ending, recordRequest } from './record-request.ts';
@@ -80,6 +83,7 @@ async function carryOut(
     delay: parts.random(),
     abort: parts.random(),
     backend: parts.random(),
+    mirrors: Array.from({ length: rules.routes.mostMirrors }, parts.random),
   });
   switch (plan.kind) {
     case 'deny':
@@ -96,6 +100,11 @@ async function carryOut(
           flag: 'NR',
         },
       );
+    }
+    case 'unresolved': {
+      const { reason, verdict, route } = plan;
+      const named = { reason, ...policyOf(verdict), route: route.origin, flag: 'NC' };
+      return await answer(exchange, id, { status: 500, code: 'AMB1717' }, named);
     }
     case 'answer':
       return await answerByRoute(exchange, id, plan, path, connection);
@@ -139,21 +148,8 @@ async function answerByRoute(
   path: RequestPath,
   connection: ClientConnection,
 ): Promise<Ending> {
-  const { route, match, verdict, reason } = plan;
-  const { scheme, authority } = exchange.head;
-  const local: LocalAnswer =
-    route.redirect === undefined
-      ? {
-          status: route.directResponse?.status ?? 200,
-          ...(route.directResponse?.body === undefined ? {} : { body: route.directResponse.body }),
-        }
-      : redirectAnswer(route.redirect, {
-          path,
-          scheme,
-          authority,
-          port: connection.target.destination.port,
-          ...(match === undefined ? {} : { match }),
-        });
+  const { route, verdict, reason } = plan;
+  const local = plannedAnswer(plan, exchange.head, path, connection.target.destination.port);
   const ending = await answer(exchange, id, local, {
     reason: `${reason}; answered by the route`,
     route: route.origin,
@@ -201,13 +197,16 @@ async function faultAndForward(
   }
   const requestId = parts.hex(32);
   const head = { ...exchange.head, headers };
-  const forwarded = await forward({
-    exchange,
-    connection,
-    parts,
-    way: plan,
-    headFor: (protocol) => onwardHead(head, plan, { path, protocol, requestId, replaceRegex }),
-  });
+  const headFor = (protocol: UpstreamProtocol): RequestHead =>
+    onwardHead(head, plan, { path, protocol, requestId, replaceRegex });
+  const { mirrors, limits } = plan;
+  const source = exchange.body;
+  using tee =
+    mirrors.length === 0
+      ? undefined
+      : mirrorRequests({ mirrors, head, body: source, connection, parts, headFor, ...limits });
+  const sending = { exchange, connection, parts, way: plan, headFor };
+  const forwarded = await forward({ ...sending, source: tee ?? source });
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
     const { ending } = forwarded;

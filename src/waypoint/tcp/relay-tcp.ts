@@ -4,6 +4,8 @@
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { splice } from '../../dataplane/splice.ts';
 import { authorizeRequest } from '../../mesh/authorize-request.ts';
+import { chooseBackend } from '../../mesh/choose-backend.ts';
+import { chooseConnectionRoute } from '../../mesh/choose-connection-route.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
@@ -18,6 +20,7 @@ export type TcpWay =
       readonly stream: ByteStream;
       readonly endpoint: UpstreamEndpoint;
       readonly reason: string;
+      readonly route?: string;
       readonly shadow?: ShadowVerdict;
     }
   /** `status` answers the tunnel, where that is still possible. */
@@ -35,7 +38,8 @@ export async function openTcp(
     const reason = `${target.rules} is no longer served here`;
     return refused(503, { outcome: 'failed', code: 'AMB1710', reason, status: 0, flag: 'NR' });
   }
-  const verdict = authorizeRequest(rules.policies, { source, destination: target.destination });
+  const facts = { source, destination: target.destination };
+  const verdict = authorizeRequest(rules.policies, facts);
   if (!verdict.allowed) {
     const { reason, policy, rule, shadow } = verdict;
     return refused(401, {
@@ -49,22 +53,32 @@ export async function openTcp(
       ...(shadow === undefined ? {} : { shadow }),
     });
   }
-  const choice = chooseUpstream(undefined, connection, parts, new Set());
+  const routed = chooseConnectionRoute(rules.config.connectionRoutes ?? [], facts);
+  const drawn =
+    routed.kind === 'route' ? chooseBackend(routed.route.backends, parts.random()) : undefined;
+  const route = routed.kind === 'route' ? { route: routed.route.origin } : {};
+  const why = [verdict.reason, ...(drawn ? [routed.reason, drawn.reason] : [])].join('; ');
+  if (routed.kind === 'route' && (drawn === undefined || drawn.backend.unresolved !== undefined)) {
+    const reason = `${routed.reason}; ${drawn?.backend.unresolved ?? 'none of its backends has a weight'}`;
+    const ending = { outcome: 'failed', code: 'AMB1717', reason, status: 0, flag: 'NC' } as const;
+    return refused(503, { ...ending, ...route });
+  }
+  const choice = chooseUpstream(drawn?.backend, connection, parts, new Set());
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
-    return refused(503, { outcome: 'failed', code, reason, status: 0, flag });
+    return refused(503, { outcome: 'failed', code, reason, status: 0, flag, ...route });
   }
   const { endpoint } = choice;
   try {
     const caller = { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer };
     const stream = await parts.open(endpoint, caller, signal);
-    const { reason, shadow } = verdict;
-    return { kind: 'open', stream, endpoint, reason, ...(shadow && { shadow }) };
+    const { shadow } = verdict;
+    return { kind: 'open', stream, endpoint, reason: why, ...route, ...(shadow && { shadow }) };
   } catch (error) {
     signal.throwIfAborted();
     const reason = `the endpoint could not be reached: ${causeChain(error)}`;
     const ending = { outcome: 'failed', code: 'AMB1706', reason, status: 0, flag: 'UF' } as const;
-    return refused(503, { ...ending, endpoint });
+    return refused(503, { ...ending, ...route, endpoint });
   }
 }
 
@@ -78,8 +92,9 @@ export async function relayTcp(
     direction === 'a-to-b' ? meter.sent(count) : meter.received(count);
   const { aToB, bToA, error } = await splice(client, way.stream, { signal, onBytes });
   meter.close(error === undefined ? '-' : 'UC');
-  const { endpoint, reason, shadow } = way;
-  const bytes = { bytesSent: aToB, bytesReceived: bToA, ...(shadow && { shadow }) };
+  const { endpoint, reason, route, shadow } = way;
+  const named = { ...(route !== undefined && { route }), ...(shadow && { shadow }) };
+  const bytes = { bytesSent: aToB, bytesReceived: bToA, ...named };
   if (error === undefined) {
     return { outcome: 'forwarded', reason, endpoint, status: 0, flag: '-', ...bytes };
   }

@@ -223,4 +223,30 @@ test('takes up names that were asked for on an earlier stream', () => {
   ]);
 });
 
+test('tells a ztunnel that asks by name of the workloads of its own node unasked', () => {
+  const session = new ProxySession({ ...ztunnel, node: 'node2' });
+  session.receive(address, request({ subscribe: ['*'], unsubscribe: ['*'] }));
+  const pods = (nodes: Record<string, string>): PublishedSnapshot => ({
+    ...emptySnapshot,
+    hash: JSON.stringify(nodes),
+    addresses: ResourceTable.empty.with(
+      Object.entries(nodes).map(([name, onNode]) => {
+        return { name, version: onNode, aliases: [], bytes: Buffer.from(name), onNode };
+      }),
+      [],
+    ),
+  });
+  const at = (nodes: Record<string, string>) => {
+    const responses = session.responses(pods(nodes));
+    for (const one of responses) session.receive(address, ack(one));
+    return brief(responses);
+  };
+  // A stock ztunnel waits for the workload of a pod that the node agent told it of, without asking for it.
+  assert.equal(at({ a1: 'node1', a2: 'node2' }), [{ type: 'Address', names: ['a2'], removed: [] }]);
+  assert.equal(at({ a1: 'node1', a2: 'node2', b2: 'node2' }), [
+    { type: 'Address', names: ['b2'], removed: [] },
+  ]);
+  assert.equal(at({ a1: 'node1', b2: 'node2' }), [{ type: 'Address', names: [], removed: ['a2'] }]);
+});
+
 test.run();

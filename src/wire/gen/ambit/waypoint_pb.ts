@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint.proto.
  */
 export const file_ambit_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("ChRhbWJpdC93YXlwb2ludC5wcm90bxIRYW1iaXQud2F5cG9pbnQudjEidAoJVGV4dE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIABIRCgdwcmVzZW50GAQgASgISAASFQoLcGF0aF9wcmVmaXgYBSABKAlIAEIJCgdwYXR0ZXJuInUKCk5hbWVkTWF0Y2gSEQoEbmFtZRgBIAEoCUgAiAEBEisKBW1hdGNoGAIgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEhMKBmludmVydBgDIAEoCEgBiAEBQgcKBV9uYW1lQgkKB19pbnZlcnQirAQKDFJlcXVlc3RNYXRjaBIpCgN1cmkYASABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSHAoPaWdub3JlX3VyaV9jYXNlGAIgASgISACIAQESLAoGc2NoZW1lGAMgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEiwKBm1ldGhvZBgEIAEoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIvCglhdXRob3JpdHkYBSABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSLgoHaGVhZGVycxgGIAMoCzIdLmFtYml0LndheXBvaW50LnYxLk5hbWVkTWF0Y2gSMwoMcXVlcnlfcGFyYW1zGAcgAygLMh0uYW1iaXQud2F5cG9pbnQudjEuTmFtZWRNYXRjaBIRCgRwb3J0GAggASgNSAGIAQESSAoNc291cmNlX2xhYmVscxgJIAMoCzIxLmFtYml0LndheXBvaW50LnYxLlJlcXVlc3RNYXRjaC5Tb3VyY2VMYWJlbHNFbnRyeRIdChBzb3VyY2VfbmFtZXNwYWNlGAogASgJSAKIAQEaMwoRU291cmNlTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfaWdub3JlX3VyaV9jYXNlQgcKBV9wb3J0QhMKEV9zb3VyY2VfbmFtZXNwYWNlIvABChBIZWFkZXJPcGVyYXRpb25zEjkKA3NldBgBIAMoCzIsLmFtYml0LndheXBvaW50LnYxLkhlYWRlck9wZXJhdGlvbnMuU2V0RW50cnkSOQoDYWRkGAIgAygLMiwuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucy5BZGRFbnRyeRIOCgZyZW1vdmUYAyADKAkaKgoIU2V0RW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ARoqCghBZGRFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBIokCCgxSb3V0ZUJhY2tlbmQSFAoHc2VydmljZRgBIAEoCUgAiAEBEhMKBnN1YnNldBgCIAEoCUgBiAEBEhEKBHBvcnQYAyABKA1IAogBARITCgZ3ZWlnaHQYBCABKA1IA4gBARI8Cg9yZXF1ZXN0X2hlYWRlcnMYBSABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEj0KEHJlc3BvbnNlX2hlYWRlcnMYBiABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCQoHX3dlaWdodCK/AgoFRmF1bHQSLQoFZGVsYXkYASABKAsyHi5hbWJpdC53YXlwb2ludC52MS5GYXVsdC5EZWxheRItCgVhYm9ydBgCIAEoCzIeLmFtYml0LndheXBvaW50LnYxLkZhdWx0LkFib3J0GlkKBURlbGF5EhQKB3BlcmNlbnQYASABKAFIAIgBARIbCg5maXhlZF9kZWxheV9tcxgCIAEoDUgBiAEBQgoKCF9wZXJjZW50QhEKD19maXhlZF9kZWxheV9tcxp9CgVBYm9ydBIUCgdwZXJjZW50GAEgASgBSACIAQESGAoLaHR0cF9zdGF0dXMYAiABKA1IAYgBARIYCgtncnBjX3N0YXR1cxgDIAEoDUgCiAEBQgoKCF9wZXJjZW50Qg4KDF9odHRwX3N0YXR1c0IOCgxfZ3JwY19zdGF0dXMisQEKB1JldHJpZXMSFQoIYXR0ZW1wdHMYASABKA1IAIgBARIfChJwZXJfdHJ5X3RpbWVvdXRfbXMYAiABKA1IAYgBARIVCghyZXRyeV9vbhgDIAEoCUgCiAEBEhcKCmJhY2tvZmZfbXMYBCABKA1IA4gBAUILCglfYXR0ZW1wdHNCFQoTX3Blcl90cnlfdGltZW91dF9tc0ILCglfcmV0cnlfb25CDQoLX2JhY2tvZmZfbXMiTgoMUmVnZXhSZXdyaXRlEhIKBW1hdGNoGAEgASgJSACIAQESFAoHcmV3cml0ZRgCIAEoCUgBiAEBQggKBl9tYXRjaEIKCghfcmV3cml0ZSKFAQoHUmV3cml0ZRIQCgN1cmkYASABKAlIAIgBARIWCglhdXRob3JpdHkYAiABKAlIAYgBARI6ChF1cmlfcmVnZXhfcmV3cml0ZRgDIAEoCzIfLmFtYml0LndheXBvaW50LnYxLlJlZ2V4UmV3cml0ZUIGCgRfdXJpQgwKCl9hdXRob3JpdHkijAIKCFJlZGlyZWN0EhAKA3VyaRgBIAEoCUgAiAEBEhsKDnByZWZpeF9yZXdyaXRlGAIgASgJSAGIAQESFgoJYXV0aG9yaXR5GAMgASgJSAKIAQESEwoGc2NoZW1lGAQgASgJSAOIAQESEQoEcG9ydBgFIAEoDUgEiAEBEh4KEWtlZXBfcmVxdWVzdF9wb3J0GAYgASgISAWIAQESEwoGc3RhdHVzGAcgASgNSAaIAQFCBgoEX3VyaUIRCg9fcHJlZml4X3Jld3JpdGVCDAoKX2F1dGhvcml0eUIJCgdfc2NoZW1lQgcKBV9wb3J0QhQKEl9rZWVwX3JlcXVlc3RfcG9ydEIJCgdfc3RhdHVzIkwKDkRpcmVjdFJlc3BvbnNlEhMKBnN0YXR1cxgBIAEoDUgAiAEBEhEKBGJvZHkYAiABKAlIAYgBAUIJCgdfc3RhdHVzQgcKBV9ib2R5Ir8ECglIdHRwUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEjAKB21hdGNoZXMYAyADKAsyHy5hbWJpdC53YXlwb2ludC52MS5SZXF1ZXN0TWF0Y2gSMQoIYmFja2VuZHMYBCADKAsyHy5hbWJpdC53YXlwb2ludC52MS5Sb3V0ZUJhY2tlbmQSLQoIcmVkaXJlY3QYBSABKAsyGy5hbWJpdC53YXlwb2ludC52MS5SZWRpcmVjdBI6Cg9kaXJlY3RfcmVzcG9uc2UYBiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5EaXJlY3RSZXNwb25zZRIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRInCgVmYXVsdBgIIAEoCzIYLmFtYml0LndheXBvaW50LnYxLkZhdWx0EhcKCnRpbWVvdXRfbXMYCSABKA1IAogBARIrCgdyZXRyaWVzGAogASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV0cmllcxI8Cg9yZXF1ZXN0X2hlYWRlcnMYCyABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEj0KEHJlc3BvbnNlX2hlYWRlcnMYDCABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zQgkKB19vcmlnaW5CBwoFX25hbWVCDQoLX3RpbWVvdXRfbXMiigEKBlN1YnNldBIRCgRuYW1lGAEgASgJSACIAQESNQoGbGFiZWxzGAIgAygLMiUuYW1iaXQud2F5cG9pbnQudjEuU3Vic2V0LkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBwoFX25hbWUijwIKEERlc3RpbmF0aW9uUnVsZXMSEwoGb3JpZ2luGAEgASgJSACIAQESKgoHc3Vic2V0cxgCIAMoCzIZLmFtYml0LndheXBvaW50LnYxLlN1YnNldBJMCg1sb2FkX2JhbGFuY2VyGAMgASgOMjAuYW1iaXQud2F5cG9pbnQudjEuRGVzdGluYXRpb25SdWxlcy5Mb2FkQmFsYW5jZXJIAYgBASJPCgxMb2FkQmFsYW5jZXISDwoLVU5TUEVDSUZJRUQQABIPCgtST1VORF9ST0JJThABEhEKDUxFQVNUX1JFUVVFU1QQAhIKCgZSQU5ET00QA0IJCgdfb3JpZ2luQhAKDl9sb2FkX2JhbGFuY2VyIsgBCgxQb2xpY3lTb3VyY2USEgoKcHJpbmNpcGFscxgBIAMoCRIWCg5ub3RfcHJpbmNpcGFscxgCIAMoCRISCgpuYW1lc3BhY2VzGAMgAygJEhYKDm5vdF9uYW1lc3BhY2VzGAQgAygJEhgKEHNlcnZpY2VfYWNjb3VudHMYBSADKAkSHAoUbm90X3NlcnZpY2VfYWNjb3VudHMYBiADKAkSEQoJaXBfYmxvY2tzGAcgAygJEhUKDW5vdF9pcF9ibG9ja3MYCCADKAkinQEKD1BvbGljeU9wZXJhdGlvbhINCgVob3N0cxgBIAMoCRIRCglub3RfaG9zdHMYAiADKAkSDQoFcG9ydHMYAyADKAkSEQoJbm90X3BvcnRzGAQgAygJEg8KB21ldGhvZHMYBSADKAkSEwoLbm90X21ldGhvZHMYBiADKAkSDQoFcGF0aHMYByADKAkSEQoJbm90X3BhdGhzGAggAygJIk8KD1BvbGljeUNvbmRpdGlvbhIQCgNrZXkYASABKAlIAIgBARIOCgZ2YWx1ZXMYAiADKAkSEgoKbm90X3ZhbHVlcxgDIAMoCUIGCgRfa2V5Ip0BCgpQb2xpY3lSdWxlEi0KBGZyb20YASADKAsyHy5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lTb3VyY2USLgoCdG8YAiADKAsyIi5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lPcGVyYXRpb24SMAoEd2hlbhgDIAMoCzIiLmFtYml0LndheXBvaW50LnYxLlBvbGljeUNvbmRpdGlvbiKmAgoTQXV0aG9yaXphdGlvblBvbGljeRIWCgluYW1lc3BhY2UYASABKAlIAIgBARIRCgRuYW1lGAIgASgJSAGIAQESQgoGYWN0aW9uGAMgASgOMi0uYW1iaXQud2F5cG9pbnQudjEuQXV0aG9yaXphdGlvblBvbGljeS5BY3Rpb25IAogBARIsCgVydWxlcxgEIAMoCzIdLmFtYml0LndheXBvaW50LnYxLlBvbGljeVJ1bGUSFAoHZHJ5X3J1bhgFIAEoCEgDiAEBIi4KBkFjdGlvbhIPCgtVTlNQRUNJRklFRBAAEgkKBUFMTE9XEAESCAoEREVOWRACQgwKCl9uYW1lc3BhY2VCBwoFX25hbWVCCQoHX2FjdGlvbkIKCghfZHJ5X3J1biLTAQoNU2VydmljZUNvbmZpZxIUCgdzZXJ2aWNlGAEgASgJSACIAQESLAoGcm91dGVzGAIgAygLMhwuYW1iaXQud2F5cG9pbnQudjEuSHR0cFJvdXRlEjgKC2Rlc3RpbmF0aW9uGAMgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuRGVzdGluYXRpb25SdWxlcxI4Cghwb2xpY2llcxgEIAMoCzImLmFtYml0LndheXBvaW50LnYxLkF1dGhvcml6YXRpb25Qb2xpY3lCCgoIX3NlcnZpY2UimAEKDldvcmtsb2FkTGFiZWxzEhAKA3VpZBgBIAEoCUgAiAEBEj0KBmxhYmVscxgCIAMoCzItLmFtYml0LndheXBvaW50LnYxLldvcmtsb2FkTGFiZWxzLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCBgoEX3VpZGIGcHJvdG8z");
+  fileDesc("ChRhbWJpdC93YXlwb2ludC5wcm90bxIRYW1iaXQud2F5cG9pbnQudjEidAoJVGV4dE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIABIRCgdwcmVzZW50GAQgASgISAASFQoLcGF0aF9wcmVmaXgYBSABKAlIAEIJCgdwYXR0ZXJuInUKCk5hbWVkTWF0Y2gSEQoEbmFtZRgBIAEoCUgAiAEBEisKBW1hdGNoGAIgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEhMKBmludmVydBgDIAEoCEgBiAEBQgcKBV9uYW1lQgkKB19pbnZlcnQiyAQKDFJlcXVlc3RNYXRjaBIpCgN1cmkYASABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSHAoPaWdub3JlX3VyaV9jYXNlGAIgASgISACIAQESLAoGc2NoZW1lGAMgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEiwKBm1ldGhvZBgEIAEoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIvCglhdXRob3JpdHkYBSABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSLgoHaGVhZGVycxgGIAMoCzIdLmFtYml0LndheXBvaW50LnYxLk5hbWVkTWF0Y2gSMwoMcXVlcnlfcGFyYW1zGAcgAygLMh0uYW1iaXQud2F5cG9pbnQudjEuTmFtZWRNYXRjaBIRCgRwb3J0GAggASgNSAGIAQESSAoNc291cmNlX2xhYmVscxgJIAMoCzIxLmFtYml0LndheXBvaW50LnYxLlJlcXVlc3RNYXRjaC5Tb3VyY2VMYWJlbHNFbnRyeRIdChBzb3VyY2VfbmFtZXNwYWNlGAogASgJSAKIAQESEQoEbmFtZRgLIAEoCUgDiAEBGjMKEVNvdXJjZUxhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX2lnbm9yZV91cmlfY2FzZUIHCgVfcG9ydEITChFfc291cmNlX25hbWVzcGFjZUIHCgVfbmFtZSLwAQoQSGVhZGVyT3BlcmF0aW9ucxI5CgNzZXQYASADKAsyLC5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zLlNldEVudHJ5EjkKA2FkZBgCIAMoCzIsLmFtYml0LndheXBvaW50LnYxLkhlYWRlck9wZXJhdGlvbnMuQWRkRW50cnkSDgoGcmVtb3ZlGAMgAygJGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK5AwoMUm91dGVCYWNrZW5kEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESEwoGd2VpZ2h0GAQgASgNSAOIAQESPAoPcmVxdWVzdF9oZWFkZXJzGAUgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxI9ChByZXNwb25zZV9oZWFkZXJzGAYgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRItCghyZWRpcmVjdBgIIAEoCzIbLmFtYml0LndheXBvaW50LnYxLlJlZGlyZWN0EioKB21pcnJvcnMYCSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISFwoKdW5yZXNvbHZlZBgKIAEoCUgEiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCQoHX3dlaWdodEINCgtfdW5yZXNvbHZlZCKIAQoGTWlycm9yEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESFAoHcGVyY2VudBgEIAEoAUgDiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCgoIX3BlcmNlbnQiuQIKCkNvcnNQb2xpY3kSMwoNYWxsb3dfb3JpZ2lucxgBIAMoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIVCg1hbGxvd19tZXRob2RzGAIgAygJEhUKDWFsbG93X2hlYWRlcnMYAyADKAkSFgoOZXhwb3NlX2hlYWRlcnMYBCADKAkSHAoPbWF4X2FnZV9zZWNvbmRzGAUgASgNSACIAQESHgoRYWxsb3dfY3JlZGVudGlhbHMYBiABKAhIAYgBARIoChtpZ25vcmVfdW5tYXRjaGVkX3ByZWZsaWdodHMYByABKAhIAogBAUISChBfbWF4X2FnZV9zZWNvbmRzQhQKEl9hbGxvd19jcmVkZW50aWFsc0IeChxfaWdub3JlX3VubWF0Y2hlZF9wcmVmbGlnaHRzIr8CCgVGYXVsdBItCgVkZWxheRgBIAEoCzIeLmFtYml0LndheXBvaW50LnYxLkZhdWx0LkRlbGF5Ei0KBWFib3J0GAIgASgLMh4uYW1iaXQud2F5cG9pbnQudjEuRmF1bHQuQWJvcnQaWQoFRGVsYXkSFAoHcGVyY2VudBgBIAEoAUgAiAEBEhsKDmZpeGVkX2RlbGF5X21zGAIgASgNSAGIAQFCCgoIX3BlcmNlbnRCEQoPX2ZpeGVkX2RlbGF5X21zGn0KBUFib3J0EhQKB3BlcmNlbnQYASABKAFIAIgBARIYCgtodHRwX3N0YXR1cxgCIAEoDUgBiAEBEhgKC2dycGNfc3RhdHVzGAMgASgNSAKIAQFCCgoIX3BlcmNlbnRCDgoMX2h0dHBfc3RhdHVzQg4KDF9ncnBjX3N0YXR1cyKbAgoHUmV0cmllcxIVCghhdHRlbXB0cxgBIAEoDUgAiAEBEh8KEnBlcl90cnlfdGltZW91dF9tcxgCIAEoDUgBiAEBEhUKCHJldHJ5X29uGAMgASgJSAKIAQESFwoKYmFja29mZl9tcxgEIAEoDUgDiAEBEh0KEG1heV9yZXBlYXRfaG9zdHMYBSABKAhIBIgBARIeChFyZW1vdGVfbG9jYWxpdGllcxgGIAEoCEgFiAEBQgsKCV9hdHRlbXB0c0IVChNfcGVyX3RyeV90aW1lb3V0X21zQgsKCV9yZXRyeV9vbkINCgtfYmFja29mZl9tc0ITChFfbWF5X3JlcGVhdF9ob3N0c0IUChJfcmVtb3RlX2xvY2FsaXRpZXMiTgoMUmVnZXhSZXdyaXRlEhIKBW1hdGNoGAEgASgJSACIAQESFAoHcmV3cml0ZRgCIAEoCUgBiAEBQggKBl9tYXRjaEIKCghfcmV3cml0ZSKFAQoHUmV3cml0ZRIQCgN1cmkYASABKAlIAIgBARIWCglhdXRob3JpdHkYAiABKAlIAYgBARI6ChF1cmlfcmVnZXhfcmV3cml0ZRgDIAEoCzIfLmFtYml0LndheXBvaW50LnYxLlJlZ2V4UmV3cml0ZUIGCgRfdXJpQgwKCl9hdXRob3JpdHkijAIKCFJlZGlyZWN0EhAKA3VyaRgBIAEoCUgAiAEBEhsKDnByZWZpeF9yZXdyaXRlGAIgASgJSAGIAQESFgoJYXV0aG9yaXR5GAMgASgJSAKIAQESEwoGc2NoZW1lGAQgASgJSAOIAQESEQoEcG9ydBgFIAEoDUgEiAEBEh4KEWtlZXBfcmVxdWVzdF9wb3J0GAYgASgISAWIAQESEwoGc3RhdHVzGAcgASgNSAaIAQFCBgoEX3VyaUIRCg9fcHJlZml4X3Jld3JpdGVCDAoKX2F1dGhvcml0eUIJCgdfc2NoZW1lQgcKBV9wb3J0QhQKEl9rZWVwX3JlcXVlc3RfcG9ydEIJCgdfc3RhdHVzIkwKDkRpcmVjdFJlc3BvbnNlEhMKBnN0YXR1cxgBIAEoDUgAiAEBEhEKBGJvZHkYAiABKAlIAYgBAUIJCgdfc3RhdHVzQgcKBV9ib2R5IpgFCglIdHRwUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEjAKB21hdGNoZXMYAyADKAsyHy5hbWJpdC53YXlwb2ludC52MS5SZXF1ZXN0TWF0Y2gSMQoIYmFja2VuZHMYBCADKAsyHy5hbWJpdC53YXlwb2ludC52MS5Sb3V0ZUJhY2tlbmQSLQoIcmVkaXJlY3QYBSABKAsyGy5hbWJpdC53YXlwb2ludC52MS5SZWRpcmVjdBI6Cg9kaXJlY3RfcmVzcG9uc2UYBiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5EaXJlY3RSZXNwb25zZRIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRInCgVmYXVsdBgIIAEoCzIYLmFtYml0LndheXBvaW50LnYxLkZhdWx0EhcKCnRpbWVvdXRfbXMYCSABKA1IAogBARIrCgdyZXRyaWVzGAogASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV0cmllcxI8Cg9yZXF1ZXN0X2hlYWRlcnMYCyABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEj0KEHJlc3BvbnNlX2hlYWRlcnMYDCABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEioKB21pcnJvcnMYDSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISKwoEY29ycxgOIAEoCzIdLmFtYml0LndheXBvaW50LnYxLkNvcnNQb2xpY3lCCQoHX29yaWdpbkIHCgVfbmFtZUINCgtfdGltZW91dF9tcyKTAgoPQ29ubmVjdGlvbk1hdGNoEhEKCXNuaV9ob3N0cxgBIAMoCRIbChNkZXN0aW5hdGlvbl9zdWJuZXRzGAIgAygJEhEKBHBvcnQYAyABKA1IAIgBARJLCg1zb3VyY2VfbGFiZWxzGAQgAygLMjQuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvbk1hdGNoLlNvdXJjZUxhYmVsc0VudHJ5Eh0KEHNvdXJjZV9uYW1lc3BhY2UYBSABKAlIAYgBARozChFTb3VyY2VMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9wb3J0QhMKEV9zb3VyY2VfbmFtZXNwYWNlIpkBCg9Db25uZWN0aW9uUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESMwoHbWF0Y2hlcxgCIAMoCzIiLmFtYml0LndheXBvaW50LnYxLkNvbm5lY3Rpb25NYXRjaBIxCghiYWNrZW5kcxgDIAMoCzIfLmFtYml0LndheXBvaW50LnYxLlJvdXRlQmFja2VuZEIJCgdfb3JpZ2luIooBCgZTdWJzZXQSEQoEbmFtZRgBIAEoCUgAiAEBEjUKBmxhYmVscxgCIAMoCzIlLmFtYml0LndheXBvaW50LnYxLlN1YnNldC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9uYW1lIo8CChBEZXN0aW5hdGlvblJ1bGVzEhMKBm9yaWdpbhgBIAEoCUgAiAEBEioKB3N1YnNldHMYAiADKAsyGS5hbWJpdC53YXlwb2ludC52MS5TdWJzZXQSTAoNbG9hZF9iYWxhbmNlchgDIAEoDjIwLmFtYml0LndheXBvaW50LnYxLkRlc3RpbmF0aW9uUnVsZXMuTG9hZEJhbGFuY2VySAGIAQEiTwoMTG9hZEJhbGFuY2VyEg8KC1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIRCg1MRUFTVF9SRVFVRVNUEAISCgoGUkFORE9NEANCCQoHX29yaWdpbkIQCg5fbG9hZF9iYWxhbmNlciLIAQoMUG9saWN5U291cmNlEhIKCnByaW5jaXBhbHMYASADKAkSFgoObm90X3ByaW5jaXBhbHMYAiADKAkSEgoKbmFtZXNwYWNlcxgDIAMoCRIWCg5ub3RfbmFtZXNwYWNlcxgEIAMoCRIYChBzZXJ2aWNlX2FjY291bnRzGAUgAygJEhwKFG5vdF9zZXJ2aWNlX2FjY291bnRzGAYgAygJEhEKCWlwX2Jsb2NrcxgHIAMoCRIVCg1ub3RfaXBfYmxvY2tzGAggAygJIp0BCg9Qb2xpY3lPcGVyYXRpb24SDQoFaG9zdHMYASADKAkSEQoJbm90X2hvc3RzGAIgAygJEg0KBXBvcnRzGAMgAygJEhEKCW5vdF9wb3J0cxgEIAMoCRIPCgdtZXRob2RzGAUgAygJEhMKC25vdF9tZXRob2RzGAYgAygJEg0KBXBhdGhzGAcgAygJEhEKCW5vdF9wYXRocxgIIAMoCSJPCg9Qb2xpY3lDb25kaXRpb24SEAoDa2V5GAEgASgJSACIAQESDgoGdmFsdWVzGAIgAygJEhIKCm5vdF92YWx1ZXMYAyADKAlCBgoEX2tleSKdAQoKUG9saWN5UnVsZRItCgRmcm9tGAEgAygLMh8uYW1iaXQud2F5cG9pbnQudjEuUG9saWN5U291cmNlEi4KAnRvGAIgAygLMiIuYW1iaXQud2F5cG9pbnQudjEuUG9saWN5T3BlcmF0aW9uEjAKBHdoZW4YAyADKAsyIi5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lDb25kaXRpb24ipgIKE0F1dGhvcml6YXRpb25Qb2xpY3kSFgoJbmFtZXNwYWNlGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEkIKBmFjdGlvbhgDIAEoDjItLmFtYml0LndheXBvaW50LnYxLkF1dGhvcml6YXRpb25Qb2xpY3kuQWN0aW9uSAKIAQESLAoFcnVsZXMYBCADKAsyHS5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lSdWxlEhQKB2RyeV9ydW4YBSABKAhIA4gBASIuCgZBY3Rpb24SDwoLVU5TUEVDSUZJRUQQABIJCgVBTExPVxABEggKBERFTlkQAkIMCgpfbmFtZXNwYWNlQgcKBV9uYW1lQgkKB19hY3Rpb25CCgoIX2RyeV9ydW4ikgIKDVNlcnZpY2VDb25maWcSFAoHc2VydmljZRgBIAEoCUgAiAEBEiwKBnJvdXRlcxgCIAMoCzIcLmFtYml0LndheXBvaW50LnYxLkh0dHBSb3V0ZRI4CgtkZXN0aW5hdGlvbhgDIAEoCzIjLmFtYml0LndheXBvaW50LnYxLkRlc3RpbmF0aW9uUnVsZXMSOAoIcG9saWNpZXMYBCADKAsyJi5hbWJpdC53YXlwb2ludC52MS5BdXRob3JpemF0aW9uUG9saWN5Ej0KEWNvbm5lY3Rpb25fcm91dGVzGAUgAygLMiIuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvblJvdXRlQgoKCF9zZXJ2aWNlIpgBCg5Xb3JrbG9hZExhYmVscxIQCgN1aWQYASABKAlIAIgBARI9CgZsYWJlbHMYAiADKAsyLS5hbWJpdC53YXlwb2ludC52MS5Xb3JrbG9hZExhYmVscy5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgYKBF91aWRiBnByb3RvMw");
 
 /**
  * One pattern for a text.
@@ -149,6 +149,11 @@ export type RequestMatch = Message<"ambit.waypoint.v1.RequestMatch"> & {
    * @generated from field: optional string source_namespace = 10;
    */
   sourceNamespace?: string | undefined;
+
+  /**
+   * @generated from field: optional string name = 11;
+   */
+  name?: string | undefined;
 };
 
 /**
@@ -220,6 +225,26 @@ export type RouteBackend = Message<"ambit.waypoint.v1.RouteBackend"> & {
    * @generated from field: ambit.waypoint.v1.HeaderOperations response_headers = 6;
    */
   responseHeaders?: HeaderOperations | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.Rewrite rewrite = 7;
+   */
+  rewrite?: Rewrite | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.Redirect redirect = 8;
+   */
+  redirect?: Redirect | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.Mirror mirrors = 9;
+   */
+  mirrors: Mirror[];
+
+  /**
+   * @generated from field: optional string unresolved = 10;
+   */
+  unresolved?: string | undefined;
 };
 
 /**
@@ -228,6 +253,87 @@ export type RouteBackend = Message<"ambit.waypoint.v1.RouteBackend"> & {
  */
 export const RouteBackendSchema: GenMessage<RouteBackend> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint, 4);
+
+/**
+ * @generated from message ambit.waypoint.v1.Mirror
+ */
+export type Mirror = Message<"ambit.waypoint.v1.Mirror"> & {
+  /**
+   * NAMESPACE/HOSTNAME
+   *
+   * @generated from field: optional string service = 1;
+   */
+  service?: string | undefined;
+
+  /**
+   * @generated from field: optional string subset = 2;
+   */
+  subset?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 port = 3;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: optional double percent = 4;
+   */
+  percent?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.Mirror.
+ * Use `create(MirrorSchema)` to create a new message.
+ */
+export const MirrorSchema: GenMessage<Mirror> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 5);
+
+/**
+ * @generated from message ambit.waypoint.v1.CorsPolicy
+ */
+export type CorsPolicy = Message<"ambit.waypoint.v1.CorsPolicy"> & {
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.TextMatch allow_origins = 1;
+   */
+  allowOrigins: TextMatch[];
+
+  /**
+   * @generated from field: repeated string allow_methods = 2;
+   */
+  allowMethods: string[];
+
+  /**
+   * @generated from field: repeated string allow_headers = 3;
+   */
+  allowHeaders: string[];
+
+  /**
+   * @generated from field: repeated string expose_headers = 4;
+   */
+  exposeHeaders: string[];
+
+  /**
+   * @generated from field: optional uint32 max_age_seconds = 5;
+   */
+  maxAgeSeconds?: number | undefined;
+
+  /**
+   * @generated from field: optional bool allow_credentials = 6;
+   */
+  allowCredentials?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool ignore_unmatched_preflights = 7;
+   */
+  ignoreUnmatchedPreflights?: boolean | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.CorsPolicy.
+ * Use `create(CorsPolicySchema)` to create a new message.
+ */
+export const CorsPolicySchema: GenMessage<CorsPolicy> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 6);
 
 /**
  * @generated from message ambit.waypoint.v1.Fault
@@ -249,7 +355,7 @@ export type Fault = Message<"ambit.waypoint.v1.Fault"> & {
  * Use `create(FaultSchema)` to create a new message.
  */
 export const FaultSchema: GenMessage<Fault> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 5);
+  messageDesc(file_ambit_waypoint, 7);
 
 /**
  * @generated from message ambit.waypoint.v1.Fault.Delay
@@ -271,7 +377,7 @@ export type Fault_Delay = Message<"ambit.waypoint.v1.Fault.Delay"> & {
  * Use `create(Fault_DelaySchema)` to create a new message.
  */
 export const Fault_DelaySchema: GenMessage<Fault_Delay> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 5, 0);
+  messageDesc(file_ambit_waypoint, 7, 0);
 
 /**
  * @generated from message ambit.waypoint.v1.Fault.Abort
@@ -298,7 +404,7 @@ export type Fault_Abort = Message<"ambit.waypoint.v1.Fault.Abort"> & {
  * Use `create(Fault_AbortSchema)` to create a new message.
  */
 export const Fault_AbortSchema: GenMessage<Fault_Abort> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 5, 1);
+  messageDesc(file_ambit_waypoint, 7, 1);
 
 /**
  * @generated from message ambit.waypoint.v1.Retries
@@ -323,6 +429,16 @@ export type Retries = Message<"ambit.waypoint.v1.Retries"> & {
    * @generated from field: optional uint32 backoff_ms = 4;
    */
   backoffMs?: number | undefined;
+
+  /**
+   * @generated from field: optional bool may_repeat_hosts = 5;
+   */
+  mayRepeatHosts?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool remote_localities = 6;
+   */
+  remoteLocalities?: boolean | undefined;
 };
 
 /**
@@ -330,7 +446,7 @@ export type Retries = Message<"ambit.waypoint.v1.Retries"> & {
  * Use `create(RetriesSchema)` to create a new message.
  */
 export const RetriesSchema: GenMessage<Retries> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 6);
+  messageDesc(file_ambit_waypoint, 8);
 
 /**
  * @generated from message ambit.waypoint.v1.RegexRewrite
@@ -352,7 +468,7 @@ export type RegexRewrite = Message<"ambit.waypoint.v1.RegexRewrite"> & {
  * Use `create(RegexRewriteSchema)` to create a new message.
  */
 export const RegexRewriteSchema: GenMessage<RegexRewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 7);
+  messageDesc(file_ambit_waypoint, 9);
 
 /**
  * @generated from message ambit.waypoint.v1.Rewrite
@@ -379,7 +495,7 @@ export type Rewrite = Message<"ambit.waypoint.v1.Rewrite"> & {
  * Use `create(RewriteSchema)` to create a new message.
  */
 export const RewriteSchema: GenMessage<Rewrite> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 8);
+  messageDesc(file_ambit_waypoint, 10);
 
 /**
  * @generated from message ambit.waypoint.v1.Redirect
@@ -426,7 +542,7 @@ export type Redirect = Message<"ambit.waypoint.v1.Redirect"> & {
  * Use `create(RedirectSchema)` to create a new message.
  */
 export const RedirectSchema: GenMessage<Redirect> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 9);
+  messageDesc(file_ambit_waypoint, 11);
 
 /**
  * @generated from message ambit.waypoint.v1.DirectResponse
@@ -448,7 +564,7 @@ export type DirectResponse = Message<"ambit.waypoint.v1.DirectResponse"> & {
  * Use `create(DirectResponseSchema)` to create a new message.
  */
 export const DirectResponseSchema: GenMessage<DirectResponse> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 10);
+  messageDesc(file_ambit_waypoint, 12);
 
 /**
  * @generated from message ambit.waypoint.v1.HttpRoute
@@ -513,6 +629,16 @@ export type HttpRoute = Message<"ambit.waypoint.v1.HttpRoute"> & {
    * @generated from field: ambit.waypoint.v1.HeaderOperations response_headers = 12;
    */
   responseHeaders?: HeaderOperations | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.Mirror mirrors = 13;
+   */
+  mirrors: Mirror[];
+
+  /**
+   * @generated from field: ambit.waypoint.v1.CorsPolicy cors = 14;
+   */
+  cors?: CorsPolicy | undefined;
 };
 
 /**
@@ -520,7 +646,71 @@ export type HttpRoute = Message<"ambit.waypoint.v1.HttpRoute"> & {
  * Use `create(HttpRouteSchema)` to create a new message.
  */
 export const HttpRouteSchema: GenMessage<HttpRoute> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 11);
+  messageDesc(file_ambit_waypoint, 13);
+
+/**
+ * @generated from message ambit.waypoint.v1.ConnectionMatch
+ */
+export type ConnectionMatch = Message<"ambit.waypoint.v1.ConnectionMatch"> & {
+  /**
+   * @generated from field: repeated string sni_hosts = 1;
+   */
+  sniHosts: string[];
+
+  /**
+   * @generated from field: repeated string destination_subnets = 2;
+   */
+  destinationSubnets: string[];
+
+  /**
+   * @generated from field: optional uint32 port = 3;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: map<string, string> source_labels = 4;
+   */
+  sourceLabels: { [key: string]: string };
+
+  /**
+   * @generated from field: optional string source_namespace = 5;
+   */
+  sourceNamespace?: string | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConnectionMatch.
+ * Use `create(ConnectionMatchSchema)` to create a new message.
+ */
+export const ConnectionMatchSchema: GenMessage<ConnectionMatch> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 14);
+
+/**
+ * @generated from message ambit.waypoint.v1.ConnectionRoute
+ */
+export type ConnectionRoute = Message<"ambit.waypoint.v1.ConnectionRoute"> & {
+  /**
+   * @generated from field: optional string origin = 1;
+   */
+  origin?: string | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.ConnectionMatch matches = 2;
+   */
+  matches: ConnectionMatch[];
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.RouteBackend backends = 3;
+   */
+  backends: RouteBackend[];
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConnectionRoute.
+ * Use `create(ConnectionRouteSchema)` to create a new message.
+ */
+export const ConnectionRouteSchema: GenMessage<ConnectionRoute> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 15);
 
 /**
  * @generated from message ambit.waypoint.v1.Subset
@@ -542,7 +732,7 @@ export type Subset = Message<"ambit.waypoint.v1.Subset"> & {
  * Use `create(SubsetSchema)` to create a new message.
  */
 export const SubsetSchema: GenMessage<Subset> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 12);
+  messageDesc(file_ambit_waypoint, 16);
 
 /**
  * @generated from message ambit.waypoint.v1.DestinationRules
@@ -569,7 +759,7 @@ export type DestinationRules = Message<"ambit.waypoint.v1.DestinationRules"> & {
  * Use `create(DestinationRulesSchema)` to create a new message.
  */
 export const DestinationRulesSchema: GenMessage<DestinationRules> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 13);
+  messageDesc(file_ambit_waypoint, 17);
 
 /**
  * @generated from enum ambit.waypoint.v1.DestinationRules.LoadBalancer
@@ -605,7 +795,7 @@ export type DestinationRules_LoadBalancer = (typeof DestinationRules_LoadBalance
  * Describes the enum ambit.waypoint.v1.DestinationRules.LoadBalancer.
  */
 export const DestinationRules_LoadBalancerSchema: GenEnum<DestinationRules_LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint, 13, 0);
+  enumDesc(file_ambit_waypoint, 17, 0);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicySource
@@ -657,7 +847,7 @@ export type PolicySource = Message<"ambit.waypoint.v1.PolicySource"> & {
  * Use `create(PolicySourceSchema)` to create a new message.
  */
 export const PolicySourceSchema: GenMessage<PolicySource> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 14);
+  messageDesc(file_ambit_waypoint, 18);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyOperation
@@ -709,7 +899,7 @@ export type PolicyOperation = Message<"ambit.waypoint.v1.PolicyOperation"> & {
  * Use `create(PolicyOperationSchema)` to create a new message.
  */
 export const PolicyOperationSchema: GenMessage<PolicyOperation> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 15);
+  messageDesc(file_ambit_waypoint, 19);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyCondition
@@ -736,7 +926,7 @@ export type PolicyCondition = Message<"ambit.waypoint.v1.PolicyCondition"> & {
  * Use `create(PolicyConditionSchema)` to create a new message.
  */
 export const PolicyConditionSchema: GenMessage<PolicyCondition> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 16);
+  messageDesc(file_ambit_waypoint, 20);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyRule
@@ -763,7 +953,7 @@ export type PolicyRule = Message<"ambit.waypoint.v1.PolicyRule"> & {
  * Use `create(PolicyRuleSchema)` to create a new message.
  */
 export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 17);
+  messageDesc(file_ambit_waypoint, 21);
 
 /**
  * @generated from message ambit.waypoint.v1.AuthorizationPolicy
@@ -800,7 +990,7 @@ export type AuthorizationPolicy = Message<"ambit.waypoint.v1.AuthorizationPolicy
  * Use `create(AuthorizationPolicySchema)` to create a new message.
  */
 export const AuthorizationPolicySchema: GenMessage<AuthorizationPolicy> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 18);
+  messageDesc(file_ambit_waypoint, 22);
 
 /**
  * @generated from enum ambit.waypoint.v1.AuthorizationPolicy.Action
@@ -831,7 +1021,7 @@ export type AuthorizationPolicy_Action = (typeof AuthorizationPolicy_Action)[key
  * Describes the enum ambit.waypoint.v1.AuthorizationPolicy.Action.
  */
 export const AuthorizationPolicy_ActionSchema: GenEnum<AuthorizationPolicy_Action> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint, 18, 0);
+  enumDesc(file_ambit_waypoint, 22, 0);
 
 /**
  * One service; its resource name is NAMESPACE/HOSTNAME.
@@ -858,6 +1048,11 @@ export type ServiceConfig = Message<"ambit.waypoint.v1.ServiceConfig"> & {
    * @generated from field: repeated ambit.waypoint.v1.AuthorizationPolicy policies = 4;
    */
   policies: AuthorizationPolicy[];
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.ConnectionRoute connection_routes = 5;
+   */
+  connectionRoutes: ConnectionRoute[];
 };
 
 /**
@@ -865,7 +1060,7 @@ export type ServiceConfig = Message<"ambit.waypoint.v1.ServiceConfig"> & {
  * Use `create(ServiceConfigSchema)` to create a new message.
  */
 export const ServiceConfigSchema: GenMessage<ServiceConfig> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 19);
+  messageDesc(file_ambit_waypoint, 23);
 
 /**
  * The labels of one workload; its resource name is the workload's uid.
@@ -889,5 +1084,5 @@ export type WorkloadLabels = Message<"ambit.waypoint.v1.WorkloadLabels"> & {
  * Use `create(WorkloadLabelsSchema)` to create a new message.
  */
 export const WorkloadLabelsSchema: GenMessage<WorkloadLabels> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 20);
+  messageDesc(file_ambit_waypoint, 24);
 

@@ -1,0 +1,93 @@
+// Copies of a request to the mirrors of its route: sent beside it, read to the end, thrown away.
+// Whatever becomes of them is counted, and never felt by the request itself.
+
+import type { Mirror } from '../../mesh/route.ts';
+import { causeChain } from '../../runtime/errors.ts';
+import { UpstreamPool, type UpstreamProtocol } from '../upstream/upstream-pool.ts';
+import { protocolFor } from './attempts.ts';
+import { chooseUpstream } from './choose-upstream.ts';
+import { type Body, noBody, type RequestHead } from './exchange.ts';
+import type { ClientConnection, PipelineParts } from './parts.ts';
+import { TeeBody } from './tee-body.ts';
+
+/** The time for one copy where the route has no timeout, milliseconds. */
+const defaultTimeoutMs = 60_000;
+
+export interface Mirroring {
+  readonly mirrors: readonly Mirror[];
+  readonly head: RequestHead;
+  readonly body: Body;
+  readonly connection: ClientConnection;
+  readonly parts: PipelineParts;
+  /** Of the route; 0 for none. */
+  readonly timeoutMs: number;
+  /** The head as the request's own endpoint would get it. */
+  readonly headFor: (protocol: UpstreamProtocol) => RequestHead;
+}
+
+/** Starts the copies. The answer is the body that the request itself is to be sent with; it must be
+ * disposed when the request is over. */
+export function mirrorRequests(mirroring: Mirroring): TeeBody {
+  const tee = new TeeBody(mirroring.body);
+  // Requests to change the protocol are about what follows them, which is not copied.
+  if (mirroring.head.upgrade !== undefined) return tee;
+  const { traffic } = mirroring.parts.mirrors;
+  for (const mirror of mirroring.mirrors) {
+    if (!traffic.enter()) {
+      traffic.count('overflow', mirror);
+      continue;
+    }
+    const body = mirroring.body.length === 0 ? noBody : tee.copy();
+    void sendCopy(mirror, body, mirroring).finally(() => traffic.leave());
+  }
+  return tee;
+}
+
+/** Never rejects. */
+async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promise<void> {
+  const { connection, parts, headFor, timeoutMs } = mirroring;
+  const { clock, log, mirrors } = parts;
+  const over = new AbortController();
+  const late = new AbortController();
+  const limitMs = timeoutMs === 0 ? defaultTimeoutMs : timeoutMs;
+  clock.wait(limitMs, over.signal).then(
+    () => late.abort(new Error(`no answer within ${limitMs} ms`)),
+    () => undefined,
+  );
+  const signal = AbortSignal.any([late.signal, mirrors.ended]);
+  // The connections of the client end with it; a copy may take longer.
+  using upstreams = new UpstreamPool(
+    (endpoint, ended) =>
+      parts.open(
+        endpoint,
+        { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer },
+        ended,
+      ),
+    clock,
+  );
+  try {
+    const { service, subset, port } = mirror;
+    const backend = { service, weight: 1, ...(subset && { subset }), ...(port && { port }) };
+    const choice = chooseUpstream(backend, connection, parts, new Set());
+    if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
+    const protocol = protocolFor(choice.appProtocol, mirroring.head);
+    const acquired = await upstreams.acquire(choice.endpoint, protocol, signal);
+    const answer = await acquired.connection.send(shadowHead(headFor(protocol)), body, {
+      signal,
+      inform: () => undefined,
+    });
+    if (answer.kind === 'response') while ((await answer.body.read()) !== undefined);
+    mirrors.traffic.count('answered', mirror);
+  } catch (error) {
+    mirrors.traffic.count('failed', mirror);
+    log.debug({ mirror: mirror.service, error: causeChain(error) }, 'a mirrored request failed');
+  } finally {
+    over.abort();
+  }
+}
+
+/** The host of a copy ends in `-shadow`, as Envoy's does, so that its receiver can tell. */
+export function shadowHead(head: RequestHead): RequestHead {
+  const [, host = head.authority, port = ''] = /^(.+?)(:\d+)?$/.exec(head.authority) ?? [];
+  return { ...head, authority: `${host}-shadow${port}` };
+}
