@@ -59,7 +59,7 @@ export interface RouteExplanation {
 
 /** Most routes and most regular expressions of one table; what is beyond them is left out and named
  * among the problems. */
-export const maxRoutes = 4_096;
+export const maxRoutes = 16_384;
 export const maxRegexes = 4_096;
 
 /** Compiles a table. Each regular expression is compiled once, however often it occurs. */

@@ -1,7 +1,7 @@
 // Whether an attempt is to be repeated, by the conditions of VirtualService `retryOn` (features
 // section 1.1.6).
 
-import type { Retries } from './route.ts';
+import type { Retries, RetryBudget } from './route.ts';
 
 /** How one attempt ended. `connect`: nothing was sent; `refused`: the endpoint processed nothing;
  * `reset`: it broke off before a response; `timeout`: the time for one try passed. */
@@ -20,6 +20,17 @@ export const defaultRetries: Retries = {
   attempts: 2,
   retryOn: 'connect-failure,refused-stream,unavailable,cancelled,retriable-status-codes',
 };
+
+/** Whether one more request may be retried, where so many are under way and so many of them in a retry
+ * already. Without a budget any may. */
+export function mayRetry(
+  budget: RetryBudget | undefined,
+  underWay: number,
+  retrying: number,
+): boolean {
+  if (budget === undefined) return true;
+  return retrying < Math.max(budget.minConcurrency, Math.floor((underWay * budget.percent) / 100));
+}
 
 const grpcConditions: Readonly<Record<string, number>> = {
   cancelled: 1,

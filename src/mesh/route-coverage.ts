@@ -29,8 +29,8 @@ export function coveredMatches(routes: readonly HttpRoute[]): CoveredMatch[] {
     const own = matches.length === 0 ? [everything] : matches;
     for (const [place, match] of own.entries()) {
       const text = JSON.stringify(match);
-      const by =
-        [...takers, ...earlier].find((one) => covers(one.match, match))?.origin ?? same.get(text);
+      const coversIt = (one: { readonly match: RequestMatch }): boolean => covers(one.match, match);
+      const by = (takers.find(coversIt) ?? earlier.find(coversIt))?.origin ?? same.get(text);
       if (by !== undefined) {
         covered.push({ route: index, ...(matches.length > 0 && { match: place }), by });
         continue;

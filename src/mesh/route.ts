@@ -185,12 +185,21 @@ export interface Subset {
   readonly labels: Readonly<Record<string, string>>;
 }
 
+/** How many requests of a service may be in a retry at a time. */
+export interface RetryBudget {
+  /** Of the requests under way. */
+  readonly percent: Percent;
+  /** May always be. */
+  readonly minConcurrency: number;
+}
+
 /** What a DestinationRule says of a service. */
 export interface DestinationRules {
   /** `DestinationRule default/reviews`. */
   readonly origin: string;
   readonly subsets: readonly Subset[];
   readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
+  readonly retryBudget?: RetryBudget;
 }
 
 /** Everything a waypoint needs to serve one service bound to it (or routed to from one that is). The

@@ -1,11 +1,25 @@
 import * as assert from 'uvu/assert';
 import { balanceEndpoints } from '../../src/mesh/balance-endpoints.ts';
 import type { ServiceEndpoint } from '../../src/mesh/mesh-view.ts';
-import { type AttemptOutcome, defaultRetries, retryCondition } from '../../src/mesh/retry.ts';
+import {
+  type AttemptOutcome,
+  defaultRetries,
+  mayRetry,
+  retryCondition,
+} from '../../src/mesh/retry.ts';
 import { suite } from '../support/suite.ts';
 import { serviceOf, servicePort, workloadAt } from '../waypoint/fixture.ts';
 
 const test = suite('retries and balancing');
+
+test('a retry budget is a share of what is under way, and never below its least', () => {
+  const budget = { percent: 20, minConcurrency: 3 };
+  assert.ok(mayRetry(undefined, 1, 1_000));
+  assert.ok(mayRetry(budget, 1, 2));
+  assert.not(mayRetry(budget, 1, 3));
+  assert.ok(mayRetry(budget, 100, 19));
+  assert.not(mayRetry(budget, 100, 20));
+});
 
 const failed = (stage: 'connect' | 'refused' | 'reset' | 'timeout'): AttemptOutcome => ({
   kind: 'failure',

@@ -206,6 +206,24 @@ for (const [retryOn, statuses, tries, headers] of retryCases) {
   );
 }
 
+test('no retry is made without room in the retry budget of the service', async ({ stack }) => {
+  const retries = { attempts: 5, retryOn: '5xx', backoffMs: 1 };
+  const failing = await startFailing(stack, [500, 500, 500], { retries });
+  const service = keyOfService(serviceOf('reviews'));
+  const backends = [{ service, weight: 1 }];
+  for (const [minConcurrency, tries] of [
+    [0, 1],
+    [1, 3],
+  ] as const) {
+    const destination = { origin: 'd', subsets: [], retryBudget: { percent: 0, minConcurrency } };
+    const routes = [{ origin: 'r', matches: [], backends, retries }];
+    failing.waypoint.configure({ service, routes, destination });
+    const before = failing.tries();
+    await ask(await failing.waypoint.open());
+    assert.is(failing.tries() - before, tries);
+  }
+});
+
 test('a route for another port leaves this one as it was', async ({ stack, signal }) => {
   const app = await startApp(stack, (_, response) => response.end('plain'));
   const waypoint = await startWaypoint(stack);

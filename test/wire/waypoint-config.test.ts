@@ -28,6 +28,7 @@ const everything: ServiceConfig = {
           port: 0,
           sourceLabels: { app: 'productpage' },
           sourceNamespace: 'default',
+          name: 'first',
         },
         {},
       ],
@@ -39,6 +40,14 @@ const everything: ServiceConfig = {
           weight: 0,
           requestHeaders: { set: { a: 'b' }, add: { c: '' }, remove: ['d'] },
           responseHeaders: {},
+          rewrite: { authority: 'only' },
+          mirrors: [{ service: 'default/a', percent: 0.5 }],
+        },
+        { service: 'default/b', weight: 1, redirect: { status: 302, port: 443 } },
+        { service: 'default/c', weight: 1, unresolved: 'no service is called c' },
+        {
+          service: 'default/d',
+          weight: 1,
         },
       ],
       rewrite: {
@@ -51,9 +60,32 @@ const everything: ServiceConfig = {
         abort: { percent: 0.5, httpStatus: 200, grpcStatus: 0 },
       },
       timeoutMs: 0,
-      retries: { attempts: 0, perTryTimeoutMs: 1, retryOn: '', backoffMs: 25 },
+      retries: {
+        attempts: 0,
+        perTryTimeoutMs: 1,
+        retryOn: '',
+        backoffMs: 25,
+        mayRepeatHosts: true,
+        remoteLocalities: true,
+      },
       requestHeaders: { remove: ['x'] },
       responseHeaders: { add: { y: 'z' } },
+      mirrors: [{ service: 'default/a', subset: 'v1', port: 1, percent: 100 }],
+      cors: {
+        allowOrigins: [{ exact: '*' }, { regex: 'a' }],
+        allowMethods: ['GET'],
+        allowHeaders: ['x-a'],
+        exposeHeaders: ['x-b'],
+        maxAgeSeconds: 0,
+        allowCredentials: true,
+        ignoreUnmatchedPreflights: true,
+      },
+    },
+    {
+      origin: 'closed to all origins',
+      matches: [],
+      directResponse: { status: 200 },
+      cors: { allowOrigins: [] },
     },
     {
       origin: 'r',
@@ -69,7 +101,24 @@ const everything: ServiceConfig = {
       { name: 'all', labels: {} },
     ],
     loadBalancer: 'ROUND_ROBIN',
+    retryBudget: { percent: 20, minConcurrency: 0 },
   },
+  connectionRoutes: [
+    {
+      origin: 'TCPRoute default/tcp rules[0]',
+      matches: [
+        {
+          sniHosts: ['*.example'],
+          destinationSubnets: ['10.0.0.0/8'],
+          port: 80,
+          sourceLabels: { app: 'a' },
+          sourceNamespace: 'default',
+        },
+      ],
+      backends: [{ service: 'default/a', weight: 1 }],
+    },
+    { origin: 'of nothing', matches: [], backends: [] },
+  ],
   policies: [
     { namespace: 'default', name: 'nothing', action: 'ALLOW', rules: [] },
     {

@@ -159,6 +159,7 @@ export interface VirtualServiceSpec {
 export type VirtualService = KubernetesObject<VirtualServiceSpec>;
 
 export interface TrafficPolicySpec {
+  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
   readonly loadBalancer?: { readonly simple?: string; readonly [field: string]: unknown };
   readonly [field: string]: unknown;
 }

@@ -68,11 +68,18 @@ function merge(rules: readonly DestinationRule[]): DestinationRules {
     if (!subsets.has(name)) subsets.set(name, { name, labels: labels ?? {} });
   }
   const policy = rules.find((rule) => rule.spec?.trafficPolicy !== undefined)?.spec?.trafficPolicy;
+  const budget = policy?.retryBudget;
   const loadBalancer = simpleBalancer(policy?.loadBalancer?.simple);
   return {
     origin: rules.map(describeObject).join(', '),
     subsets: [...subsets.values()],
     ...(loadBalancer && { loadBalancer }),
+    ...(budget && {
+      retryBudget: {
+        percent: budget.percent ?? 20,
+        minConcurrency: budget.minRetryConcurrency ?? 3,
+      },
+    }),
   };
 }
 

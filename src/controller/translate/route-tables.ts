@@ -27,21 +27,19 @@ export interface RouteSources {
 }
 
 export class RouteTables {
-  readonly #candidates: readonly VirtualService[];
+  readonly #candidates = new CandidateIndex();
   readonly delegates: Delegates;
   readonly #gatewayRoutes: GatewayRoutes;
   readonly #hosts: HostIndex;
-  readonly #mesh: MeshOptions;
   readonly #uses = new Map<string, RouteUse>();
 
   constructor(sources: RouteSources, hosts: HostIndex, mesh: MeshOptions) {
-    this.#candidates = [...sources.virtualServices]
-      .sort(byAge)
-      .filter((one) => forMesh(one.spec ?? {}) && !isDelegate(one));
+    for (const object of [...sources.virtualServices].sort(byAge)) {
+      if (forMesh(object.spec ?? {}) && !isDelegate(object)) this.#candidates.add(object, mesh);
+    }
     this.delegates = new Map(sources.virtualServices.map((one) => [keyOf(one), one]));
     this.#gatewayRoutes = sources.gatewayRoutes;
     this.#hosts = hosts;
-    this.#mesh = mesh;
   }
 
   get uses(): RouteUses {
@@ -99,16 +97,11 @@ export class RouteTables {
   }
 
   #objectsFor(service: Service, waypoint: Waypoint): VirtualService[] {
-    return this.#candidates
-      .map((object) => ({ object, closeness: closenessTo(object, service, this.#mesh) }))
-      .filter(({ object, closeness }) => {
-        if (closeness === 0) return false;
-        const outside = outsideReason(object, service, waypoint);
-        if (outside !== undefined) useOf(this.#uses, object).outside.push(outside);
-        return outside === undefined;
-      })
-      .sort((left, right) => right.closeness - left.closeness)
-      .map(({ object }) => object);
+    return this.#candidates.of(service).filter((object) => {
+      const outside = outsideReason(object, service, waypoint);
+      if (outside !== undefined) useOf(this.#uses, object).outside.push(outside);
+      return outside === undefined;
+    });
   }
 
   #noteShadowed(routes: readonly OwnedRoute[], { hostname }: Service): void {
@@ -125,17 +118,42 @@ export class RouteTables {
   }
 }
 
-/** How closely a VirtualService names a service; 0 when it does not. */
-function closenessTo(object: VirtualService, service: Service, mesh: MeshOptions): number {
-  const namespace = object.metadata.namespace ?? '';
-  const addresses = service.addresses.map(({ address }): string => address);
-  return Math.max(
-    0,
-    ...(object.spec?.hosts ?? [])
-      .map((host) => resolveHost(host, namespace, mesh))
-      .filter((host) => hostCovers(host, service.hostname) || addresses.includes(host))
-      .map(hostCloseness),
-  );
+interface Candidate {
+  readonly object: VirtualService;
+  readonly host: string;
+  /** Its place among all, the oldest first. */
+  readonly age: number;
+}
+
+/** VirtualServices by the hosts that they name, so that few are looked at for one service. */
+class CandidateIndex {
+  readonly #exact = new Map<string, Candidate[]>();
+  readonly #wide: Candidate[] = [];
+  #next = 0;
+
+  /** The oldest are to be added first. */
+  add(object: VirtualService, mesh: MeshOptions): void {
+    const age = this.#next++;
+    for (const named of object.spec?.hosts ?? []) {
+      const host = resolveHost(named, object.metadata.namespace ?? '', mesh);
+      const candidate = { object, host, age };
+      const list = host.startsWith('*') ? this.#wide : (this.#exact.get(host) ?? []);
+      if (list !== this.#wide) this.#exact.set(host, list);
+      list.push(candidate);
+    }
+  }
+
+  /** Those that name a service or one of its addresses: the closest first, then the oldest. */
+  of({ hostname, addresses }: Service): VirtualService[] {
+    const found = [
+      ...(this.#exact.get(hostname) ?? []),
+      ...addresses.flatMap(({ address }) => this.#exact.get(address) ?? []),
+      ...this.#wide.filter(({ host }) => hostCovers(host, hostname)),
+    ].sort(
+      (left, right) => hostCloseness(right.host) - hostCloseness(left.host) || left.age - right.age,
+    );
+    return [...new Set(found.map(({ object }) => object))];
+  }
 }
 
 /** Why a waypoint does not look at a VirtualService that names its service (features section

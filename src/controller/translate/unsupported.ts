@@ -67,6 +67,8 @@ const simpleBalancers = new Set([
 
 function inTrafficPolicy(policy: TrafficPolicySpec | undefined, path: string): string[] {
   return Object.entries(policy ?? {}).flatMap(([field, value]) => {
+    if (field === 'retryBudget')
+      return 'budgetInterval' in Object(value) ? [`${path}.${field}.budgetInterval`] : [];
     if (field !== 'loadBalancer') return [`${path}.${field}`];
     return Object.entries((value ?? {}) as Record<string, unknown>).flatMap(([name, choice]) =>
       name === 'simple' && simpleBalancers.has(String(choice)) ? [] : [`${path}.${field}.${name}`],

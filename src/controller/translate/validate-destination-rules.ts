@@ -4,7 +4,7 @@
 import type { DestinationRule } from '../kinds/networking.ts';
 import type { Problem } from './finding.ts';
 import { isHostPattern } from './hostnames.ts';
-import { exportProblems, invalid } from './validate-values.ts';
+import { exportProblems, invalid, percentProblems, rangeProblems } from './validate-values.ts';
 
 /** All problems of a DestinationRule. */
 export function validateDestinationRule(object: DestinationRule): Problem[] {
@@ -22,6 +22,12 @@ export function validateDestinationRule(object: DestinationRule): Problem[] {
     const text = 'cannot have both simple and consistentHash';
     problems.push(invalid('spec.trafficPolicy.loadBalancer', text));
   }
+  const { percent, minRetryConcurrency } = spec.trafficPolicy?.retryBudget ?? {};
+  const budget = 'spec.trafficPolicy.retryBudget';
+  problems.push(
+    ...percentProblems(percent, `${budget}.percent`),
+    ...rangeProblems(minRetryConcurrency, `${budget}.minRetryConcurrency`, 0, 2 ** 32 - 1),
+  );
   const seen = new Set<string>();
   for (const [index, { name }] of (spec.subsets ?? []).entries()) {
     const path = `spec.subsets[${index}].name`;

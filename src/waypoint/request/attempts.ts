@@ -1,7 +1,8 @@
 // Sends one request until an endpoint answers: choice of endpoint, connection, timeouts, retries.
 
 import type { Code } from '../../mesh/catalogue.ts';
-import { type AttemptOutcome, retryCondition } from '../../mesh/retry.ts';
+import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.ts';
+import type { ServiceKey } from '../../mesh/workload.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
@@ -68,6 +69,8 @@ export async function deliver(sending: Sending): Promise<Delivery> {
   const shape = { firstMs, maxMs: firstMs * 10, jitter: 0.5 };
   const backoff = new Backoff(shape, parts.clock, parts.random);
   const tried = new Set<string>();
+  using counted = new DisposableStack();
+  let isCounted = false;
   let left = retries.attempts;
   let mayRenew = idempotent.has(exchange.head.method);
   for (let attempts = 1; ; attempts++) {
@@ -83,14 +86,36 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       outcome !== undefined && left > 0 && canRepeat
         ? retryCondition(retries.retryOn, outcome)
         : undefined;
-    if (condition === undefined) {
+    const isAffordable = condition !== undefined && (isCounted || canAfford(sending));
+    if (!isAffordable) {
       return result.kind === 'result' ? result.delivery : result.failed.failure;
     }
     if (result.kind === 'result') abandon(result);
     if (retries.mayRepeatHosts === true) tried.clear();
     left--;
+    if (!isCounted) counted.use(parts.activity.enter(retriesOf(way.backend.service)));
+    isCounted = true;
     await backoff.wait(signal).catch(() => undefined);
   }
+}
+
+/** The names under which the requests of a service that are under way are counted, and those of them that
+ * are in a retry. */
+export function requestsOf(service: ServiceKey): string {
+  return `requests of ${service}`;
+}
+
+function retriesOf(service: ServiceKey): string {
+  return `retries of ${service}`;
+}
+
+/** Whether the retry budget of the service has room for this request. */
+function canAfford({ way, parts }: Sending): boolean {
+  const { service } = way.backend;
+  const { table, activity } = parts;
+  const budget = table.get(service)?.destination?.retryBudget;
+  const underWay = activity.active(requestsOf(service));
+  return mayRetry(budget, underWay, activity.active(retriesOf(service)));
 }
 
 type AttemptResult =

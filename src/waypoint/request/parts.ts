@@ -101,7 +101,7 @@ export interface PipelineParts {
   readonly log: Logger;
 }
 
-/** Requests under way and turns taken, which load balancing goes by; bounded by what is under way. */
+/** What is under way, of workloads and of services, and turns taken, which load balancing goes by; bounded by what is under way. */
 export class Activity {
   readonly #active = new Map<string, number>();
   #turn = 0;
