@@ -99,8 +99,20 @@ test('waits for what the controller has to say of the pod, and then says that it
 
   await mesh.kubectl('scale', ...controller, '--replicas=1');
   await mesh.kubectl('rollout', 'status', ...controller, '--timeout=60s');
+  await until('ztunnel to be back at the controller', async () => {
+    const dump = await mesh.kubectl('get', '--raw', await adminPath(mesh, '/config_dump'));
+    return dump.includes('"unknown"') || undefined;
+  });
   await createEager(mesh, 'late', host);
   assert.match(await firstWords(mesh, 'late'), /^got /);
 });
+
+/** Where the node proxy of node1 answers. */
+async function adminPath(mesh: LaptopMesh, where: string): Promise<string> {
+  const of = 'jsonpath={.items[?(@.spec.nodeName=="node1")].metadata.name}';
+  const pods = ['get', 'pods', '-n', 'istio-system'];
+  const name = await mesh.kubectl(...pods, '-l', 'app=ztunnel', '-o', of);
+  return `/api/v1/namespaces/istio-system/pods/${name}:15000/proxy${where}`;
+}
 
 test.run();
