@@ -23,6 +23,7 @@ const oneWorkload = 'one policy of one workload';
 const allPolicies = 'all policies of a namespace';
 const byAddress = 'all policies, by address';
 const onlyAddress = 'all policies, one client address each rule';
+const everyAddress = 'all policies, every client named by its address';
 const dryRun = 'all policies, dry run';
 
 /** What changes; the least comes first. */
@@ -31,6 +32,7 @@ export const judgeAgainCases: readonly string[] = [
   allPolicies,
   byAddress,
   onlyAddress,
+  everyAddress,
   dryRun,
 ];
 
@@ -62,6 +64,7 @@ export function judgeAgain(): JudgeAgain {
     [allPolicies]: () => publish(state, { policies: policiesOf(`r${salt}`) }),
     [byAddress]: () => publish(state, { policies: policiesOf(`a${salt}`, [cidr]) }),
     [onlyAddress]: () => publish(state, { policies: addressesOf(salt) }),
+    [everyAddress]: () => publish(state, { policies: everyAddressOf(salt) }),
     [dryRun]: () => publish(state, { policies: policiesOf(`d${salt}`).map(withoutEffect) }),
     [oneWorkload]: () => changeOne(state, workloads[0], salt),
   };
@@ -118,6 +121,19 @@ function addressesOf(salt: number): Authorization[] {
       ],
       destinationPorts: [9_999 + salt],
     }));
+    return aPolicy(`p${policy}`, 'deny', rules);
+  });
+}
+
+/** Rules for the address of every client, ten thousand in all, for a port that none uses. */
+function everyAddressOf(salt: number): Authorization[] {
+  const perPolicy = counts.connections / counts.policies;
+  return Array.from({ length: counts.policies }, (_, policy) => {
+    const rules = Array.from({ length: perPolicy }, (_unused, rule) => {
+      const client = policy * perPolicy + rule;
+      const address = ipAddress(`10.1.${client >> 8}.${client & 255}`);
+      return { sourceIps: [{ address, length: 32 }], destinationPorts: [9_999 + salt] };
+    });
     return aPolicy(`p${policy}`, 'deny', rules);
   });
 }

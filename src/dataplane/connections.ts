@@ -11,6 +11,7 @@ import {
 } from '../mesh/authorize-connection.ts';
 import { ConnectionClasses, type ConnectionWords, wordsOf } from '../mesh/connection-classes.ts';
 import type { ShadowVerdict } from '../mesh/decision.ts';
+import { RelevantRules } from '../mesh/relevant-rules.ts';
 import type { Workload } from '../mesh/workload.ts';
 import type { MeshState } from './state/mesh-state.ts';
 
@@ -135,10 +136,12 @@ function judgeBy(policies: readonly Authorization[]): Judge {
   // open was allowed without it.
   const applicable = { policies: policies.filter(({ dryRun }) => !dryRun), missing: [] };
   const classes = new ConnectionClasses(applicable.policies);
+  const rules = new RelevantRules(applicable.policies);
   const known = new Map<string, ConnectionVerdict>();
   return ({ facts, words }) => {
     const key = classes.keyOf(facts, words);
-    const verdict = known.get(key) ?? authorizeConnection(facts, applicable);
+    const verdict =
+      known.get(key) ?? authorizeConnection(facts, applicable, rules.of(facts, words));
     known.set(key, verdict);
     return verdict;
   };

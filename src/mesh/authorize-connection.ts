@@ -5,6 +5,7 @@ import { cidrContains, type Endpoint } from './address.ts';
 import type {
   Authorization,
   AuthorizationClause,
+  AuthorizationGroup,
   AuthorizationMatch,
   ServiceAccountMatch,
   StringMatch,
@@ -13,6 +14,7 @@ import type { Code } from './catalogue.ts';
 import type { ShadowVerdict } from './decision.ts';
 import { type Identity, identityParts, principalOf } from './identity.ts';
 import type { ApplicablePolicies } from './mesh-view.ts';
+import type { PolicyRule } from './relevant-rules.ts';
 
 /** What is known of a connection. */
 export interface ConnectionFacts {
@@ -41,20 +43,20 @@ export type ConnectionVerdict =
     };
 
 /** Decides. DENY before ALLOW; without ALLOW policies everything not denied is allowed; dry-run
- * policies decide nothing. */
+ * policies decide nothing. `relevant` are the rules that may match, if somebody knows; all otherwise. */
 export function authorizeConnection(
   facts: ConnectionFacts,
   applicable: ApplicablePolicies,
+  relevant?: readonly PolicyRule[],
 ): ConnectionVerdict {
   const [missing] = applicable.missing;
   if (missing !== undefined) {
     const reason = `policy ${missing} selects the workload but is not known`;
     return { kind: 'deny', code: 'AMB1403', reason, policy: missing };
   }
-  return judge(
-    facts,
-    applicable.policies.filter((policy) => !policy.dryRun),
-  );
+  const { policies } = applicable;
+  const inForce = policies.some(isTried) ? policies.filter((one) => !isTried(one)) : policies;
+  return judge(facts, inForce, relevant);
 }
 
 /** What the decision would be if the dry-run policies counted like the others; undefined where there
@@ -63,7 +65,7 @@ export function shadowVerdict(
   facts: ConnectionFacts,
   { policies }: ApplicablePolicies,
 ): ShadowVerdict | undefined {
-  if (!policies.some(({ dryRun }) => dryRun)) return undefined;
+  if (!policies.some(isTried)) return undefined;
   const { kind, reason, policy, rule } = judge(facts, policies);
   return {
     outcome: kind,
@@ -73,22 +75,27 @@ export function shadowVerdict(
   };
 }
 
-function judge(facts: ConnectionFacts, policies: readonly Authorization[]): ConnectionVerdict {
+function judge(
+  facts: ConnectionFacts,
+  policies: readonly Authorization[],
+  relevant?: readonly PolicyRule[],
+): ConnectionVerdict {
   const source = sourceOf(facts);
-  for (const policy of policies.filter(({ action }) => action === 'deny')) {
-    const rule = matchingRule(policy, source, facts);
-    if (rule !== undefined) return denied(policy, rule, facts);
+  const matches = (group: AuthorizationGroup | undefined): boolean =>
+    group?.clauses.every((clause) => clauseMatches(clause, source, facts)) === true;
+  const firstAmong = (counts: (policy: Authorization) => boolean): PolicyRule | undefined =>
+    relevant === undefined
+      ? firstMatch(policies.filter(counts), matches)
+      : relevant.find(({ policy, index }) => counts(policy) && matches(policy.groups[index]));
+  const refusal = firstAmong(isDenying);
+  if (refusal !== undefined) return denied(refusal.policy, refusal.index, facts);
+  if (!policies.some(isAllowing)) return { kind: 'allow', reason: 'no ALLOW policy applies' };
+  const permit = firstAmong(isAllowing);
+  if (permit !== undefined) {
+    const policy = nameOf(permit.policy);
+    return { kind: 'allow', reason: `allowed by policy ${policy}`, policy, rule: permit.index };
   }
-  const allowing = policies.filter(({ action }) => action === 'allow');
-  if (allowing.length === 0) return { kind: 'allow', reason: 'no ALLOW policy applies' };
-  for (const policy of allowing) {
-    const rule = matchingRule(policy, source, facts);
-    if (rule !== undefined) {
-      const name = nameOf(policy);
-      return { kind: 'allow', reason: `allowed by policy ${name}`, policy: name, rule };
-    }
-  }
-  const [first, ...others] = allowing.map(nameOf);
+  const [first, ...others] = policies.filter(isAllowing).map(nameOf);
   const names = others.length === 0 ? first : `${first} and ${others.length} more`;
   return {
     kind: 'deny',
@@ -126,16 +133,28 @@ function sourceOf({ sourceIdentity }: ConnectionFacts): SourceFacts {
   return { principal: principalOf(sourceIdentity), namespace, serviceAccount };
 }
 
-/** The first group that matches; a policy without groups matches nothing. */
-function matchingRule(
-  policy: Authorization,
-  source: SourceFacts,
-  facts: ConnectionFacts,
-): number | undefined {
-  const index = policy.groups.findIndex(({ clauses }) =>
-    clauses.every((clause) => clauseMatches(clause, source, facts)),
-  );
-  return index === -1 ? undefined : index;
+/** The first rule that matches; a policy without rules matches nothing. */
+function firstMatch(
+  policies: readonly Authorization[],
+  matches: (group: AuthorizationGroup | undefined) => boolean,
+): PolicyRule | undefined {
+  for (const policy of policies) {
+    const index = policy.groups.findIndex(matches);
+    if (index !== -1) return { policy, index };
+  }
+  return undefined;
+}
+
+function isAllowing({ action }: Authorization): boolean {
+  return action === 'allow';
+}
+
+function isDenying({ action }: Authorization): boolean {
+  return action === 'deny';
+}
+
+function isTried({ dryRun }: Authorization): boolean {
+  return dryRun;
 }
 
 /** A clause without matches holds; an empty match among its matches never does. */

@@ -1,7 +1,7 @@
 // Sorts connections into classes that a set of policies cannot tell apart, so that each class is judged
 // once however many connections it has (protocol section 6). Pure.
 
-import { type AddressWords, ipToWords } from './address.ts';
+import { type AddressWords, type Cidr, ipToWords } from './address.ts';
 import type { Authorization, AuthorizationMatch } from './authorization.ts';
 import type { ConnectionFacts } from './authorize-connection.ts';
 import { Prefixes } from './prefixes.ts';
@@ -29,13 +29,12 @@ export class ConnectionClasses {
       groups.flatMap(({ clauses }) => clauses.flatMap((clause) => clause.matches)),
     );
     this.#sources = new Prefixes(
-      matches.flatMap(({ sourceIps, notSourceIps }) => [...sourceIps, ...notSourceIps]),
+      matches.flatMap(({ sourceIps, notSourceIps }) => unnoted(sourceIps, notSourceIps)),
     );
     this.#destinations = new Prefixes(
-      matches.flatMap(({ destinationIps, notDestinationIps }) => [
-        ...destinationIps,
-        ...notDestinationIps,
-      ]),
+      matches.flatMap(({ destinationIps, notDestinationIps }) =>
+        unnoted(destinationIps, notDestinationIps),
+      ),
     );
     this.#ports = new Set(
       matches.flatMap(({ destinationPorts, notDestinationPorts }) => [
@@ -54,6 +53,10 @@ export class ConnectionClasses {
     const to = this.#destinations.size === 0 ? '' : this.#destinations.longest(destination);
     return `${identity} ${from} ${to} ${this.#ports.has(port) ? port : ''}`;
   }
+}
+
+function unnoted(...lists: readonly (readonly Cidr[])[]): (readonly [Cidr, undefined])[] {
+  return lists.flat().map((network) => [network, undefined]);
 }
 
 function readsIdentity(match: AuthorizationMatch): boolean {

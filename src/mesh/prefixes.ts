@@ -1,22 +1,26 @@
-// Finds the longest of many networks that contains an address. Two addresses with the same one are in
+// Finds those of many networks that contain an address. Two addresses with the same longest one are in
 // exactly the same networks of the set, as networks contain each other or have nothing in common.
 
 import { type AddressWords, type Cidr, ipToWords, maskedWord } from './address.ts';
 
-/** A set of networks; does not change. */
-export class Prefixes {
+/** Networks with what is noted for each; does not change. */
+export class Prefixes<Note = unknown> {
   readonly size: number;
   /** Per family, by the number of words: the lengths in use, longest first, and the networks of each. */
-  readonly #families = new Map<number, Map<number, Set<string>>>();
+  readonly #families = new Map<number, Map<number, Map<string, Note[]>>>();
 
-  constructor(networks: Iterable<Cidr>) {
+  constructor(networks: Iterable<readonly [Cidr, Note]>) {
     let size = 0;
-    for (const { address, length } of networks) {
+    for (const [{ address, length }, note] of networks) {
       const words = ipToWords(address);
-      const lengths = this.#families.get(words.length) ?? new Map<number, Set<string>>();
-      const known = lengths.get(length) ?? new Set<string>();
+      const lengths = this.#families.get(words.length) ?? new Map<number, Map<string, Note[]>>();
       this.#families.set(words.length, lengths);
-      lengths.set(length, known.add(masked(words, length)));
+      const known = lengths.get(length) ?? new Map<string, Note[]>();
+      lengths.set(length, known);
+      const network = masked(words, length);
+      const notes = known.get(network);
+      if (notes === undefined) known.set(network, [note]);
+      else notes.push(note);
       size++;
     }
     this.size = size;
@@ -32,6 +36,14 @@ export class Prefixes {
       if (known.has(network)) return `${network}/${length}`;
     }
     return '';
+  }
+
+  /** What is noted for each network with the address. */
+  *containing(words: AddressWords): Generator<readonly Note[], void> {
+    for (const [length, known] of this.#families.get(words.length) ?? []) {
+      const notes = known.get(masked(words, length));
+      if (notes !== undefined) yield notes;
+    }
   }
 }
 

@@ -8,6 +8,7 @@ import { authorizeConnection, type ConnectionFacts } from '../../src/mesh/author
 import { ConnectionClasses, wordsOf } from '../../src/mesh/connection-classes.ts';
 import { type Identity, parseIdentity } from '../../src/mesh/identity.ts';
 import { Prefixes } from '../../src/mesh/prefixes.ts';
+import { RelevantRules } from '../../src/mesh/relevant-rules.ts';
 import { publish } from '../support/mesh-state.ts';
 import { aMatch, aWorkload, ipAddress } from '../support/mesh-values.ts';
 import { suite } from '../support/suite.ts';
@@ -34,6 +35,7 @@ const match = fc
   .record({
     principals: some(text),
     notPrincipals: some(text),
+    namespaces: some(fc.constantFrom('x', 'y').map((value) => ({ kind: 'exact', value }) as const)),
     notNamespaces: some(fc.constant({ kind: 'exact', value: 'x' } as const)),
     serviceAccounts: some(account.map((name) => ({ namespace: 'x', serviceAccount: name }))),
     sourceIps: some(cidr),
@@ -128,10 +130,44 @@ test('are denied by changed policies exactly where judging each by itself denies
   );
 });
 
+test('get the same verdict from the rules that may match as from all', () => {
+  let left = 0;
+  fc.assert(
+    fc.property(policies, fc.array(facts, { maxLength: 6 }), (list, all) => {
+      const inForce = list.filter(({ dryRun }) => !dryRun);
+      const rules = new RelevantRules(inForce);
+      const applicable = { policies: inForce, missing: [] };
+      for (const one of all) {
+        const relevant = rules.of(one, wordsOf(one));
+        left += inForce.flatMap(({ groups }) => groups).length - relevant.length;
+        const verdict = authorizeConnection(one, applicable, relevant);
+        assert.equal(verdict, authorizeConnection(one, applicable));
+      }
+    }),
+    { numRuns: 1_000 },
+  );
+  assert.ok(left > 500, `only ${left} rules were left out`);
+});
+
+test('are tried against their own few of ten thousand rules', () => {
+  const groups = Array.from({ length: 10_000 }, (_, index) => {
+    const sourceIps = [{ address: ipAddress(`10.${index >> 8}.${index & 255}.0`), length: 24 }];
+    return { clauses: [{ matches: [aMatch({ sourceIps })] }] };
+  });
+  const networks = { name: 'networks', groups, scope: 'namespace', action: 'deny' } as const;
+  const rules = new RelevantRules([{ ...networks, namespace: 'default', dryRun: false }]);
+  const source = { address: ipAddress('10.1.7.9'), port: 1 };
+  const one = { source, destination: { address: ipAddress('10.2.0.1'), port: 80 } };
+  assert.equal(
+    rules.of(one, wordsOf(one)).map(({ index }) => index),
+    [256 + 7],
+  );
+});
+
 test('are in the same longest network exactly where each network has both or neither', () => {
   fc.assert(
     fc.property(fc.array(cidr), address, address, (networks, left, right) => {
-      const prefixes = new Prefixes(networks);
+      const prefixes = new Prefixes(networks.map((one) => [one, one]));
       const of = (one: IpAddress) => prefixes.longest(ipToWords(one));
       const same = networks.every((one) => cidrContains(one, left) === cidrContains(one, right));
       assert.is(of(left) === of(right), same);
