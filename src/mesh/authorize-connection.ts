@@ -7,24 +7,15 @@ import type {
   AuthorizationClause,
   AuthorizationGroup,
   AuthorizationMatch,
+  PolicyRule,
   ServiceAccountMatch,
   StringMatch,
 } from './authorization.ts';
 import type { Code } from './catalogue.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { ShadowVerdict } from './decision.ts';
 import { type Identity, identityParts, principalOf } from './identity.ts';
 import type { ApplicablePolicies } from './mesh-view.ts';
-import type { PolicyRule } from './relevant-rules.ts';
-
-/** What is known of a connection. */
-export interface ConnectionFacts {
-  /** Proved by mutual TLS; absent on plain text. */
-  readonly sourceIdentity?: Identity;
-  /** The TCP peer. */
-  readonly source: Endpoint;
-  /** The address and port of the application, never that of the tunnel. */
-  readonly destination: Endpoint;
-}
 
 /** The answer with its reason, a sentence part. */
 export type ConnectionVerdict =
