@@ -1,7 +1,7 @@
 // Whether a connection may reach a workload, by the L4 policies that apply to it (protocol section 6).
 // One difference from Istio: a policy that is referred to but not known denies, and says so.
 
-import { cidrContains, type Endpoint } from './address.ts';
+import { cidrContains } from './address.ts';
 import type {
   Authorization,
   AuthorizationClause,
@@ -14,7 +14,7 @@ import type {
 import type { Code } from './catalogue.ts';
 import type { ConnectionFacts } from './connection-facts.ts';
 import type { ShadowVerdict } from './decision.ts';
-import { type Identity, identityParts, principalOf } from './identity.ts';
+import { identityParts, principalOf } from './identity.ts';
 import type { ApplicablePolicies } from './mesh-view.ts';
 
 /** The answer with its reason, a sentence part. */
