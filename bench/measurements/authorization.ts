@@ -1,6 +1,7 @@
 // What a decision costs: the pure engine, and the re-judging of open connections when policies change.
 
-import { authorizeConnection, type ConnectionFacts } from '../../src/mesh/authorize-connection.ts';
+import { authorizeConnection } from '../../src/mesh/authorize-connection.ts';
+import type { ConnectionFacts } from '../../src/mesh/connection-facts.ts';
 import { aPolicy, ipAddress } from '../../test/support/mesh-values.ts';
 import { identity } from '../../test/support/tunnels.ts';
 import { judgeAgain, judgeAgainCases } from '../judge-again.ts';

@@ -5,11 +5,11 @@
 import type { Authorization } from '../mesh/authorization.ts';
 import {
   authorizeConnection,
-  type ConnectionFacts,
   type ConnectionVerdict,
   shadowVerdict,
 } from '../mesh/authorize-connection.ts';
 import { ConnectionClasses, type ConnectionWords, wordsOf } from '../mesh/connection-classes.ts';
+import type { ConnectionFacts } from '../mesh/connection-facts.ts';
 import type { ShadowVerdict } from '../mesh/decision.ts';
 import { RelevantRules } from '../mesh/relevant-rules.ts';
 import type { Workload } from '../mesh/workload.ts';

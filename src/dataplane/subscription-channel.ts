@@ -17,6 +17,8 @@ export interface ControllerAccess {
   readonly serverName?: string;
   /** Which cluster the token is of. */
   readonly clusterId: string;
+  /** Further headers, by lower-case name; the token and the cluster cannot be replaced by them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** A client for one stream or call; the caller closes it. */
@@ -45,6 +47,7 @@ export async function openController(
     },
   );
   const metadata = new Metadata();
+  for (const [name, text] of Object.entries(access.headers ?? {})) metadata.set(name, text);
   metadata.set('authorization', `Bearer ${token.trim()}`);
   metadata.set('clusterid', access.clusterId);
   return { client, metadata };

@@ -50,3 +50,9 @@ export interface Authorization {
   readonly groups: readonly AuthorizationGroup[];
   readonly dryRun: boolean;
 }
+
+/** One rule of a policy, by its place there. */
+export interface PolicyRule {
+  readonly policy: Authorization;
+  readonly index: number;
+}

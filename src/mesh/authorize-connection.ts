@@ -1,30 +1,21 @@
 // Whether a connection may reach a workload, by the L4 policies that apply to it (protocol section 6).
 // One difference from Istio: a policy that is referred to but not known denies, and says so.
 
-import { cidrContains, type Endpoint } from './address.ts';
+import { cidrContains } from './address.ts';
 import type {
   Authorization,
   AuthorizationClause,
   AuthorizationGroup,
   AuthorizationMatch,
+  PolicyRule,
   ServiceAccountMatch,
   StringMatch,
 } from './authorization.ts';
 import type { Code } from './catalogue.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import type { ShadowVerdict } from './decision.ts';
-import { type Identity, identityParts, principalOf } from './identity.ts';
+import { identityParts, principalOf } from './identity.ts';
 import type { ApplicablePolicies } from './mesh-view.ts';
-import type { PolicyRule } from './relevant-rules.ts';
-
-/** What is known of a connection. */
-export interface ConnectionFacts {
-  /** Proved by mutual TLS; absent on plain text. */
-  readonly sourceIdentity?: Identity;
-  /** The TCP peer. */
-  readonly source: Endpoint;
-  /** The address and port of the application, never that of the tunnel. */
-  readonly destination: Endpoint;
-}
 
 /** The answer with its reason, a sentence part. */
 export type ConnectionVerdict =

@@ -3,7 +3,7 @@
 
 import { type AddressWords, type Cidr, ipToWords } from './address.ts';
 import type { Authorization, AuthorizationMatch } from './authorization.ts';
-import type { ConnectionFacts } from './authorize-connection.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import { Prefixes } from './prefixes.ts';
 
 /** The addresses of a connection, parsed once. */

@@ -3,17 +3,16 @@
 // one condition that it cannot match without; whether it does match is for who asks to find out.
 
 import type { Cidr } from './address.ts';
-import type { Authorization, AuthorizationGroup, AuthorizationMatch } from './authorization.ts';
-import type { ConnectionFacts } from './authorize-connection.ts';
+import type {
+  Authorization,
+  AuthorizationGroup,
+  AuthorizationMatch,
+  PolicyRule,
+} from './authorization.ts';
 import type { ConnectionWords } from './connection-classes.ts';
+import type { ConnectionFacts } from './connection-facts.ts';
 import { identityParts, principalOf } from './identity.ts';
 import { Prefixes } from './prefixes.ts';
-
-/** One rule of a policy, by its place there. */
-export interface PolicyRule {
-  readonly policy: Authorization;
-  readonly index: number;
-}
 
 type Match = AuthorizationMatch;
 

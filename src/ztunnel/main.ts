@@ -5,7 +5,7 @@ import { causeChain, codeOf } from '../runtime/errors.ts';
 import { createLogger } from '../runtime/log.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
-import { proxyMetadata } from './proxy-metadata.ts';
+import { headersIn, proxyMetadata } from './proxy-metadata.ts';
 import { drainDeadlineMs, settingsTable } from './settings.ts';
 import { Ztunnel } from './ztunnel.ts';
 
@@ -17,6 +17,10 @@ try {
     clock: systemClock,
     log,
     metadata: proxyMetadata(process.env),
+    headers: {
+      controller: headersIn(process.env, 'XDS_HEADER_'),
+      authority: headersIn(process.env, 'CA_HEADER_'),
+    },
   });
   await ztunnel.start();
   log.info({ node: settings.NODE_NAME, ports: ztunnel.ports }, 'started');

@@ -34,6 +34,18 @@ import { checkSettings, dnsOptions, type ZtunnelSettings } from './settings.ts';
 /** What a running proxy must wait for (protocol section 10.1). */
 const blockers = { state: 'state manager', pods: 'workload proxy manager' } as const;
 
+type Headers = NonNullable<ControllerAccess['headers']>;
+
+/** What the process gives beside its settings. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly log: LevelledLogger;
+  /** For the controller, beside what the settings say. */
+  readonly metadata?: DiscoveryNode['metadata'];
+  /** Sent with every stream and call. */
+  readonly headers?: { readonly controller: Headers; readonly authority: Headers };
+}
+
 /** A running node proxy. */
 export class Ztunnel implements AsyncDisposable {
   readonly readiness = new Readiness();
@@ -55,12 +67,8 @@ export class Ztunnel implements AsyncDisposable {
   /** Whether the pods are those that the node agent wants. */
   #synced = false;
 
-  /** `metadata` is for the controller, beside what the settings say. */
-  constructor(
-    settings: ZtunnelSettings,
-    surroundings: { clock: Clock; log: LevelledLogger; metadata?: DiscoveryNode['metadata'] },
-  ) {
-    const { clock, log, metadata } = surroundings;
+  constructor(settings: ZtunnelSettings, surroundings: Surroundings) {
+    const { clock, log, metadata, headers } = surroundings;
     checkSettings(settings);
     this.#settings = settings;
     this.#clock = clock;
@@ -78,7 +86,7 @@ export class Ztunnel implements AsyncDisposable {
       network: settings.NETWORK,
       loopbackTunnel: settings.LOCALHOST_APP_TUNNEL,
       baggage: settings.ENABLE_RESPONSE_BAGGAGE,
-      certificateSource: signingClient(authorityAccess(settings), {
+      certificateSource: signingClient(authorityAccess(settings, headers?.authority), {
         impersonate: true,
         validityMs: settings.SECRET_TTL,
       }),
@@ -99,7 +107,7 @@ export class Ztunnel implements AsyncDisposable {
     });
     this.#proxy = proxy;
     this.#subscription = new Subscription({
-      ...controllerAccess(settings),
+      ...controllerAccess(settings, headers?.controller),
       node: nodeOf(settings, metadata),
       kinds: [
         subscribedKind({
@@ -221,8 +229,9 @@ function uidOf({ namespace, name }: Pod, cluster: string): string {
   return `${cluster}//Pod/${namespace}/${name}`;
 }
 
-function controllerAccess(settings: ZtunnelSettings): ControllerAccess {
+function controllerAccess(settings: ZtunnelSettings, headers: Headers = {}): ControllerAccess {
   return {
+    headers,
     address: settings.XDS_ADDRESS,
     rootCertPath: settings.XDS_ROOT_CA,
     tokenPath: settings.AUTH_TOKEN,
@@ -231,9 +240,10 @@ function controllerAccess(settings: ZtunnelSettings): ControllerAccess {
   };
 }
 
-function authorityAccess(settings: ZtunnelSettings): ControllerAccess {
+function authorityAccess(settings: ZtunnelSettings, headers: Headers = {}): ControllerAccess {
   const { CA_ADDRESS, CA_ROOT_CA, XDS_ROOT_CA, AUTH_TOKEN, CLUSTER_ID, ALT_CA_HOSTNAME } = settings;
   return {
+    headers,
     address: CA_ADDRESS,
     rootCertPath: CA_ROOT_CA === '' ? XDS_ROOT_CA : CA_ROOT_CA,
     tokenPath: AUTH_TOKEN,

@@ -100,6 +100,18 @@ test('subscribes to everything in order, applies, acknowledges and becomes ready
   assert.is(subscription.connected, true);
 });
 
+test('sends headers of its own, and its token and cluster whatever they say', async ({ stack }) => {
+  const controller = await startController(stack, new TestAuthority());
+  const headers = { 'x-tenant': 'blue', clusterid: 'other', authorization: 'Bearer none' };
+  start(stack, { ...controller, access: { ...controller.access, headers } }, [texts('one')]);
+  await controller.nextRequest(isFirst);
+  const [first] = controller.requests;
+  const sent = (name: string) => first?.stream.metadata.get(name);
+  assert.equal(sent('x-tenant'), ['blue']);
+  assert.equal(sent('clusterid'), ['Kubernetes']);
+  assert.equal(sent('authorization'), ['Bearer token-1']);
+});
+
 test('refuses one bad resource by name, keeps the rest, and is not ready before', async ({
   stack,
 }) => {

@@ -5,7 +5,8 @@ import type {
   AuthorizationClause,
   AuthorizationMatch,
 } from '../../src/mesh/authorization.ts';
-import { authorizeConnection, type ConnectionFacts } from '../../src/mesh/authorize-connection.ts';
+import { authorizeConnection } from '../../src/mesh/authorize-connection.ts';
+import type { ConnectionFacts } from '../../src/mesh/connection-facts.ts';
 import { parseIdentity } from '../../src/mesh/identity.ts';
 import { aMatch, aPolicy, ipAddress, strictPolicy } from '../support/mesh-values.ts';
 import { suite } from '../support/suite.ts';

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { readSettings } from '../../src/runtime/settings.ts';
-import { proxyMetadata } from '../../src/ztunnel/proxy-metadata.ts';
+import { headersIn, proxyMetadata } from '../../src/ztunnel/proxy-metadata.ts';
 import {
   dnsOptions,
   drainDeadlineMs,
@@ -68,6 +68,21 @@ test('what the environment says of the proxy reaches the controller', () => {
     ISTIO_META_: 'nameless',
   });
   assert.equal(metadata, { ISTIO_VERSION: '1.30.0', LABELS: { app: 'ztunnel' } });
+});
+
+test('headers for the controller are read from the environment, and what can be none is named', () => {
+  const env = { 'XDS_HEADER_X-Tenant': 'blue', XDS_HEADER_env: 'a b', CA_HEADER_only: 'there' };
+  assert.equal(headersIn(env, 'XDS_HEADER_'), { 'x-tenant': 'blue', env: 'a b' });
+  assert.equal(headersIn(env, 'CA_HEADER_'), { only: 'there' });
+  for (const [name, text] of [
+    ['XDS_HEADER_', 'x'],
+    ['XDS_HEADER_a b', 'x'],
+    ['XDS_HEADER_key-bin', 'x'],
+    ['XDS_HEADER_key', 'line\nbreak'],
+  ] as const) {
+    const refused = () => headersIn({ [name]: text }, 'XDS_HEADER_');
+    assert.throws(refused, (error: Error) => /is no header/.test(error.message));
+  }
 });
 
 test.run();
