@@ -8,6 +8,7 @@ import { controllerMetrics } from '../src/controller/metrics.ts';
 import { revocationMetrics } from '../src/dataplane/certificates/revocations.ts';
 import { dryRunMetrics } from '../src/dataplane/dry-run-metrics.ts';
 import { subscriptionMetrics } from '../src/dataplane/subscription-metrics.ts';
+import { refusalMetric } from '../src/dataplane/tunnel/refusal-metric.ts';
 import { systemClock } from '../src/runtime/clock.ts';
 import { createLogger } from '../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../src/runtime/metrics.ts';
@@ -44,6 +45,7 @@ export async function metricsChapters(): Promise<readonly MetricsChapter[]> {
         revocationMetrics(registry);
         requestMetrics(registry);
         mirrorMetrics(registry);
+        refusalMetric(registry);
       }),
     },
     {

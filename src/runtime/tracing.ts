@@ -1,7 +1,9 @@
 // Spans of what passes, sent by OTLP. Loaded only where an operator names a collector: the packages
 // cost memory and start-up time that nobody else should pay.
 
+import { randomBytes } from 'node:crypto';
 import type { api as openTelemetry } from '@opentelemetry/sdk-node';
+import { type B3Context, onwardB3, readB3 } from './b3.ts';
 
 type Attributes = openTelemetry.Attributes;
 
@@ -12,7 +14,7 @@ type Headers = readonly (readonly [name: string, value: string])[];
 export interface SpanStart {
   /** Low in cardinality: the method. */
   readonly name: string;
-  /** Headers of the request; `traceparent` and `tracestate` among them are continued. */
+  /** Headers of the request; `traceparent` and `tracestate`, or B3's, are continued. */
   readonly headers: Headers;
   readonly attributes: Attributes;
 }
@@ -51,16 +53,24 @@ export async function startTracing(service: string): Promise<RequestTracer> {
     logRecordProcessors: [],
   });
   sdk.start();
-  const { trace, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode } = api;
+  const { trace, propagation, ROOT_CONTEXT, SpanKind, SpanStatusCode, TraceFlags } = api;
   const tracer = trace.getTracer('ambit');
   return {
     start({ name, headers, attributes }) {
-      const parent = propagation.extract(ROOT_CONTEXT, carrierOf(headers));
+      const carrier = carrierOf(headers);
+      const extracted = propagation.extract(ROOT_CONTEXT, carrier);
+      const b3 = trace.getSpanContext(extracted) === undefined ? readB3(carrier) : undefined;
+      const before = b3 && remoteOf(b3);
+      const parent = before === undefined ? extracted : trace.setSpanContext(extracted, before);
       const span = tracer.startSpan(name, { kind: SpanKind.SERVER, attributes }, parent);
       const onward: Record<string, string> = {};
       propagation.inject(trace.setSpan(parent, span), onward);
+      const { traceId, spanId, traceFlags } = span.spanContext();
+      const sampled = (traceFlags & TraceFlags.SAMPLED) !== 0;
+      const parentSpanId = trace.getSpanContext(parent)?.spanId;
+      const given = { traceId, spanId, sampled, ...(parentSpanId && { parentSpanId }) };
       return {
-        headers: withHeaders(headers, onward),
+        headers: withHeaders(headers, { ...onward, ...onwardB3(headers, given) }),
         end({ attributes: more, failure }) {
           span.setAttributes(more);
           if (failure !== undefined) {
@@ -78,6 +88,19 @@ export async function startTracing(service: string): Promise<RequestTracer> {
       await Promise.race([sdk.shutdown().catch(() => undefined), late]);
       clearTimeout(timer);
     },
+  };
+}
+
+/** The span before this one, as B3 tells of it. A refusal to sample counts without ids, too; a wish to do
+ * so is then left to our own sampling. */
+function remoteOf({ traceId, spanId, sampled }: B3Context): openTelemetry.SpanContext | undefined {
+  const isWhole = traceId !== undefined && spanId !== undefined;
+  if (!isWhole && sampled !== false) return undefined;
+  return {
+    traceId: traceId ?? randomBytes(16).toString('hex'),
+    spanId: spanId ?? randomBytes(8).toString('hex'),
+    traceFlags: sampled === false ? 0 : 1,
+    isRemote: true,
   };
 }
 

@@ -109,7 +109,10 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
   const ports = [tunnel, admin.port, stats.port, probes.port];
   log.info({ identity, gateway: settings.GATEWAY_NAME, ports }, 'started');
   const deadlineMs = drainDeadlineMs(settings.TERMINATION_GRACE_PERIOD_SECONDS);
-  const drain = (deadline: AbortSignal): Promise<void> => waypoint.drain(deadline);
+  const drain = (deadline: AbortSignal): Promise<void> => {
+    readiness.block('draining');
+    return waypoint.drain(deadline);
+  };
   return await untilShutdown({ drain, deadlineMs, clock, log }, quit.signal);
 }
 

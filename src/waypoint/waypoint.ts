@@ -10,6 +10,7 @@ import type { CertificateSource } from '../dataplane/certificates/signing-client
 import { DecisionLog, newDecisionId } from '../dataplane/decisions.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
 import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-kind.ts';
+import { refusalMetric } from '../dataplane/tunnel/refusal-metric.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import { TunnelServer } from '../dataplane/tunnel/tunnel-server.ts';
 import { type Endpoint, formatEndpoint } from '../mesh/address.ts';
@@ -70,6 +71,7 @@ export class Waypoint implements AsyncDisposable {
       registry: options.registry,
     });
     const metrics = requestMetrics(options.registry);
+    const refusals = refusalMetric(options.registry);
     this.certificates = certificates;
     this.decisions = decisions;
     this.table = new ServiceTable({ compileRegex, log });
@@ -101,6 +103,7 @@ export class Waypoint implements AsyncDisposable {
       },
       relayed: metrics.relayed,
       undecided: (record) => decisions.record(record),
+      refused: (code) => refusals.add({ code }),
       activity: new Activity(),
       mirrors: {
         traffic: new MirrorTraffic(mirrorMetrics(options.registry)),
@@ -114,7 +117,10 @@ export class Waypoint implements AsyncDisposable {
       certificate: () => certificates.get(identity),
       onRequest: (request) => this.#front.onRequest(request),
       check: revocations.checkFor('destination'),
-      onRefusedPeer: (...refused) => this.#recordRefusedPeer(options, refused),
+      onRefusedPeer: (...refused) => {
+        refusals.add({ code: refused[2].code });
+        this.#recordRefusedPeer(options, refused);
+      },
       clock,
       log,
     });

@@ -9,10 +9,11 @@ import { DecisionLog } from '../dataplane/decisions.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
 import type { Demand } from '../dataplane/subscription-demand.ts';
 import { TrafficMetrics } from '../dataplane/traffic-metrics.ts';
+import { refusalMetric } from '../dataplane/tunnel/refusal-metric.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
-import type { CountingMetric, MetricsRegistry } from '../runtime/metrics.ts';
+import type { MetricsRegistry } from '../runtime/metrics.ts';
 import { dnsMetrics } from './dns/dns-metrics.ts';
 import type { DnsOptions } from './dns/dns-parts.ts';
 import { LocalIdentities } from './pods/local-identities.ts';
@@ -153,12 +154,4 @@ export class NodeProxy implements AsyncDisposable {
     this.#connections[Symbol.dispose]();
     this.certificates[Symbol.dispose]();
   }
-}
-
-function refusalMetric(registry: MetricsRegistry): CountingMetric<'code'> {
-  return registry.counter({
-    name: 'ambit_tunnel_refusals_total',
-    help: 'Tunnel requests that were refused, and peers that were before they asked.',
-    labels: ['code'],
-  });
 }

@@ -7,6 +7,7 @@ import type { AddressInfo } from 'node:net';
 import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
 import { socketStream, toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import { splice } from '../../src/dataplane/splice.ts';
+import { refusalMetric } from '../../src/dataplane/tunnel/refusal-metric.ts';
 import type { TunnelRequest } from '../../src/dataplane/tunnel/tunnel.ts';
 import type { TunnelPool } from '../../src/dataplane/tunnel/tunnel-client.ts';
 import { type Endpoint, type IpAddress, splitHostPort } from '../../src/mesh/address.ts';
@@ -175,6 +176,7 @@ export async function startWaypoint(
   const decided: Decided[] = [];
   const registry = createRegistry();
   const metrics = requestMetrics(registry);
+  const refusals = refusalMetric(registry);
   const waiting: (() => void)[] = [];
   const keep = (record: DecisionRecord): void => {
     records.push(record);
@@ -202,6 +204,7 @@ export async function startWaypoint(
     },
     relayed: metrics.relayed,
     undecided: keep,
+    refused: (code) => refusals.add({ code }),
     activity: new Activity(),
     mirrors: { traffic: new MirrorTraffic(mirrored), ended: ending.signal },
     ...(tracer && { tracer }),

@@ -132,6 +132,60 @@ test('starts a trace where the request has none', async ({ stack, signal, collec
   assert.is(seen[0]?.headers['traceparent'], `00-${span.traceId}-${span.spanId}-01`);
 });
 
+const b3Id = '463ac35c9f6413ad48485a3953bb6124';
+
+test('continues B3 in the form in which it came, beside W3C', async ({
+  stack,
+  signal,
+  collector,
+  tracer,
+}) => {
+  const { waypoint, seen } = await start(stack, tracer);
+  const forms: Record<string, string>[] = [
+    { b3: `${b3Id}-${'b'.repeat(16)}-1` },
+    { 'x-b3-traceid': b3Id, 'x-b3-spanid': 'b'.repeat(16), 'x-b3-sampled': '1' },
+  ];
+  for (const headers of forms) {
+    await ask(await waypoint.open(), { headers });
+    const span = await collector.span((await waypoint.nextRecord(signal)).id);
+    assert.is(span.traceId, b3Id);
+    assert.is(span.parentSpanId, 'b'.repeat(16));
+    const onward = seen.at(-1)?.headers ?? {};
+    assert.is(onward['traceparent'], `00-${b3Id}-${span.spanId}-01`);
+    if (headers['b3'] === undefined) {
+      assert.is(onward['b3'], undefined);
+      assert.is(onward['x-b3-traceid'], b3Id);
+      assert.is(onward['x-b3-spanid'], span.spanId);
+      assert.is(onward['x-b3-parentspanid'], 'b'.repeat(16));
+      assert.is(onward['x-b3-sampled'], '1');
+    } else {
+      assert.is(onward['b3'], `${b3Id}-${span.spanId}-1-${'b'.repeat(16)}`);
+      assert.is(onward['x-b3-traceid'], undefined);
+    }
+  }
+});
+
+test('what is not to be sampled is not, and the next hop is told the same', async ({
+  stack,
+  tracer,
+}) => {
+  const { waypoint, seen } = await start(stack, tracer);
+  const forms: Record<string, string>[] = [
+    { traceparent: `00-${traceId}-${'b'.repeat(16)}-00` },
+    { b3: '0' },
+    { b3: `${b3Id}-${'b'.repeat(16)}-0` },
+    { 'x-b3-sampled': '0' },
+  ];
+  for (const headers of forms) {
+    await ask(await waypoint.open(), { headers });
+    const onward = seen.at(-1)?.headers ?? {};
+    assert.match(String(onward['traceparent']), /-00$/);
+    if (headers['b3'] !== undefined)
+      assert.match(String(onward['b3']), /^[0-9a-f]{32}-[0-9a-f]{16}-0-/);
+    if (headers['x-b3-sampled'] !== undefined) assert.is(onward['x-b3-sampled'], '0');
+  }
+});
+
 test('a request that could not be served is an error with its code', async ({
   stack,
   signal,

@@ -137,6 +137,7 @@ export class Front implements AsyncDisposable {
       durationMs: 0,
     };
     this.#options.undecided(record);
+    this.#options.refused(code);
     log.debug({ code, authority: request.authority }, reason);
   }
 
@@ -169,6 +170,7 @@ export class Front implements AsyncDisposable {
     const way = await openTcp(connection, this.#options, signal);
     if (way.kind === 'refused') {
       const { code } = way.ending;
+      if (code !== undefined) this.#options.refused(code);
       request.refuse(way.status, { 'ambit-decision': code === undefined ? id : `${id} ${code}` });
       this.#recordTcp(id, connection, way.ending, startMs);
       return;

@@ -1,6 +1,7 @@
 // What the request pipeline works with: its owner's parts, and the client connection a request came on.
 
 import type { Endpoint } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
 import type { DecisionRecord } from '../../mesh/decision.ts';
 import type { Identity } from '../../mesh/identity.ts';
 import type { SourceFacts } from '../../mesh/request-facts.ts';
@@ -90,6 +91,8 @@ export interface PipelineParts {
   ) => RelayMeter;
   /** Takes the record of a connection that asked for nothing known. */
   readonly undecided: (record: DecisionRecord) => void;
+  /** Counts a tunnel request that was refused. */
+  readonly refused: (code: Code) => void;
   readonly activity: Activity;
   readonly mirrors: {
     readonly traffic: MirrorTraffic;
