@@ -51,7 +51,7 @@ export async function serveRequest(
     const reason = causeChain(error);
     ending = { outcome: 'failed', reason, code, status: 0, flag: isGone ? 'DC' : '-' };
   }
-  if (span !== undefined) endSpan(span, id, ending);
+  if (span !== undefined) endSpan(span, { id, requestId, nodeId: parts.by, ending });
   const durationMs = clock.monotonic() - startMs;
   const counted = messages && { messages };
   recordRequest({ id, exchange, connection, parts, ending, durationMs, requestId, ...counted });
