@@ -8,6 +8,7 @@ import { coldPeers } from './cold-peers.ts';
 import { configLoad } from './config-load.ts';
 import { idleMemory } from './idle-memory.ts';
 import { latency, rate, tunnels } from './requests.ts';
+import { routeChanges } from './route-changes.ts';
 import { tunnelMemory } from './tunnel-memory.ts';
 
 /** Memory comes before the load that would fill it. */
@@ -18,6 +19,7 @@ export const measurements: readonly Measurement[] = [
   rate,
   tunnels,
   coldPeers,
+  routeChanges,
   bulk(1),
   bulk(8),
   cniAdd,

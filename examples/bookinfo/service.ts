@@ -16,7 +16,7 @@ const passedOn = [
   'cookie',
   'authorization',
 ];
-const callDeadlineMs = 3_000;
+const usualDeadlineMs = 3_000;
 const bodyMax = 64 * 1024;
 
 /** An answer to be sent. */
@@ -61,7 +61,11 @@ export type Called =
 
 /** Calls another service over a connection of its own: a kept connection would hide what the mesh
  * changes between two requests. */
-export function call(url: string, from: http.IncomingMessage): Promise<Called> {
+export function call(
+  url: string,
+  from: http.IncomingMessage,
+  deadlineMs = usualDeadlineMs,
+): Promise<Called> {
   const headers: http.OutgoingHttpHeaders = {};
   for (const name of passedOn) {
     const value = from.headers[name];
@@ -69,21 +73,17 @@ export function call(url: string, from: http.IncomingMessage): Promise<Called> {
   }
   return new Promise((resolve) => {
     const fail = (status: number, problem: string): void => resolve({ ok: false, status, problem });
-    const request = http.get(
-      url,
-      { headers, agent: false, timeout: callDeadlineMs },
-      (response) => {
-        readText(response).then(
-          (text) => {
-            const status = response.statusCode ?? 0;
-            if (status !== 200) fail(status, text.trim());
-            else resolve({ ok: true, value: JSON.parse(text) });
-          },
-          (error: unknown) => fail(502, String(error)),
-        );
-      },
-    );
-    request.on('timeout', () => request.destroy(new Error(`no answer in ${callDeadlineMs} ms`)));
+    const request = http.get(url, { headers, agent: false, timeout: deadlineMs }, (response) => {
+      readText(response).then(
+        (text) => {
+          const status = response.statusCode ?? 0;
+          if (status !== 200) fail(status, text.trim());
+          else resolve({ ok: true, value: JSON.parse(text) });
+        },
+        (error: unknown) => fail(502, String(error)),
+      );
+    });
+    request.on('timeout', () => request.destroy(new Error(`no answer in ${deadlineMs} ms`)));
     request.on('error', (error) => fail(503, error.message));
   });
 }

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import type { HttpRoute } from '../../src/mesh/route.ts';
 import { keyOfService } from '../../src/mesh/service.ts';
-import { shadowHead } from '../../src/waypoint/request/mirror-requests.ts';
 import type { MirrorOutcome } from '../../src/waypoint/request/mirror-traffic.ts';
 import { maxCopyBytes, TeeBody } from '../../src/waypoint/request/tee-body.ts';
 import { suite } from '../support/suite.ts';
@@ -50,7 +49,7 @@ async function startMirrored(stack: AsyncDisposableStack, route: Partial<HttpRou
   return { waypoint, copies, outcomes, counted: () => once(events, 'counted') };
 }
 
-test('a mirror gets a copy of head and body under a host that tells, and its answer is not felt', async ({
+test('a mirror gets a copy of head and body under the same host, and its answer is not felt', async ({
   stack,
 }) => {
   const { waypoint, copies, outcomes, counted } = await startMirrored(stack, {
@@ -63,7 +62,7 @@ test('a mirror gets a copy of head and body under a host that tells, and its ans
   await done;
   assert.is(`${answer.status} ${String(answer.body)}`, '200 real');
   assert.equal(outcomes, ['answered']);
-  assert.equal(copies, [{ host: 'reviews-shadow:9080', path: '/two/one?q', body }]);
+  assert.equal(copies, [{ host: 'reviews:9080', path: '/two/one?q', body }]);
 });
 
 test('a mirror that is not there is counted, and the request goes its way', async ({ stack }) => {
@@ -111,17 +110,6 @@ test('a copy of a body that is never read ends with the request', async () => {
     () => assert.unreachable(),
     (error: Error) => assert.match(error.message, 'was over'),
   );
-});
-
-test('the host of a copy keeps its port', () => {
-  const head = { method: 'GET', target: '/', scheme: 'http', headers: [], version: '1.1' } as const;
-  for (const [authority, shadow] of [
-    ['a', 'a-shadow'],
-    ['a:80', 'a-shadow:80'],
-    ['[fd00::1]:80', '[fd00::1]-shadow:80'],
-  ] as const) {
-    assert.is(shadowHead({ ...head, authority }).authority, shadow);
-  }
 });
 
 const cors = { allowOrigins: [{ exact: 'https://a.example' }], allowMethods: ['GET'] };

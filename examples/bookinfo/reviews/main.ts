@@ -5,6 +5,8 @@ import { type Called, call, json, serve, serviceUrl } from '../service.ts';
 
 const version = process.env['SERVICE_VERSION'] ?? 'v1';
 const color = { v2: 'black', v3: 'red' }[version];
+/** Longer than the page waits for reviews, as in Istio's sample: a delay of ratings shows what that costs. */
+const ratingsDeadlineMs = 10_000;
 const texts = [
   {
     reviewer: 'Reviewer1',
@@ -20,7 +22,9 @@ serve(async (path, request) => {
   const id = /^\/reviews\/(\d+)$/.exec(path)?.[1];
   if (id === undefined) return json({ error: 'not found' }, 404);
   const stars =
-    color === undefined ? undefined : await call(`${serviceUrl('ratings')}/ratings/${id}`, request);
+    color === undefined
+      ? undefined
+      : await call(`${serviceUrl('ratings')}/ratings/${id}`, request, ratingsDeadlineMs);
   return json({
     id,
     podname: process.env['POD_NAME'] ?? '',

@@ -72,7 +72,7 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
     if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
     const protocol = protocolFor(choice.appProtocol, mirroring.head);
     const acquired = await upstreams.acquire(choice.endpoint, protocol, signal);
-    const answer = await acquired.connection.send(shadowHead(headFor(protocol)), body, {
+    const answer = await acquired.connection.send(headFor(protocol), body, {
       signal,
       inform: () => undefined,
     });
@@ -84,10 +84,4 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
   } finally {
     over.abort();
   }
-}
-
-/** The host of a copy ends in `-shadow`, as Envoy's does, so that its receiver can tell. */
-export function shadowHead(head: RequestHead): RequestHead {
-  const [, host = head.authority, port = ''] = /^(.+?)(:\d+)?$/.exec(head.authority) ?? [];
-  return { ...head, authority: `${host}-shadow${port}` };
 }
