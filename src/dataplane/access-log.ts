@@ -25,8 +25,50 @@ export function writeAccessLog(log: Logger, record: DecisionRecord): void {
     return;
   }
   const message = record.http === undefined ? 'connection complete' : 'request complete';
-  if (outcome === 'forwarded') log.info(completeFields(record), message);
-  else log.error(completeFields(record), message);
+  const fields = { ...completeFields(record), ...requestFields(record) };
+  if (outcome === 'forwarded') log.info(fields, message);
+  else log.error(fields, message);
+}
+
+/** A request under the names of Istio's JSON encoding (features section 3.1.4); these are Envoy's, and so are their
+ * meanings: bytes as the proxy received them from the client and sent them to it, durations in milliseconds. */
+function requestFields({
+  http,
+  time,
+  durationMs,
+  bytesSent,
+  bytesReceived,
+  source,
+  destination,
+  verdict,
+  transport,
+}: DecisionRecord): object {
+  if (http === undefined) return {};
+  const failed = http.attempts?.findLast(({ status }) => status === undefined);
+  const isAnswered = http.attempts?.some(({ status }) => status !== undefined) === true;
+  return {
+    start_time: new Date(Date.parse(time) - durationMs).toISOString(),
+    method: http.method,
+    path: http.path,
+    protocol: http.protocol,
+    response_code: http.status,
+    response_flags: http.flags,
+    response_code_details: isAnswered ? 'via_upstream' : verdict.code,
+    upstream_transport_failure_reason: isAnswered ? undefined : failed?.reason,
+    bytes_received: bytesSent,
+    bytes_sent: bytesReceived,
+    bytes_recv: undefined,
+    duration: Math.round(durationMs),
+    x_forwarded_for: http.forwardedFor,
+    user_agent: http.userAgent,
+    request_id: http.requestId,
+    authority: http.authority,
+    upstream_host: transport === 'none' ? undefined : destination.address,
+    downstream_remote_address: source.address,
+    route_name: verdict.route,
+    grpc_status: http.grpcStatus,
+    attempts: http.attempts?.length,
+  };
 }
 
 function rejectionFields(record: DecisionRecord): object {
@@ -42,7 +84,7 @@ function rejectionFields(record: DecisionRecord): object {
 /** Bytes are as the logging side sees them: an outbound side has sent what the client sent, an
  * inbound one what the server sent. */
 function completeFields(record: DecisionRecord): object {
-  const { verdict, http, bytesSent, bytesReceived } = record;
+  const { verdict, bytesSent, bytesReceived } = record;
   const inbound = record.direction === 'inbound';
   const isGood = verdict.outcome === 'forwarded';
   return {
@@ -53,10 +95,6 @@ function completeFields(record: DecisionRecord): object {
     duration: `${Math.round(record.durationMs)}ms`,
     error: isGood ? undefined : verdict.reason,
     reason: isGood ? verdict.reason : undefined,
-    method: http?.method,
-    authority: http?.authority,
-    path: http?.path,
-    response_code: http?.status,
     ...ownFields(record),
   };
 }

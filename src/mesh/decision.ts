@@ -59,6 +59,29 @@ export interface HttpFacts {
   readonly path: string;
   /** The status answered; 0 when none was. */
   readonly status: number;
+  /** `HTTP/1.1` or `HTTP/2`, as the client spoke. */
+  readonly protocol?: string;
+  /** Envoy's short flags, separated by commas; `-` for none. */
+  readonly flags?: string;
+  /** The `x-request-id`, the client's or made here. */
+  readonly requestId?: string;
+  readonly userAgent?: string;
+  readonly forwardedFor?: string;
+  readonly grpcStatus?: string;
+  /** Every attempt in order, the first ones at most; absent when none was made. */
+  readonly attempts?: readonly Attempt[];
+}
+
+/** One attempt to have an endpoint answer a request. */
+export interface Attempt {
+  /** `ADDRESS:PORT`; absent when none could be chosen. */
+  readonly address?: string;
+  readonly workload?: string;
+  /** The status of its response; absent when it gave none. */
+  readonly status?: number;
+  /** Why there was no response. */
+  readonly reason?: string;
+  readonly code?: Code;
 }
 
 /** One decision. */

@@ -107,7 +107,16 @@ test('subscribes, proves itself, serves, tells what it did, and ends in order', 
 }) => {
   const authority = new TestAuthority();
   const controller = await startController(stack, authority);
-  const app = await startApp(stack, (_request, response) => response.end('hello'));
+  const arrived = Promise.withResolvers<void>();
+  const release = Promise.withResolvers<void>();
+  const app = await startApp(stack, (request, response) => {
+    if (request.url !== '/held') {
+      response.end('hello');
+      return;
+    }
+    arrived.resolve();
+    void release.promise.then(() => response.end('late'));
+  });
   publish(controller, app.port);
   const { ports, exited, child } = await start(stack, controller);
   while ((await get(ports.readiness, '/healthz/ready')).status !== 200) {
@@ -119,7 +128,8 @@ test('subscribes, proves itself, serves, tells what it did, and ends in order', 
   assert.is(node?.metadata['GATEWAY_NAME'], 'waypoint');
   assert.is(controller.signed.length, 1);
 
-  const result = await startPool(stack, authority).open(
+  const pool = startPool(stack, authority);
+  const result = await pool.open(
     targetAt({ address: '127.0.0.1' as IpAddress, port: ports.tunnel }, [own], {
       authority: `${virtualAddress}:${servicePort}`,
     }),
@@ -136,7 +146,21 @@ test('subscribes, proves itself, serves, tells what it did, and ends in order', 
   assert.match((await get(ports.stats, '/stats/prometheus')).body, 'istio_requests_total{');
   assert.match((await get(ports.admin, '/config_dump')).body, '"serviceConfigs"');
 
+  const held = await pool.open(
+    targetAt({ address: '127.0.0.1' as IpAddress, port: ports.tunnel }, [own], {
+      authority: `${virtualAddress}:${servicePort}`,
+    }),
+  );
+  if (held.kind !== 'open') throw new Error('refused');
+  const underWay = ask(held.stream, { path: '/held' });
+  await arrived.promise;
   child.kill('SIGTERM');
+  while ((await get(ports.readiness, '/healthz/ready')).status === 200) {
+    signal.throwIfAborted();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  release.resolve();
+  assert.is((await underWay).body.toString(), 'late', 'what is under way is finished');
   assert.is(await exited, 0);
 });
 

@@ -120,6 +120,17 @@ test('continues the trace of a request, and the endpoint continues that of the w
   assert.is(attribute(span, 'url.query'), 'y=1');
   assert.is(attribute(span, 'http.response.status_code'), '200');
   assert.is(attribute(span, 'ambit.decision.outcome'), 'forwarded');
+  const tags = {
+    component: 'proxy',
+    node_id: 'waypoint/default/waypoint',
+    'http.url': 'http://reviews:9080/x?y=1',
+    'http.status_code': '200',
+    response_flags: '-',
+    response_size: '5',
+    'istio.canonical_service': 'reviews',
+    'guid:x-request-id': String(seen[0]?.headers['x-request-id']),
+  };
+  for (const [name, value] of Object.entries(tags)) assert.is(attribute(span, name), value, name);
   assert.is(seen[0]?.headers['traceparent'], `00-${traceId}-${span.spanId}-01`);
   assert.is(seen[0]?.headers['tracestate'], 'vendor=1');
 });

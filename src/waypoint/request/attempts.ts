@@ -1,6 +1,8 @@
 // Sends one request until an endpoint answers: choice of endpoint, connection, timeouts, retries.
 
+import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
+import type { Attempt } from '../../mesh/decision.ts';
 import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.ts';
 import type { ServiceKey } from '../../mesh/workload.ts';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -27,7 +29,8 @@ export type Delivery =
       readonly endpoint: UpstreamEndpoint;
       /** To be disposed when the response is over. */
       readonly load: Disposable;
-      readonly attempts: number;
+      /** Would have been repeated, were any retry left. */
+      readonly isExhausted?: boolean;
     }
   | {
       readonly kind: 'failed';
@@ -47,6 +50,8 @@ export interface Sending {
   /** Makes the head for the protocol that the endpoint speaks. */
   readonly headFor: (protocol: UpstreamProtocol) => RequestHead;
   readonly body: ReplayBody;
+  /** Takes what came of each attempt, in order. */
+  readonly attempted: (attempt: Attempt) => void;
   /** Ends everything: the client is gone, or the whole time has passed. */
   readonly signal: AbortSignal;
 }
@@ -73,8 +78,9 @@ export async function deliver(sending: Sending): Promise<Delivery> {
   let isCounted = false;
   let left = retries.attempts;
   let mayRenew = idempotent.has(exchange.head.method);
-  for (let attempts = 1; ; attempts++) {
-    const result = await attempt(sending, retries.perTryTimeoutMs, tried, attempts);
+  for (;;) {
+    const result = await attempt(sending, retries.perTryTimeoutMs, tried);
+    sending.attempted(attemptOf(result));
     const outcome = result.kind === 'result' ? outcomeOf(result.delivery) : result.failed.outcome;
     const canRepeat = body.canReplay && !signal.aborted;
     if (result.kind === 'failed' && result.failed.isStale && mayRenew && canRepeat) {
@@ -83,12 +89,13 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       continue;
     }
     const condition =
-      outcome !== undefined && left > 0 && canRepeat
+      outcome !== undefined && retries.attempts > 0 && canRepeat
         ? retryCondition(retries.retryOn, outcome)
         : undefined;
-    const isAffordable = condition !== undefined && (isCounted || canAfford(sending));
+    const isAffordable = condition !== undefined && left > 0 && (isCounted || canAfford(sending));
     if (!isAffordable) {
-      return result.kind === 'result' ? result.delivery : result.failed.failure;
+      const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
+      return condition !== undefined && left === 0 ? exhausted(delivery) : delivery;
     }
     if (result.kind === 'result') abandon(result);
     if (retries.mayRepeatHosts === true) tried.clear();
@@ -122,6 +129,21 @@ type AttemptResult =
   | { readonly kind: 'result'; readonly delivery: Delivery; readonly abort?: AbortController }
   | { readonly kind: 'failed'; readonly failed: Failed };
 
+/** Marks what is returned only because no retry is left, as Envoy does (URX). */
+function exhausted(delivery: Delivery): Delivery {
+  if (delivery.kind === 'answered') return { ...delivery, isExhausted: true };
+  return { ...delivery, flag: `${delivery.flag},URX` };
+}
+
+/** An attempt as the decision record tells of it. */
+function attemptOf(result: AttemptResult): Attempt {
+  const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
+  const { endpoint } = delivery;
+  const where = endpoint && { address: formatEndpoint(endpoint), workload: endpoint.workload.name };
+  if (delivery.kind === 'answered') return { ...where, status: delivery.answer.head.status };
+  return { ...where, reason: delivery.reason, code: delivery.code };
+}
+
 /** Gives up an answer that is to be repeated. */
 function abandon({ delivery, abort }: Extract<AttemptResult, { kind: 'result' }>): void {
   if (delivery.kind === 'answered') delivery.load[Symbol.dispose]();
@@ -132,7 +154,6 @@ async function attempt(
   sending: Sending,
   perTryTimeoutMs: number | undefined,
   tried: Set<string>,
-  attempts: number,
 ): Promise<AttemptResult> {
   const { connection, parts, exchange, signal, way } = sending;
   const choice = chooseUpstream(way.backend, connection, parts, tried);
@@ -162,7 +183,7 @@ async function attempt(
     });
     return {
       kind: 'result',
-      delivery: { kind: 'answered', answer, endpoint, load, attempts },
+      delivery: { kind: 'answered', answer, endpoint, load },
       abort,
     };
   } catch (error) {

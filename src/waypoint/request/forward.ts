@@ -43,7 +43,7 @@ export async function forward(options: Forwarding): Promise<Forwarded> {
     }
     using _load = delivery.load;
     const { answer, endpoint } = delivery;
-    const retried = delivery.attempts > 1 ? { flag: 'URX' } : {};
+    const retried = delivery.isExhausted === true ? { flag: 'URX' } : {};
     const ending =
       answer.kind === 'upgraded'
         ? await passUpgrade(exchange, answer, endpoint)

@@ -2,12 +2,19 @@
 
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import type { DecisionRecord, Party, ShadowVerdict } from '../../mesh/decision.ts';
+import type {
+  Attempt,
+  DecisionRecord,
+  HttpFacts,
+  Party,
+  ShadowVerdict,
+} from '../../mesh/decision.ts';
 import type { Service } from '../../mesh/service.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { Exchange } from './exchange.ts';
 import { isGrpc, type MessageCounts } from './grpc-messages.ts';
+import { headerIn } from './hop-headers.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 
 /** How one request, or one connection without HTTP, ended. */
@@ -27,6 +34,7 @@ export interface Ending {
   readonly flag: string;
   readonly bytesSent?: number;
   readonly bytesReceived?: number;
+  readonly attempts?: readonly Attempt[];
 }
 
 export interface Finished {
@@ -39,6 +47,8 @@ export interface Finished {
   readonly durationMs: number;
   /** Messages of a gRPC call. */
   readonly messages?: MessageCounts;
+  /** Absent for connections without HTTP. */
+  readonly requestId?: string;
 }
 
 /** Makes the record and hands it on with what metrics need. */
@@ -74,8 +84,9 @@ function recordOf({
   parts,
   ending,
   durationMs,
+  requestId,
 }: Finished): DecisionRecord {
-  const { outcome, reason, code, policy, rule, route, shadow, endpoint, status } = ending;
+  const { outcome, reason, code, policy, rule, route, shadow, endpoint } = ending;
   const tunnelled = endpoint?.workload.tunnelProtocol === 'hbone';
   return {
     id,
@@ -99,16 +110,30 @@ function recordOf({
     bytesSent: ending.bytesSent ?? 0,
     bytesReceived: ending.bytesReceived ?? 0,
     durationMs,
-    ...(exchange === undefined
-      ? {}
-      : {
-          http: {
-            method: exchange.head.method,
-            authority: exchange.head.authority,
-            path: exchange.head.target,
-            status,
-          },
-        }),
+    ...(exchange === undefined ? {} : { http: httpFacts(exchange, ending, requestId) }),
+  };
+}
+
+function httpFacts(
+  { head }: Exchange,
+  { status, flag, grpcStatus, attempts = [] }: Ending,
+  requestId: string | undefined,
+): HttpFacts {
+  const { method, authority, target, version, headers } = head;
+  const userAgent = headerIn(headers, 'user-agent');
+  const forwardedFor = headerIn(headers, 'x-forwarded-for');
+  return {
+    method,
+    authority,
+    path: target,
+    status,
+    protocol: `HTTP/${version}`,
+    flags: flag,
+    ...(requestId !== undefined && { requestId }),
+    ...(userAgent !== undefined && { userAgent }),
+    ...(forwardedFor !== undefined && { forwardedFor }),
+    ...(grpcStatus !== undefined && { grpcStatus }),
+    ...(attempts.length > 0 && { attempts }),
   };
 }
 

@@ -3,6 +3,7 @@
 
 import type { RequestVerdict } from '../../mesh/authorize-request.ts';
 import type { Code } from '../../mesh/catalogue.ts';
+import type { Attempt } from '../../mesh/decision.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import { normalizePath, type RequestPath } from '../../mesh/path.ts';
 import { planRequest, type RequestPlan } from '../../mesh/plan-request.ts';
@@ -15,13 +16,16 @@ import { plannedAnswer } from './answer-by-route.ts';
 import { type Exchange, goneCode, type RequestHead } from './exchange.ts';
 import { forward } from './forward.ts';
 import { countMessages } from './grpc-messages.ts';
-import { headerMap } from './hop-headers.ts';
+import { headerIn, headerMap } from './hop-headers.ts';
 import { answerLocally, type LocalAnswer } from './local-answer.ts';
 import { mirrorRequests } from './mirror-requests.ts';
 import { onwardHead } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { type Ending, recordRequest } from './record-request.ts';
 import { endSpan, startSpan } from './trace-request.ts';
+
+/** Attempts that a record tells of; the first ones. */
+const maxAttemptsKept = 16;
 
 /** Serves one request. Never rejects; the request is answered or broken off, and recorded once. */
 export async function serveRequest(
@@ -35,9 +39,10 @@ export async function serveRequest(
   const { exchange, messages } = countMessages(arrived);
   const span = tracer && startSpan(tracer, exchange, connection);
   const headers = span?.headers ?? exchange.head.headers;
+  const requestId = headerIn(headers, 'x-request-id') ?? newRequestId(hex);
   let ending: Ending;
   try {
-    ending = await carryOut(exchange, connection, parts, { id, headers });
+    ending = await carryOut(exchange, connection, parts, { id, headers, requestId });
   } catch (error) {
     const isGone = exchange.signal.aborted;
     const code: Code = isGone ? goneCode(exchange) : 'AMB1715';
@@ -46,10 +51,10 @@ export async function serveRequest(
     const reason = causeChain(error);
     ending = { outcome: 'failed', reason, code, status: 0, flag: isGone ? 'DC' : '-' };
   }
-  if (span !== undefined) endSpan(span, id, ending);
+  if (span !== undefined) endSpan(span, { id, requestId, nodeId: parts.by, ending });
   const durationMs = clock.monotonic() - startMs;
   const counted = messages && { messages };
-  recordRequest({ id, exchange, connection, parts, ending, durationMs, ...counted });
+  recordRequest({ id, exchange, connection, parts, ending, durationMs, requestId, ...counted });
 }
 
 /** What is this request's own. */
@@ -57,6 +62,15 @@ interface Marks {
   readonly id: string;
   /** The headers to go on: the client's, or with the trace continued. */
   readonly headers: HeaderList;
+  /** The client's `x-request-id`, or a new one. */
+  readonly requestId: string;
+}
+
+/** A random id in the form of a UUID of version 4 (RFC 9562), as Istio's are. */
+function newRequestId(hex: (digits: number) => string): string {
+  const digits = hex(30);
+  const part = (from: number, to: number): string => digits.slice(from, to);
+  return `${part(0, 8)}-${part(8, 12)}-4${part(12, 15)}-a${part(15, 18)}-${part(18, 30)}`;
 }
 
 async function carryOut(
@@ -162,7 +176,7 @@ async function faultAndForward(
   exchange: Exchange,
   connection: ClientConnection,
   parts: PipelineParts,
-  { id, headers }: Marks,
+  { id, headers, requestId }: Marks,
   plan: Extract<RequestPlan, { kind: 'forward' }>,
   path: RequestPath,
 ): Promise<Ending> {
@@ -173,11 +187,7 @@ async function faultAndForward(
   };
   let reason = plan.reason;
   if (fault.delayMs !== undefined) {
-    const waited = await parts.clock.wait(fault.delayMs, exchange.signal).then(
-      () => true,
-      () => false,
-    );
-    if (!waited) {
+    if (!(await delayed(fault.delayMs, exchange, parts))) {
       reason += '; the client gave up during an injected delay';
       return { ...named, reason, outcome: 'failed', code: 'AMB1713', status: 0, flag: 'DC' };
     }
@@ -195,7 +205,6 @@ async function faultAndForward(
       flag,
     });
   }
-  const requestId = parts.hex(32);
   const head = { ...exchange.head, headers };
   const headFor = (protocol: UpstreamProtocol): RequestHead =>
     onwardHead(head, plan, { path, protocol, requestId, replaceRegex });
@@ -205,13 +214,14 @@ async function faultAndForward(
     mirrors.length === 0
       ? undefined
       : mirrorRequests({ mirrors, head, body: source, connection, parts, headFor, ...limits });
-  const sending = { exchange, connection, parts, way: plan, headFor };
+  const { attempts, attempted } = keepAttempts();
+  const sending = { exchange, connection, parts, way: plan, headFor, attempted };
   const forwarded = await forward({ ...sending, source: tee ?? source });
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
     const { ending } = forwarded;
     const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
-    return { ...named, flag: '-', ...delayFlag, ...ending, reason: whole };
+    return { ...named, flag: '-', ...delayFlag, ...ending, attempts, reason: whole };
   }
   const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(
@@ -222,10 +232,27 @@ async function faultAndForward(
       ...named,
       reason: `${reason}; ${why}`,
       flag,
+      attempts,
       ...(endpoint === undefined ? {} : { endpoint }),
       bytesSent: forwarded.bytesSent,
     },
   );
+}
+
+/** Whether the time of an injected delay has passed; not when the client is gone before. */
+function delayed(ms: number, { signal }: Exchange, { clock }: PipelineParts): Promise<boolean> {
+  return clock.wait(ms, signal).then(
+    () => true,
+    () => false,
+  );
+}
+
+function keepAttempts() {
+  const attempts: Attempt[] = [];
+  const attempted = (one: Attempt): void => {
+    if (attempts.length < maxAttemptsKept) attempts.push(one);
+  };
+  return { attempts, attempted };
 }
 
 type Judged = Pick<RequestVerdict, 'policy' | 'rule' | 'shadow'>;
@@ -244,6 +271,7 @@ interface Named extends Judged {
   readonly flag?: string;
   readonly endpoint?: UpstreamEndpoint;
   readonly bytesSent?: number;
+  readonly attempts?: readonly Attempt[];
 }
 
 /** Answers locally, and says how it ended. */

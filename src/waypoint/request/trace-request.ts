@@ -1,4 +1,5 @@
-// A request as a span, by OpenTelemetry's semantic conventions for HTTP, plus our decision.
+// A request as a span: OpenTelemetry's semantic conventions for HTTP, the tags that Istio's proxies set (features
+// section 8.5), and our decision.
 
 import type { RequestSpan, RequestTracer } from '../../runtime/tracing.ts';
 import type { Exchange } from './exchange.ts';
@@ -28,16 +29,33 @@ export function startSpan(
       'client.address': peer.address,
       'network.protocol.version': version,
       ...(agent !== undefined && { 'user_agent.original': agent }),
+      component: 'proxy',
+      'http.method': method,
+      'http.url': `${scheme}://${authority}${head.target}`,
+      'http.protocol': `HTTP/${version}`,
+      'peer.address': peer.address,
+      ...(agent !== undefined && { user_agent: agent }),
       'ambit.source.identity': identity,
       'ambit.connection.trace_id': traceId,
     },
   });
 }
 
+/** What is known at the end. */
+export interface SpanEnding {
+  /** The decision's. */
+  readonly id: string;
+  readonly requestId: string;
+  /** Of the proxy. */
+  readonly nodeId: string;
+  readonly ending: Ending;
+}
+
 /** Ends it with the decision. Failures of the server's side make the span an error, those that are the
  * client's own do not. */
-export function endSpan(span: RequestSpan, decisionId: string, ending: Ending): void {
-  const { outcome, code, policy, route, status, endpoint, reason } = ending;
+export function endSpan(span: RequestSpan, { id, requestId, nodeId, ending }: SpanEnding): void {
+  const { outcome, code, policy, route, status, endpoint, reason, flag, grpcStatus } = ending;
+  const { bytesSent = 0, bytesReceived = 0 } = ending;
   const isError = status === 0 || status >= 500;
   span.end({
     attributes: {
@@ -48,7 +66,20 @@ export function endSpan(span: RequestSpan, decisionId: string, ending: Ending): 
         'network.peer.port': endpoint.port,
         'ambit.destination.workload': endpoint.workload.name,
       }),
-      'ambit.decision.id': decisionId,
+      'http.status_code': String(status),
+      response_flags: flag,
+      request_size: String(bytesSent),
+      response_size: String(bytesReceived),
+      'guid:x-request-id': requestId,
+      node_id: nodeId,
+      ...(isError && { error: true }),
+      ...(grpcStatus !== undefined && { 'grpc.status_code': grpcStatus }),
+      ...(endpoint && {
+        'istio.canonical_service': endpoint.workload.canonicalName,
+        'istio.canonical_revision': endpoint.workload.canonicalRevision || 'latest',
+        'istio.namespace': endpoint.workload.namespace,
+      }),
+      'ambit.decision.id': id,
       'ambit.decision.outcome': outcome,
       'ambit.decision.reason': reason,
       ...(code !== undefined && { 'ambit.decision.code': code }),
