@@ -6,9 +6,8 @@ import { readdirSync } from 'node:fs';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
-/** Files that build namespaces or time-sensitive meshes have the machine to themselves. */
-const alone = ['test/namespaces/', 'test/system/'];
-const parallelFiles = 2;
+/** Files that build namespaces or whole meshes, which mostly wait: one at a time, beside one of the others. */
+const meshes = 'test/namespaces/';
 const fileDeadlineMs = 240_000;
 
 interface Outcome {
@@ -68,22 +67,20 @@ function report(outcome: Outcome): void {
 }
 
 const outcomes: Outcome[] = [];
-const isAlone = (file: string): boolean => alone.some((prefix) => file.startsWith(prefix));
-const queue = files.filter((file) => !isAlone(file));
-await Promise.all(
-  Array.from({ length: parallelFiles }, async () => {
-    for (let file = queue.shift(); file !== undefined; file = queue.shift()) {
-      const outcome = await runFile(file);
-      outcomes.push(outcome);
-      report(outcome);
-    }
-  }),
-);
-for (const file of files.filter(isAlone)) {
-  const outcome = await runFile(file);
-  outcomes.push(outcome);
-  report(outcome);
+
+async function runInTurn(queue: readonly string[]): Promise<void> {
+  for (const file of queue) {
+    const outcome = await runFile(file);
+    outcomes.push(outcome);
+    report(outcome);
+  }
 }
+
+const isMesh = (file: string): boolean => file.startsWith(meshes);
+await Promise.all([
+  runInTurn(files.filter(isMesh)),
+  runInTurn(files.filter((file) => !isMesh(file))),
+]);
 
 const passed = outcomes.reduce((sum, outcome) => sum + outcome.passed, 0);
 const failed = outcomes.reduce((sum, outcome) => sum + outcome.failed, 0);
