@@ -274,6 +274,7 @@ test('a process that ignores SIGTERM is killed after its grace, with all it star
   const script = 'trap "" TERM; setsid sleep 1000 & sleep 1000 & echo ready; wait; wait';
   create(nodes, podObject('stubborn', { command: ['sh', '-c', script] }));
   const pod = await nodes.until('stubborn', isReady, nodes.signal);
+  await logWith(nodes, 'stubborn', 'ready');
   nodes.store.delete('pods', 'default', 'stubborn', { gracePeriodSeconds: 1 });
   await gone(nodes, 'stubborn', nodes.signal);
   assert.not.ok(existsSync(`/proc/${pidOf(pod)}`));
@@ -282,9 +283,11 @@ test('a process that ignores SIGTERM is killed after its grace, with all it star
 
 test('a pod that takes its time to end is told once, however often its object changes', async (nodes) => {
   const script =
-    'trap "echo told" TERM; trap "echo asked" USR1; while :; do sleep 0.02 & wait; done';
+    'trap "echo told" TERM; trap "echo asked" USR1; echo ready; while :; do sleep 0.02 & wait; done';
   create(nodes, podObject('slow', { command: ['sh', '-c', script] }));
   const pod = await nodes.until('slow', isReady, nodes.signal);
+  // A pod without a probe is ready once its process runs, which is before the shell has set its traps.
+  await logWith(nodes, 'slow', 'ready');
   nodes.store.delete('pods', 'default', 'slow', { gracePeriodSeconds: 3_000_000 });
   await logWith(nodes, 'slow', 'told');
   nodes.store.mergePatch('pods', 'default', 'slow', { metadata: { annotations: { seen: 'yes' } } });
