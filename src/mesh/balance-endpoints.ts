@@ -2,13 +2,13 @@
 // of the choice by health, port and place.
 
 import { chooseEndpoint, type EndpointChoice, type EndpointFacts } from './choose-endpoint.ts';
+import type { SimpleBalancer } from './destination.ts';
 import type { ServiceEndpoint } from './mesh-view.ts';
-import type { DestinationRules } from './route.ts';
 import type { Service } from './service.ts';
 
 /** What the rule goes by. */
 export interface BalanceFacts extends EndpointFacts {
-  readonly rule: NonNullable<DestinationRules['loadBalancer']>;
+  readonly rule: SimpleBalancer;
   /** How many requests were balanced before, for `ROUND_ROBIN`. */
   readonly turn: number;
   /** Requests under way at a workload, for `LEAST_REQUEST`. */
@@ -41,6 +41,7 @@ function balance(
   if (drawn.kind === 'none' || drawn.among <= 1) return drawn;
   switch (facts.rule) {
     case 'RANDOM':
+    case 'PASSTHROUGH':
       return drawn;
     case 'ROUND_ROBIN': {
       // The middle of the turn's share of [0, 1) falls on each of equals in turn.

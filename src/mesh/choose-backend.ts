@@ -1,7 +1,8 @@
 // Where a routed request goes: the backend by weight, and the endpoints of a
 // subset by labels. Randomness is given.
 
-import type { DestinationRules, RouteBackend, Subset } from './route.ts';
+import type { DestinationRules, Subset } from './destination.ts';
+import type { RouteBackend } from './route.ts';
 
 /** The backend that a number in [0, 1) falls on; weights are relative to their sum. */
 export function chooseBackend(

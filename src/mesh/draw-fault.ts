@@ -1,7 +1,8 @@
 // Whether a fault befalls one request. Delay and abort are drawn independently, with a granularity of
 // one in a million (features section 1.1.7).
 
-import type { Fault, Percent } from './route.ts';
+import type { Percent } from './destination.ts';
+import type { Fault } from './route.ts';
 
 /** What befalls a request; the delay comes first. */
 export interface DrawnFault {

@@ -1,7 +1,8 @@
 // Whether an attempt is to be repeated, by the conditions of VirtualService `retryOn` (features
 // section 1.1.6).
 
-import type { Retries, RetryBudget } from './route.ts';
+import type { RetryBudget } from './destination.ts';
+import type { Retries } from './route.ts';
 
 /** How one attempt ended. `connect`: nothing was sent; `refused`: the endpoint processed nothing;
  * `reset`: it broke off before a response; `timeout`: the time for one try passed. */

@@ -2,6 +2,7 @@
 // policies. VirtualService, HTTPRoute and the rest compile to this in the controller. The shapes are
 // those of proto/ambit/waypoint.proto in canonical protobuf JSON, so optional means "not set".
 
+import type { DestinationRules, Percent } from './destination.ts';
 import type { AuthorizationPolicy } from './request-policy.ts';
 import type { ServiceKey } from './workload.ts';
 
@@ -89,9 +90,6 @@ export interface CorsPolicy {
   readonly ignoreUnmatchedPreflights?: boolean;
 }
 
-/** A percentage from 0 to 100; fractions are allowed. */
-export type Percent = number;
-
 /** Failures made on purpose; delay and abort are drawn independently, the delay comes first. */
 export interface Fault {
   readonly delay?: { readonly percent: Percent; readonly fixedDelayMs: number };
@@ -177,29 +175,6 @@ export interface ConnectionRoute {
   /** OR; none matches everything. */
   readonly matches: readonly ConnectionMatch[];
   readonly backends: readonly RouteBackend[];
-}
-
-/** A subset of a service: the endpoints that carry these labels. */
-export interface Subset {
-  readonly name: string;
-  readonly labels: Readonly<Record<string, string>>;
-}
-
-/** How many requests of a service may be in a retry at a time. */
-export interface RetryBudget {
-  /** Of the requests under way. */
-  readonly percent: Percent;
-  /** May always be. */
-  readonly minConcurrency: number;
-}
-
-/** What a DestinationRule says of a service. */
-export interface DestinationRules {
-  /** `DestinationRule default/reviews`. */
-  readonly origin: string;
-  readonly subsets: readonly Subset[];
-  readonly loadBalancer?: 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM';
-  readonly retryBudget?: RetryBudget;
 }
 
 /** Everything a waypoint needs to serve one service bound to it (or routed to from one that is). The

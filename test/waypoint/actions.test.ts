@@ -203,7 +203,8 @@ test('no retry is made without room in the retry budget of the service', async (
     [0, 1],
     [1, 3],
   ] as const) {
-    const destination = { origin: 'd', subsets: [], retryBudget: { percent: 0, minConcurrency } };
+    const policy = { retryBudget: { percent: 0, minConcurrency } };
+    const destination = { origin: 'd', subsets: [], policy };
     const routes = [{ origin: 'r', matches: [], backends, retries }];
     failing.waypoint.configure({ service, routes, destination });
     const before = failing.tries();

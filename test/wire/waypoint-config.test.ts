@@ -10,6 +10,17 @@ import { suite } from '../support/suite.ts';
 
 const test = suite('waypoint configuration bytes');
 
+const everyOutlierField = {
+  consecutive5xxErrors: 0,
+  consecutiveGatewayErrors: 5,
+  splitExternalLocalOriginErrors: true,
+  consecutiveLocalOriginFailures: 5,
+  intervalMs: 10_000,
+  baseEjectionTimeMs: 30_000,
+  maxEjectionPercent: 10,
+  minHealthPercent: 0,
+};
+
 const everything: ServiceConfig = {
   service: 'default/reviews.default.svc.cluster.local',
   routes: [
@@ -98,10 +109,81 @@ const everything: ServiceConfig = {
     origin: 'DestinationRule default/reviews',
     subsets: [
       { name: 'v1', labels: { version: 'v1' } },
-      { name: 'all', labels: {} },
+      {
+        name: 'all',
+        labels: {},
+        policy: {},
+        ports: [{ port: 80, policy: { outlierDetection: everyOutlierField } }],
+      },
     ],
-    loadBalancer: 'ROUND_ROBIN',
-    retryBudget: { percent: 20, minConcurrency: 0 },
+    policy: {
+      loadBalancer: {
+        simple: 'ROUND_ROBIN',
+        locality: {
+          distribute: [{ from: 'r1/*', to: { 'r1/z1/*': 70, 'r1/z2/*': 30 } }],
+          failover: [{ from: 'r1', to: 'r2' }],
+          failoverPriority: ['topology.kubernetes.io/region'],
+        },
+        warmup: { durationMs: 60_000, minimumPercent: 10, aggression: 1.5 },
+      },
+      connectionPool: {
+        maxConnections: 1,
+        connectTimeoutMs: 10_000,
+        keepalive: { probes: 3, timeMs: 7_200_000, intervalMs: 75_000 },
+        maxConnectionDurationMs: 5_000_000_000,
+        tcpIdleTimeoutMs: 0,
+        http1MaxPendingRequests: 1,
+        http2MaxRequests: 1,
+        maxRequestsPerConnection: 1,
+        maxRetries: 1,
+        httpIdleTimeoutMs: 0,
+        upgradeToHttp2: false,
+        useClientProtocol: true,
+        maxConcurrentStreams: 100,
+        http2KeepAlive: { intervalMs: 1000, timeoutMs: 500 },
+      },
+      outlierDetection: everyOutlierField,
+      tls: {
+        mode: 'DISABLE',
+        clientCertificate: '/c',
+        privateKey: '/k',
+        caCertificates: '/a',
+        caCrl: '/r',
+        credentialName: 'configmap://ca',
+        subjectAltNames: ['example.com'],
+        sni: 'example.com',
+        insecureSkipVerify: false,
+      },
+      tunnel: { protocol: 'POST', targetHost: 'proxy.example', targetPort: 3128 },
+      proxyProtocol: 'V2',
+      retryBudget: { percent: 20, minConcurrency: 0 },
+    },
+    ports: [
+      {
+        port: 443,
+        policy: {
+          loadBalancer: {
+            consistentHash: {
+              cookie: { name: 'c', path: '/', ttlMs: 0, attributes: [{ name: 'a', value: 'b' }] },
+              maglevTableSize: 65_537,
+            },
+          },
+        },
+      },
+      {
+        port: 444,
+        policy: {
+          loadBalancer: {
+            consistentHash: {
+              header: 'h',
+              sourceAddress: true,
+              queryParameter: 'q',
+              minimumRingSize: 1024,
+            },
+          },
+        },
+      },
+    ],
   },
   connectionRoutes: [
     {

@@ -1,6 +1,6 @@
 // DestinationRules: which one holds for a service, and what it says (features section 1.2).
 
-import type { DestinationRules, Subset } from '../../mesh/route.ts';
+import type { DestinationRules, SimpleBalancer, Subset } from '../../mesh/destination.ts';
 import type { DestinationRule } from '../kinds/networking.ts';
 import { byAge, describeObject } from '../kinds/object.ts';
 import { exportsTo, hostCloseness, hostCovers, resolveHost } from './hostnames.ts';
@@ -73,21 +73,24 @@ function merge(rules: readonly DestinationRule[]): DestinationRules {
   return {
     origin: rules.map(describeObject).join(', '),
     subsets: [...subsets.values()],
-    ...(loadBalancer && { loadBalancer }),
-    ...(budget && {
-      retryBudget: {
-        percent: budget.percent ?? 20,
-        minConcurrency: budget.minRetryConcurrency ?? 3,
-      },
-    }),
+    policy: {
+      ...(loadBalancer && { loadBalancer: { simple: loadBalancer } }),
+      ...(budget && {
+        retryBudget: {
+          percent: budget.percent ?? 20,
+          minConcurrency: budget.minRetryConcurrency ?? 3,
+        },
+      }),
+    },
   };
 }
 
-function simpleBalancer(simple: string | undefined): DestinationRules['loadBalancer'] | undefined {
+function simpleBalancer(simple: string | undefined): SimpleBalancer | undefined {
   switch (simple) {
     case 'ROUND_ROBIN':
     case 'LEAST_REQUEST':
     case 'RANDOM':
+    case 'PASSTHROUGH':
       return simple;
     case 'LEAST_CONN':
       return 'LEAST_REQUEST';

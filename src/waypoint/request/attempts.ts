@@ -120,7 +120,7 @@ function retriesOf(service: ServiceKey): string {
 function canAfford({ way, parts }: Sending): boolean {
   const { service } = way.backend;
   const { table, activity } = parts;
-  const budget = table.get(service)?.destination?.retryBudget;
+  const budget = table.get(service)?.destination?.policy?.retryBudget;
   const underWay = activity.active(requestsOf(service));
   return mayRetry(budget, underWay, activity.active(retriesOf(service)));
 }

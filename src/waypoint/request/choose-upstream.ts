@@ -4,6 +4,7 @@
 import { balanceEndpoints } from '../../mesh/balance-endpoints.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
+import { policyFor } from '../../mesh/destination.ts';
 import type { RouteBackend } from '../../mesh/route.ts';
 import { keyOfService, type Service, type ServicePort } from '../../mesh/service.ts';
 import { backendPort, type UpstreamEndpoint } from '../upstream/endpoints.ts';
@@ -43,6 +44,7 @@ export function chooseUpstream(
     return { kind: 'none', code: 'AMB1705', reason, flag: 'NC' };
   }
   const servicePort = backendPort(service, backend?.port, target.destination.port);
+  const { loadBalancer } = policyFor(rules, subset, servicePort);
   const key = keyOfService(service);
   const wanted = subset?.labels ?? {};
   const endpoints = mesh
@@ -53,7 +55,7 @@ export function chooseUpstream(
     port: servicePort,
     requested: target.destination.address,
     random: parts.random,
-    rule: rules?.loadBalancer ?? 'LEAST_REQUEST',
+    rule: loadBalancer?.simple ?? 'LEAST_REQUEST',
     turn: parts.activity.nextTurn(),
     active: (uid) => parts.activity.active(uid),
     avoid,

@@ -3,8 +3,9 @@
 import type { ResourceBatch } from '../../dataplane/subscription-kind.ts';
 import { compilePolicies } from '../../mesh/authorize-request.ts';
 import { compileRoutes } from '../../mesh/choose-route.ts';
+import type { DestinationRules } from '../../mesh/destination.ts';
 import type { ServiceRules } from '../../mesh/plan-request.ts';
-import type { DestinationRules, ServiceConfig, WorkloadLabels } from '../../mesh/route.ts';
+import type { ServiceConfig, WorkloadLabels } from '../../mesh/route.ts';
 import type { CompileRegex } from '../../mesh/text-match.ts';
 import type { ServiceKey } from '../../mesh/workload.ts';
 import type { Logger } from '../../runtime/log.ts';

@@ -14,7 +14,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file ambit/waypoint.proto.
  */
 export const file_ambit_waypoint: GenFile = /*@__PURE__*/
-  fileDesc("ChRhbWJpdC93YXlwb2ludC5wcm90bxIRYW1iaXQud2F5cG9pbnQudjEidAoJVGV4dE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIABIRCgdwcmVzZW50GAQgASgISAASFQoLcGF0aF9wcmVmaXgYBSABKAlIAEIJCgdwYXR0ZXJuInUKCk5hbWVkTWF0Y2gSEQoEbmFtZRgBIAEoCUgAiAEBEisKBW1hdGNoGAIgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEhMKBmludmVydBgDIAEoCEgBiAEBQgcKBV9uYW1lQgkKB19pbnZlcnQiyAQKDFJlcXVlc3RNYXRjaBIpCgN1cmkYASABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSHAoPaWdub3JlX3VyaV9jYXNlGAIgASgISACIAQESLAoGc2NoZW1lGAMgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEiwKBm1ldGhvZBgEIAEoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIvCglhdXRob3JpdHkYBSABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSLgoHaGVhZGVycxgGIAMoCzIdLmFtYml0LndheXBvaW50LnYxLk5hbWVkTWF0Y2gSMwoMcXVlcnlfcGFyYW1zGAcgAygLMh0uYW1iaXQud2F5cG9pbnQudjEuTmFtZWRNYXRjaBIRCgRwb3J0GAggASgNSAGIAQESSAoNc291cmNlX2xhYmVscxgJIAMoCzIxLmFtYml0LndheXBvaW50LnYxLlJlcXVlc3RNYXRjaC5Tb3VyY2VMYWJlbHNFbnRyeRIdChBzb3VyY2VfbmFtZXNwYWNlGAogASgJSAKIAQESEQoEbmFtZRgLIAEoCUgDiAEBGjMKEVNvdXJjZUxhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX2lnbm9yZV91cmlfY2FzZUIHCgVfcG9ydEITChFfc291cmNlX25hbWVzcGFjZUIHCgVfbmFtZSLwAQoQSGVhZGVyT3BlcmF0aW9ucxI5CgNzZXQYASADKAsyLC5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zLlNldEVudHJ5EjkKA2FkZBgCIAMoCzIsLmFtYml0LndheXBvaW50LnYxLkhlYWRlck9wZXJhdGlvbnMuQWRkRW50cnkSDgoGcmVtb3ZlGAMgAygJGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK5AwoMUm91dGVCYWNrZW5kEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESEwoGd2VpZ2h0GAQgASgNSAOIAQESPAoPcmVxdWVzdF9oZWFkZXJzGAUgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxI9ChByZXNwb25zZV9oZWFkZXJzGAYgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRItCghyZWRpcmVjdBgIIAEoCzIbLmFtYml0LndheXBvaW50LnYxLlJlZGlyZWN0EioKB21pcnJvcnMYCSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISFwoKdW5yZXNvbHZlZBgKIAEoCUgEiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCQoHX3dlaWdodEINCgtfdW5yZXNvbHZlZCKIAQoGTWlycm9yEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESFAoHcGVyY2VudBgEIAEoAUgDiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCgoIX3BlcmNlbnQiuQIKCkNvcnNQb2xpY3kSMwoNYWxsb3dfb3JpZ2lucxgBIAMoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIVCg1hbGxvd19tZXRob2RzGAIgAygJEhUKDWFsbG93X2hlYWRlcnMYAyADKAkSFgoOZXhwb3NlX2hlYWRlcnMYBCADKAkSHAoPbWF4X2FnZV9zZWNvbmRzGAUgASgNSACIAQESHgoRYWxsb3dfY3JlZGVudGlhbHMYBiABKAhIAYgBARIoChtpZ25vcmVfdW5tYXRjaGVkX3ByZWZsaWdodHMYByABKAhIAogBAUISChBfbWF4X2FnZV9zZWNvbmRzQhQKEl9hbGxvd19jcmVkZW50aWFsc0IeChxfaWdub3JlX3VubWF0Y2hlZF9wcmVmbGlnaHRzIr8CCgVGYXVsdBItCgVkZWxheRgBIAEoCzIeLmFtYml0LndheXBvaW50LnYxLkZhdWx0LkRlbGF5Ei0KBWFib3J0GAIgASgLMh4uYW1iaXQud2F5cG9pbnQudjEuRmF1bHQuQWJvcnQaWQoFRGVsYXkSFAoHcGVyY2VudBgBIAEoAUgAiAEBEhsKDmZpeGVkX2RlbGF5X21zGAIgASgNSAGIAQFCCgoIX3BlcmNlbnRCEQoPX2ZpeGVkX2RlbGF5X21zGn0KBUFib3J0EhQKB3BlcmNlbnQYASABKAFIAIgBARIYCgtodHRwX3N0YXR1cxgCIAEoDUgBiAEBEhgKC2dycGNfc3RhdHVzGAMgASgNSAKIAQFCCgoIX3BlcmNlbnRCDgoMX2h0dHBfc3RhdHVzQg4KDF9ncnBjX3N0YXR1cyKbAgoHUmV0cmllcxIVCghhdHRlbXB0cxgBIAEoDUgAiAEBEh8KEnBlcl90cnlfdGltZW91dF9tcxgCIAEoDUgBiAEBEhUKCHJldHJ5X29uGAMgASgJSAKIAQESFwoKYmFja29mZl9tcxgEIAEoDUgDiAEBEh0KEG1heV9yZXBlYXRfaG9zdHMYBSABKAhIBIgBARIeChFyZW1vdGVfbG9jYWxpdGllcxgGIAEoCEgFiAEBQgsKCV9hdHRlbXB0c0IVChNfcGVyX3RyeV90aW1lb3V0X21zQgsKCV9yZXRyeV9vbkINCgtfYmFja29mZl9tc0ITChFfbWF5X3JlcGVhdF9ob3N0c0IUChJfcmVtb3RlX2xvY2FsaXRpZXMiTgoMUmVnZXhSZXdyaXRlEhIKBW1hdGNoGAEgASgJSACIAQESFAoHcmV3cml0ZRgCIAEoCUgBiAEBQggKBl9tYXRjaEIKCghfcmV3cml0ZSKFAQoHUmV3cml0ZRIQCgN1cmkYASABKAlIAIgBARIWCglhdXRob3JpdHkYAiABKAlIAYgBARI6ChF1cmlfcmVnZXhfcmV3cml0ZRgDIAEoCzIfLmFtYml0LndheXBvaW50LnYxLlJlZ2V4UmV3cml0ZUIGCgRfdXJpQgwKCl9hdXRob3JpdHkijAIKCFJlZGlyZWN0EhAKA3VyaRgBIAEoCUgAiAEBEhsKDnByZWZpeF9yZXdyaXRlGAIgASgJSAGIAQESFgoJYXV0aG9yaXR5GAMgASgJSAKIAQESEwoGc2NoZW1lGAQgASgJSAOIAQESEQoEcG9ydBgFIAEoDUgEiAEBEh4KEWtlZXBfcmVxdWVzdF9wb3J0GAYgASgISAWIAQESEwoGc3RhdHVzGAcgASgNSAaIAQFCBgoEX3VyaUIRCg9fcHJlZml4X3Jld3JpdGVCDAoKX2F1dGhvcml0eUIJCgdfc2NoZW1lQgcKBV9wb3J0QhQKEl9rZWVwX3JlcXVlc3RfcG9ydEIJCgdfc3RhdHVzIkwKDkRpcmVjdFJlc3BvbnNlEhMKBnN0YXR1cxgBIAEoDUgAiAEBEhEKBGJvZHkYAiABKAlIAYgBAUIJCgdfc3RhdHVzQgcKBV9ib2R5IpgFCglIdHRwUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEjAKB21hdGNoZXMYAyADKAsyHy5hbWJpdC53YXlwb2ludC52MS5SZXF1ZXN0TWF0Y2gSMQoIYmFja2VuZHMYBCADKAsyHy5hbWJpdC53YXlwb2ludC52MS5Sb3V0ZUJhY2tlbmQSLQoIcmVkaXJlY3QYBSABKAsyGy5hbWJpdC53YXlwb2ludC52MS5SZWRpcmVjdBI6Cg9kaXJlY3RfcmVzcG9uc2UYBiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5EaXJlY3RSZXNwb25zZRIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRInCgVmYXVsdBgIIAEoCzIYLmFtYml0LndheXBvaW50LnYxLkZhdWx0EhcKCnRpbWVvdXRfbXMYCSABKA1IAogBARIrCgdyZXRyaWVzGAogASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV0cmllcxI8Cg9yZXF1ZXN0X2hlYWRlcnMYCyABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEj0KEHJlc3BvbnNlX2hlYWRlcnMYDCABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEioKB21pcnJvcnMYDSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISKwoEY29ycxgOIAEoCzIdLmFtYml0LndheXBvaW50LnYxLkNvcnNQb2xpY3lCCQoHX29yaWdpbkIHCgVfbmFtZUINCgtfdGltZW91dF9tcyKTAgoPQ29ubmVjdGlvbk1hdGNoEhEKCXNuaV9ob3N0cxgBIAMoCRIbChNkZXN0aW5hdGlvbl9zdWJuZXRzGAIgAygJEhEKBHBvcnQYAyABKA1IAIgBARJLCg1zb3VyY2VfbGFiZWxzGAQgAygLMjQuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvbk1hdGNoLlNvdXJjZUxhYmVsc0VudHJ5Eh0KEHNvdXJjZV9uYW1lc3BhY2UYBSABKAlIAYgBARozChFTb3VyY2VMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9wb3J0QhMKEV9zb3VyY2VfbmFtZXNwYWNlIpkBCg9Db25uZWN0aW9uUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESMwoHbWF0Y2hlcxgCIAMoCzIiLmFtYml0LndheXBvaW50LnYxLkNvbm5lY3Rpb25NYXRjaBIxCghiYWNrZW5kcxgDIAMoCzIfLmFtYml0LndheXBvaW50LnYxLlJvdXRlQmFja2VuZEIJCgdfb3JpZ2luIooBCgZTdWJzZXQSEQoEbmFtZRgBIAEoCUgAiAEBEjUKBmxhYmVscxgCIAMoCzIlLmFtYml0LndheXBvaW50LnYxLlN1YnNldC5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9uYW1lImEKC1JldHJ5QnVkZ2V0EhQKB3BlcmNlbnQYASABKAFIAIgBARIcCg9taW5fY29uY3VycmVuY3kYAiABKA1IAYgBAUIKCghfcGVyY2VudEISChBfbWluX2NvbmN1cnJlbmN5IsUCChBEZXN0aW5hdGlvblJ1bGVzEhMKBm9yaWdpbhgBIAEoCUgAiAEBEioKB3N1YnNldHMYAiADKAsyGS5hbWJpdC53YXlwb2ludC52MS5TdWJzZXQSTAoNbG9hZF9iYWxhbmNlchgDIAEoDjIwLmFtYml0LndheXBvaW50LnYxLkRlc3RpbmF0aW9uUnVsZXMuTG9hZEJhbGFuY2VySAGIAQESNAoMcmV0cnlfYnVkZ2V0GAQgASgLMh4uYW1iaXQud2F5cG9pbnQudjEuUmV0cnlCdWRnZXQiTwoMTG9hZEJhbGFuY2VyEg8KC1VOU1BFQ0lGSUVEEAASDwoLUk9VTkRfUk9CSU4QARIRCg1MRUFTVF9SRVFVRVNUEAISCgoGUkFORE9NEANCCQoHX29yaWdpbkIQCg5fbG9hZF9iYWxhbmNlciLIAQoMUG9saWN5U291cmNlEhIKCnByaW5jaXBhbHMYASADKAkSFgoObm90X3ByaW5jaXBhbHMYAiADKAkSEgoKbmFtZXNwYWNlcxgDIAMoCRIWCg5ub3RfbmFtZXNwYWNlcxgEIAMoCRIYChBzZXJ2aWNlX2FjY291bnRzGAUgAygJEhwKFG5vdF9zZXJ2aWNlX2FjY291bnRzGAYgAygJEhEKCWlwX2Jsb2NrcxgHIAMoCRIVCg1ub3RfaXBfYmxvY2tzGAggAygJIp0BCg9Qb2xpY3lPcGVyYXRpb24SDQoFaG9zdHMYASADKAkSEQoJbm90X2hvc3RzGAIgAygJEg0KBXBvcnRzGAMgAygJEhEKCW5vdF9wb3J0cxgEIAMoCRIPCgdtZXRob2RzGAUgAygJEhMKC25vdF9tZXRob2RzGAYgAygJEg0KBXBhdGhzGAcgAygJEhEKCW5vdF9wYXRocxgIIAMoCSJPCg9Qb2xpY3lDb25kaXRpb24SEAoDa2V5GAEgASgJSACIAQESDgoGdmFsdWVzGAIgAygJEhIKCm5vdF92YWx1ZXMYAyADKAlCBgoEX2tleSKdAQoKUG9saWN5UnVsZRItCgRmcm9tGAEgAygLMh8uYW1iaXQud2F5cG9pbnQudjEuUG9saWN5U291cmNlEi4KAnRvGAIgAygLMiIuYW1iaXQud2F5cG9pbnQudjEuUG9saWN5T3BlcmF0aW9uEjAKBHdoZW4YAyADKAsyIi5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lDb25kaXRpb24ipgIKE0F1dGhvcml6YXRpb25Qb2xpY3kSFgoJbmFtZXNwYWNlGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEkIKBmFjdGlvbhgDIAEoDjItLmFtYml0LndheXBvaW50LnYxLkF1dGhvcml6YXRpb25Qb2xpY3kuQWN0aW9uSAKIAQESLAoFcnVsZXMYBCADKAsyHS5hbWJpdC53YXlwb2ludC52MS5Qb2xpY3lSdWxlEhQKB2RyeV9ydW4YBSABKAhIA4gBASIuCgZBY3Rpb24SDwoLVU5TUEVDSUZJRUQQABIJCgVBTExPVxABEggKBERFTlkQAkIMCgpfbmFtZXNwYWNlQgcKBV9uYW1lQgkKB19hY3Rpb25CCgoIX2RyeV9ydW4ikgIKDVNlcnZpY2VDb25maWcSFAoHc2VydmljZRgBIAEoCUgAiAEBEiwKBnJvdXRlcxgCIAMoCzIcLmFtYml0LndheXBvaW50LnYxLkh0dHBSb3V0ZRI4CgtkZXN0aW5hdGlvbhgDIAEoCzIjLmFtYml0LndheXBvaW50LnYxLkRlc3RpbmF0aW9uUnVsZXMSOAoIcG9saWNpZXMYBCADKAsyJi5hbWJpdC53YXlwb2ludC52MS5BdXRob3JpemF0aW9uUG9saWN5Ej0KEWNvbm5lY3Rpb25fcm91dGVzGAUgAygLMiIuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvblJvdXRlQgoKCF9zZXJ2aWNlIpgBCg5Xb3JrbG9hZExhYmVscxIQCgN1aWQYASABKAlIAIgBARI9CgZsYWJlbHMYAiADKAsyLS5hbWJpdC53YXlwb2ludC52MS5Xb3JrbG9hZExhYmVscy5MYWJlbHNFbnRyeRotCgtMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgYKBF91aWRiBnByb3RvMw");
+  fileDesc("ChRhbWJpdC93YXlwb2ludC5wcm90bxIRYW1iaXQud2F5cG9pbnQudjEidAoJVGV4dE1hdGNoEg8KBWV4YWN0GAEgASgJSAASEAoGcHJlZml4GAIgASgJSAASDwoFcmVnZXgYAyABKAlIABIRCgdwcmVzZW50GAQgASgISAASFQoLcGF0aF9wcmVmaXgYBSABKAlIAEIJCgdwYXR0ZXJuInUKCk5hbWVkTWF0Y2gSEQoEbmFtZRgBIAEoCUgAiAEBEisKBW1hdGNoGAIgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEhMKBmludmVydBgDIAEoCEgBiAEBQgcKBV9uYW1lQgkKB19pbnZlcnQiyAQKDFJlcXVlc3RNYXRjaBIpCgN1cmkYASABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSHAoPaWdub3JlX3VyaV9jYXNlGAIgASgISACIAQESLAoGc2NoZW1lGAMgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuVGV4dE1hdGNoEiwKBm1ldGhvZBgEIAEoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIvCglhdXRob3JpdHkYBSABKAsyHC5hbWJpdC53YXlwb2ludC52MS5UZXh0TWF0Y2gSLgoHaGVhZGVycxgGIAMoCzIdLmFtYml0LndheXBvaW50LnYxLk5hbWVkTWF0Y2gSMwoMcXVlcnlfcGFyYW1zGAcgAygLMh0uYW1iaXQud2F5cG9pbnQudjEuTmFtZWRNYXRjaBIRCgRwb3J0GAggASgNSAGIAQESSAoNc291cmNlX2xhYmVscxgJIAMoCzIxLmFtYml0LndheXBvaW50LnYxLlJlcXVlc3RNYXRjaC5Tb3VyY2VMYWJlbHNFbnRyeRIdChBzb3VyY2VfbmFtZXNwYWNlGAogASgJSAKIAQESEQoEbmFtZRgLIAEoCUgDiAEBGjMKEVNvdXJjZUxhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX2lnbm9yZV91cmlfY2FzZUIHCgVfcG9ydEITChFfc291cmNlX25hbWVzcGFjZUIHCgVfbmFtZSLwAQoQSGVhZGVyT3BlcmF0aW9ucxI5CgNzZXQYASADKAsyLC5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zLlNldEVudHJ5EjkKA2FkZBgCIAMoCzIsLmFtYml0LndheXBvaW50LnYxLkhlYWRlck9wZXJhdGlvbnMuQWRkRW50cnkSDgoGcmVtb3ZlGAMgAygJGioKCFNldEVudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEaKgoIQWRkRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASK5AwoMUm91dGVCYWNrZW5kEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESEwoGd2VpZ2h0GAQgASgNSAOIAQESPAoPcmVxdWVzdF9oZWFkZXJzGAUgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxI9ChByZXNwb25zZV9oZWFkZXJzGAYgASgLMiMuYW1iaXQud2F5cG9pbnQudjEuSGVhZGVyT3BlcmF0aW9ucxIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRItCghyZWRpcmVjdBgIIAEoCzIbLmFtYml0LndheXBvaW50LnYxLlJlZGlyZWN0EioKB21pcnJvcnMYCSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISFwoKdW5yZXNvbHZlZBgKIAEoCUgEiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCQoHX3dlaWdodEINCgtfdW5yZXNvbHZlZCKIAQoGTWlycm9yEhQKB3NlcnZpY2UYASABKAlIAIgBARITCgZzdWJzZXQYAiABKAlIAYgBARIRCgRwb3J0GAMgASgNSAKIAQESFAoHcGVyY2VudBgEIAEoAUgDiAEBQgoKCF9zZXJ2aWNlQgkKB19zdWJzZXRCBwoFX3BvcnRCCgoIX3BlcmNlbnQiuQIKCkNvcnNQb2xpY3kSMwoNYWxsb3dfb3JpZ2lucxgBIAMoCzIcLmFtYml0LndheXBvaW50LnYxLlRleHRNYXRjaBIVCg1hbGxvd19tZXRob2RzGAIgAygJEhUKDWFsbG93X2hlYWRlcnMYAyADKAkSFgoOZXhwb3NlX2hlYWRlcnMYBCADKAkSHAoPbWF4X2FnZV9zZWNvbmRzGAUgASgNSACIAQESHgoRYWxsb3dfY3JlZGVudGlhbHMYBiABKAhIAYgBARIoChtpZ25vcmVfdW5tYXRjaGVkX3ByZWZsaWdodHMYByABKAhIAogBAUISChBfbWF4X2FnZV9zZWNvbmRzQhQKEl9hbGxvd19jcmVkZW50aWFsc0IeChxfaWdub3JlX3VubWF0Y2hlZF9wcmVmbGlnaHRzIr8CCgVGYXVsdBItCgVkZWxheRgBIAEoCzIeLmFtYml0LndheXBvaW50LnYxLkZhdWx0LkRlbGF5Ei0KBWFib3J0GAIgASgLMh4uYW1iaXQud2F5cG9pbnQudjEuRmF1bHQuQWJvcnQaWQoFRGVsYXkSFAoHcGVyY2VudBgBIAEoAUgAiAEBEhsKDmZpeGVkX2RlbGF5X21zGAIgASgNSAGIAQFCCgoIX3BlcmNlbnRCEQoPX2ZpeGVkX2RlbGF5X21zGn0KBUFib3J0EhQKB3BlcmNlbnQYASABKAFIAIgBARIYCgtodHRwX3N0YXR1cxgCIAEoDUgBiAEBEhgKC2dycGNfc3RhdHVzGAMgASgNSAKIAQFCCgoIX3BlcmNlbnRCDgoMX2h0dHBfc3RhdHVzQg4KDF9ncnBjX3N0YXR1cyKbAgoHUmV0cmllcxIVCghhdHRlbXB0cxgBIAEoDUgAiAEBEh8KEnBlcl90cnlfdGltZW91dF9tcxgCIAEoDUgBiAEBEhUKCHJldHJ5X29uGAMgASgJSAKIAQESFwoKYmFja29mZl9tcxgEIAEoDUgDiAEBEh0KEG1heV9yZXBlYXRfaG9zdHMYBSABKAhIBIgBARIeChFyZW1vdGVfbG9jYWxpdGllcxgGIAEoCEgFiAEBQgsKCV9hdHRlbXB0c0IVChNfcGVyX3RyeV90aW1lb3V0X21zQgsKCV9yZXRyeV9vbkINCgtfYmFja29mZl9tc0ITChFfbWF5X3JlcGVhdF9ob3N0c0IUChJfcmVtb3RlX2xvY2FsaXRpZXMiTgoMUmVnZXhSZXdyaXRlEhIKBW1hdGNoGAEgASgJSACIAQESFAoHcmV3cml0ZRgCIAEoCUgBiAEBQggKBl9tYXRjaEIKCghfcmV3cml0ZSKFAQoHUmV3cml0ZRIQCgN1cmkYASABKAlIAIgBARIWCglhdXRob3JpdHkYAiABKAlIAYgBARI6ChF1cmlfcmVnZXhfcmV3cml0ZRgDIAEoCzIfLmFtYml0LndheXBvaW50LnYxLlJlZ2V4UmV3cml0ZUIGCgRfdXJpQgwKCl9hdXRob3JpdHkijAIKCFJlZGlyZWN0EhAKA3VyaRgBIAEoCUgAiAEBEhsKDnByZWZpeF9yZXdyaXRlGAIgASgJSAGIAQESFgoJYXV0aG9yaXR5GAMgASgJSAKIAQESEwoGc2NoZW1lGAQgASgJSAOIAQESEQoEcG9ydBgFIAEoDUgEiAEBEh4KEWtlZXBfcmVxdWVzdF9wb3J0GAYgASgISAWIAQESEwoGc3RhdHVzGAcgASgNSAaIAQFCBgoEX3VyaUIRCg9fcHJlZml4X3Jld3JpdGVCDAoKX2F1dGhvcml0eUIJCgdfc2NoZW1lQgcKBV9wb3J0QhQKEl9rZWVwX3JlcXVlc3RfcG9ydEIJCgdfc3RhdHVzIkwKDkRpcmVjdFJlc3BvbnNlEhMKBnN0YXR1cxgBIAEoDUgAiAEBEhEKBGJvZHkYAiABKAlIAYgBAUIJCgdfc3RhdHVzQgcKBV9ib2R5IpgFCglIdHRwUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESEQoEbmFtZRgCIAEoCUgBiAEBEjAKB21hdGNoZXMYAyADKAsyHy5hbWJpdC53YXlwb2ludC52MS5SZXF1ZXN0TWF0Y2gSMQoIYmFja2VuZHMYBCADKAsyHy5hbWJpdC53YXlwb2ludC52MS5Sb3V0ZUJhY2tlbmQSLQoIcmVkaXJlY3QYBSABKAsyGy5hbWJpdC53YXlwb2ludC52MS5SZWRpcmVjdBI6Cg9kaXJlY3RfcmVzcG9uc2UYBiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5EaXJlY3RSZXNwb25zZRIrCgdyZXdyaXRlGAcgASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV3cml0ZRInCgVmYXVsdBgIIAEoCzIYLmFtYml0LndheXBvaW50LnYxLkZhdWx0EhcKCnRpbWVvdXRfbXMYCSABKA1IAogBARIrCgdyZXRyaWVzGAogASgLMhouYW1iaXQud2F5cG9pbnQudjEuUmV0cmllcxI8Cg9yZXF1ZXN0X2hlYWRlcnMYCyABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEj0KEHJlc3BvbnNlX2hlYWRlcnMYDCABKAsyIy5hbWJpdC53YXlwb2ludC52MS5IZWFkZXJPcGVyYXRpb25zEioKB21pcnJvcnMYDSADKAsyGS5hbWJpdC53YXlwb2ludC52MS5NaXJyb3ISKwoEY29ycxgOIAEoCzIdLmFtYml0LndheXBvaW50LnYxLkNvcnNQb2xpY3lCCQoHX29yaWdpbkIHCgVfbmFtZUINCgtfdGltZW91dF9tcyKTAgoPQ29ubmVjdGlvbk1hdGNoEhEKCXNuaV9ob3N0cxgBIAMoCRIbChNkZXN0aW5hdGlvbl9zdWJuZXRzGAIgAygJEhEKBHBvcnQYAyABKA1IAIgBARJLCg1zb3VyY2VfbGFiZWxzGAQgAygLMjQuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvbk1hdGNoLlNvdXJjZUxhYmVsc0VudHJ5Eh0KEHNvdXJjZV9uYW1lc3BhY2UYBSABKAlIAYgBARozChFTb3VyY2VMYWJlbHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQgcKBV9wb3J0QhMKEV9zb3VyY2VfbmFtZXNwYWNlIpkBCg9Db25uZWN0aW9uUm91dGUSEwoGb3JpZ2luGAEgASgJSACIAQESMwoHbWF0Y2hlcxgCIAMoCzIiLmFtYml0LndheXBvaW50LnYxLkNvbm5lY3Rpb25NYXRjaBIxCghiYWNrZW5kcxgDIAMoCzIfLmFtYml0LndheXBvaW50LnYxLlJvdXRlQmFja2VuZEIJCgdfb3JpZ2luImEKC1JldHJ5QnVkZ2V0EhQKB3BlcmNlbnQYASABKAFIAIgBARIcCg9taW5fY29uY3VycmVuY3kYAiABKA1IAYgBAUIKCghfcGVyY2VudEISChBfbWluX2NvbmN1cnJlbmN5IugBCgpIYXNoQ29va2llEhEKBG5hbWUYASABKAlIAIgBARIRCgRwYXRoGAIgASgJSAGIAQESEwoGdHRsX21zGAMgASgBSAKIAQESOwoKYXR0cmlidXRlcxgEIAMoCzInLmFtYml0LndheXBvaW50LnYxLkhhc2hDb29raWUuQXR0cmlidXRlGkUKCUF0dHJpYnV0ZRIRCgRuYW1lGAEgASgJSACIAQESEgoFdmFsdWUYAiABKAlIAYgBAUIHCgVfbmFtZUIICgZfdmFsdWVCBwoFX25hbWVCBwoFX3BhdGhCCQoHX3R0bF9tcyKtAgoOQ29uc2lzdGVudEhhc2gSEwoGaGVhZGVyGAEgASgJSACIAQESLQoGY29va2llGAIgASgLMh0uYW1iaXQud2F5cG9pbnQudjEuSGFzaENvb2tpZRIbCg5zb3VyY2VfYWRkcmVzcxgDIAEoCEgBiAEBEhwKD3F1ZXJ5X3BhcmFtZXRlchgEIAEoCUgCiAEBEh4KEW1pbmltdW1fcmluZ19zaXplGAUgASgNSAOIAQESHgoRbWFnbGV2X3RhYmxlX3NpemUYBiABKA1IBIgBAUIJCgdfaGVhZGVyQhEKD19zb3VyY2VfYWRkcmVzc0ISChBfcXVlcnlfcGFyYW1ldGVyQhQKEl9taW5pbXVtX3Jpbmdfc2l6ZUIUChJfbWFnbGV2X3RhYmxlX3NpemUijwMKEUxvY2FsaXR5QmFsYW5jaW5nEkMKCmRpc3RyaWJ1dGUYASADKAsyLy5hbWJpdC53YXlwb2ludC52MS5Mb2NhbGl0eUJhbGFuY2luZy5EaXN0cmlidXRlEj8KCGZhaWxvdmVyGAIgAygLMi0uYW1iaXQud2F5cG9pbnQudjEuTG9jYWxpdHlCYWxhbmNpbmcuRmFpbG92ZXISGQoRZmFpbG92ZXJfcHJpb3JpdHkYAyADKAkamAEKCkRpc3RyaWJ1dGUSEQoEZnJvbRgBIAEoCUgAiAEBEkMKAnRvGAIgAygLMjcuYW1iaXQud2F5cG9pbnQudjEuTG9jYWxpdHlCYWxhbmNpbmcuRGlzdHJpYnV0ZS5Ub0VudHJ5GikKB1RvRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgNOgI4AUIHCgVfZnJvbRo+CghGYWlsb3ZlchIRCgRmcm9tGAEgASgJSACIAQESDwoCdG8YAiABKAlIAYgBAUIHCgVfZnJvbUIFCgNfdG8ijAEKBldhcm11cBIYCgtkdXJhdGlvbl9tcxgBIAEoAUgAiAEBEhwKD21pbmltdW1fcGVyY2VudBgCIAEoAUgBiAEBEhcKCmFnZ3Jlc3Npb24YAyABKAFIAogBAUIOCgxfZHVyYXRpb25fbXNCEgoQX21pbmltdW1fcGVyY2VudEINCgtfYWdncmVzc2lvbiLRAgoMTG9hZEJhbGFuY2VyEjsKBnNpbXBsZRgBIAEoDjImLmFtYml0LndheXBvaW50LnYxLkxvYWRCYWxhbmNlci5TaW1wbGVIAIgBARI6Cg9jb25zaXN0ZW50X2hhc2gYAiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5Db25zaXN0ZW50SGFzaBI2Cghsb2NhbGl0eRgDIAEoCzIkLmFtYml0LndheXBvaW50LnYxLkxvY2FsaXR5QmFsYW5jaW5nEikKBndhcm11cBgEIAEoCzIZLmFtYml0LndheXBvaW50LnYxLldhcm11cCJaCgZTaW1wbGUSDwoLVU5TUEVDSUZJRUQQABIPCgtST1VORF9ST0JJThABEhEKDUxFQVNUX1JFUVVFU1QQAhIKCgZSQU5ET00QAxIPCgtQQVNTVEhST1VHSBAEQgkKB19zaW1wbGUiwwgKDkNvbm5lY3Rpb25Qb29sEhwKD21heF9jb25uZWN0aW9ucxgBIAEoDUgAiAEBEh8KEmNvbm5lY3RfdGltZW91dF9tcxgCIAEoAUgBiAEBEj4KCWtlZXBhbGl2ZRgDIAEoCzIrLmFtYml0LndheXBvaW50LnYxLkNvbm5lY3Rpb25Qb29sLktlZXBhbGl2ZRInChptYXhfY29ubmVjdGlvbl9kdXJhdGlvbl9tcxgEIAEoAUgCiAEBEiAKE3RjcF9pZGxlX3RpbWVvdXRfbXMYBSABKAFIA4gBARInChpodHRwMV9tYXhfcGVuZGluZ19yZXF1ZXN0cxgGIAEoDUgEiAEBEh8KEmh0dHAyX21heF9yZXF1ZXN0cxgHIAEoDUgFiAEBEigKG21heF9yZXF1ZXN0c19wZXJfY29ubmVjdGlvbhgIIAEoDUgGiAEBEhgKC21heF9yZXRyaWVzGAkgASgNSAeIAQESIQoUaHR0cF9pZGxlX3RpbWVvdXRfbXMYCiABKAFICIgBARIdChB1cGdyYWRlX3RvX2h0dHAyGAsgASgISAmIAQESIAoTdXNlX2NsaWVudF9wcm90b2NvbBgMIAEoCEgKiAEBEiMKFm1heF9jb25jdXJyZW50X3N0cmVhbXMYDSABKA1IC4gBARJKChBodHRwMl9rZWVwX2FsaXZlGA4gASgLMjAuYW1iaXQud2F5cG9pbnQudjEuQ29ubmVjdGlvblBvb2wuSHR0cDJLZWVwQWxpdmUadwoJS2VlcGFsaXZlEhMKBnByb2JlcxgBIAEoDUgAiAEBEhQKB3RpbWVfbXMYAiABKAFIAYgBARIYCgtpbnRlcnZhbF9tcxgDIAEoAUgCiAEBQgkKB19wcm9iZXNCCgoIX3RpbWVfbXNCDgoMX2ludGVydmFsX21zGmIKDkh0dHAyS2VlcEFsaXZlEhgKC2ludGVydmFsX21zGAEgASgBSACIAQESFwoKdGltZW91dF9tcxgCIAEoAUgBiAEBQg4KDF9pbnRlcnZhbF9tc0INCgtfdGltZW91dF9tc0ISChBfbWF4X2Nvbm5lY3Rpb25zQhUKE19jb25uZWN0X3RpbWVvdXRfbXNCHQobX21heF9jb25uZWN0aW9uX2R1cmF0aW9uX21zQhYKFF90Y3BfaWRsZV90aW1lb3V0X21zQh0KG19odHRwMV9tYXhfcGVuZGluZ19yZXF1ZXN0c0IVChNfaHR0cDJfbWF4X3JlcXVlc3RzQh4KHF9tYXhfcmVxdWVzdHNfcGVyX2Nvbm5lY3Rpb25CDgoMX21heF9yZXRyaWVzQhcKFV9odHRwX2lkbGVfdGltZW91dF9tc0ITChFfdXBncmFkZV90b19odHRwMkIWChRfdXNlX2NsaWVudF9wcm90b2NvbEIZChdfbWF4X2NvbmN1cnJlbnRfc3RyZWFtcyKiBAoQT3V0bGllckRldGVjdGlvbhIiChVjb25zZWN1dGl2ZTV4eF9lcnJvcnMYASABKA1IAIgBARInChpjb25zZWN1dGl2ZV9nYXRld2F5X2Vycm9ycxgCIAEoDUgBiAEBEi8KInNwbGl0X2V4dGVybmFsX2xvY2FsX29yaWdpbl9lcnJvcnMYAyABKAhIAogBARIuCiFjb25zZWN1dGl2ZV9sb2NhbF9vcmlnaW5fZmFpbHVyZXMYBCABKA1IA4gBARIYCgtpbnRlcnZhbF9tcxgFIAEoAUgEiAEBEiIKFWJhc2VfZWplY3Rpb25fdGltZV9tcxgGIAEoAUgFiAEBEiEKFG1heF9lamVjdGlvbl9wZXJjZW50GAcgASgBSAaIAQESHwoSbWluX2hlYWx0aF9wZXJjZW50GAggASgBSAeIAQFCGAoWX2NvbnNlY3V0aXZlNXh4X2Vycm9yc0IdChtfY29uc2VjdXRpdmVfZ2F0ZXdheV9lcnJvcnNCJQojX3NwbGl0X2V4dGVybmFsX2xvY2FsX29yaWdpbl9lcnJvcnNCJAoiX2NvbnNlY3V0aXZlX2xvY2FsX29yaWdpbl9mYWlsdXJlc0IOCgxfaW50ZXJ2YWxfbXNCGAoWX2Jhc2VfZWplY3Rpb25fdGltZV9tc0IXChVfbWF4X2VqZWN0aW9uX3BlcmNlbnRCFQoTX21pbl9oZWFsdGhfcGVyY2VudCLgAwoJQ2xpZW50VGxzEjQKBG1vZGUYASABKA4yIS5hbWJpdC53YXlwb2ludC52MS5DbGllbnRUbHMuTW9kZUgAiAEBEh8KEmNsaWVudF9jZXJ0aWZpY2F0ZRgCIAEoCUgBiAEBEhgKC3ByaXZhdGVfa2V5GAMgASgJSAKIAQESHAoPY2FfY2VydGlmaWNhdGVzGAQgASgJSAOIAQESEwoGY2FfY3JsGAUgASgJSASIAQESHAoPY3JlZGVudGlhbF9uYW1lGAYgASgJSAWIAQESGQoRc3ViamVjdF9hbHRfbmFtZXMYByADKAkSEAoDc25pGAggASgJSAaIAQESIQoUaW5zZWN1cmVfc2tpcF92ZXJpZnkYCSABKAhIB4gBASI9CgRNb2RlEgsKB0RJU0FCTEUQABIKCgZTSU1QTEUQARIKCgZNVVRVQUwQAhIQCgxJU1RJT19NVVRVQUwQA0IHCgVfbW9kZUIVChNfY2xpZW50X2NlcnRpZmljYXRlQg4KDF9wcml2YXRlX2tleUISChBfY2FfY2VydGlmaWNhdGVzQgkKB19jYV9jcmxCEgoQX2NyZWRlbnRpYWxfbmFtZUIGCgRfc25pQhcKFV9pbnNlY3VyZV9za2lwX3ZlcmlmeSLHAQoGVHVubmVsEjkKCHByb3RvY29sGAEgASgOMiIuYW1iaXQud2F5cG9pbnQudjEuVHVubmVsLlByb3RvY29sSACIAQESGAoLdGFyZ2V0X2hvc3QYAiABKAlIAYgBARIYCgt0YXJnZXRfcG9ydBgDIAEoDUgCiAEBIiEKCFByb3RvY29sEgsKB0NPTk5FQ1QQABIICgRQT1NUEAFCCwoJX3Byb3RvY29sQg4KDF90YXJnZXRfaG9zdEIOCgxfdGFyZ2V0X3BvcnQi2gMKDVRyYWZmaWNQb2xpY3kSNgoNbG9hZF9iYWxhbmNlchgBIAEoCzIfLmFtYml0LndheXBvaW50LnYxLkxvYWRCYWxhbmNlchI6Cg9jb25uZWN0aW9uX3Bvb2wYAiABKAsyIS5hbWJpdC53YXlwb2ludC52MS5Db25uZWN0aW9uUG9vbBI+ChFvdXRsaWVyX2RldGVjdGlvbhgDIAEoCzIjLmFtYml0LndheXBvaW50LnYxLk91dGxpZXJEZXRlY3Rpb24SKQoDdGxzGAQgASgLMhwuYW1iaXQud2F5cG9pbnQudjEuQ2xpZW50VGxzEikKBnR1bm5lbBgFIAEoCzIZLmFtYml0LndheXBvaW50LnYxLlR1bm5lbBJLCg5wcm94eV9wcm90b2NvbBgGIAEoDjIuLmFtYml0LndheXBvaW50LnYxLlRyYWZmaWNQb2xpY3kuUHJveHlQcm90b2NvbEgAiAEBEjQKDHJldHJ5X2J1ZGdldBgHIAEoCzIeLmFtYml0LndheXBvaW50LnYxLlJldHJ5QnVkZ2V0IikKDVByb3h5UHJvdG9jb2wSCAoETk9ORRAAEgYKAlYxEAESBgoCVjIQAkIRCg9fcHJveHlfcHJvdG9jb2wiWgoKUG9ydFBvbGljeRIRCgRwb3J0GAEgASgNSACIAQESMAoGcG9saWN5GAIgASgLMiAuYW1iaXQud2F5cG9pbnQudjEuVHJhZmZpY1BvbGljeUIHCgVfcG9ydCLqAQoGU3Vic2V0EhEKBG5hbWUYASABKAlIAIgBARI1CgZsYWJlbHMYAiADKAsyJS5hbWJpdC53YXlwb2ludC52MS5TdWJzZXQuTGFiZWxzRW50cnkSMAoGcG9saWN5GAMgASgLMiAuYW1iaXQud2F5cG9pbnQudjEuVHJhZmZpY1BvbGljeRIsCgVwb3J0cxgEIAMoCzIdLmFtYml0LndheXBvaW50LnYxLlBvcnRQb2xpY3kaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIHCgVfbmFtZSLKAQoQRGVzdGluYXRpb25SdWxlcxITCgZvcmlnaW4YASABKAlIAIgBARIqCgdzdWJzZXRzGAIgAygLMhkuYW1iaXQud2F5cG9pbnQudjEuU3Vic2V0EjAKBnBvbGljeRgFIAEoCzIgLmFtYml0LndheXBvaW50LnYxLlRyYWZmaWNQb2xpY3kSLAoFcG9ydHMYBiADKAsyHS5hbWJpdC53YXlwb2ludC52MS5Qb3J0UG9saWN5QgkKB19vcmlnaW5KBAgDEARKBAgEEAUiyAEKDFBvbGljeVNvdXJjZRISCgpwcmluY2lwYWxzGAEgAygJEhYKDm5vdF9wcmluY2lwYWxzGAIgAygJEhIKCm5hbWVzcGFjZXMYAyADKAkSFgoObm90X25hbWVzcGFjZXMYBCADKAkSGAoQc2VydmljZV9hY2NvdW50cxgFIAMoCRIcChRub3Rfc2VydmljZV9hY2NvdW50cxgGIAMoCRIRCglpcF9ibG9ja3MYByADKAkSFQoNbm90X2lwX2Jsb2NrcxgIIAMoCSKdAQoPUG9saWN5T3BlcmF0aW9uEg0KBWhvc3RzGAEgAygJEhEKCW5vdF9ob3N0cxgCIAMoCRINCgVwb3J0cxgDIAMoCRIRCglub3RfcG9ydHMYBCADKAkSDwoHbWV0aG9kcxgFIAMoCRITCgtub3RfbWV0aG9kcxgGIAMoCRINCgVwYXRocxgHIAMoCRIRCglub3RfcGF0aHMYCCADKAkiTwoPUG9saWN5Q29uZGl0aW9uEhAKA2tleRgBIAEoCUgAiAEBEg4KBnZhbHVlcxgCIAMoCRISCgpub3RfdmFsdWVzGAMgAygJQgYKBF9rZXkinQEKClBvbGljeVJ1bGUSLQoEZnJvbRgBIAMoCzIfLmFtYml0LndheXBvaW50LnYxLlBvbGljeVNvdXJjZRIuCgJ0bxgCIAMoCzIiLmFtYml0LndheXBvaW50LnYxLlBvbGljeU9wZXJhdGlvbhIwCgR3aGVuGAMgAygLMiIuYW1iaXQud2F5cG9pbnQudjEuUG9saWN5Q29uZGl0aW9uIqYCChNBdXRob3JpemF0aW9uUG9saWN5EhYKCW5hbWVzcGFjZRgBIAEoCUgAiAEBEhEKBG5hbWUYAiABKAlIAYgBARJCCgZhY3Rpb24YAyABKA4yLS5hbWJpdC53YXlwb2ludC52MS5BdXRob3JpemF0aW9uUG9saWN5LkFjdGlvbkgCiAEBEiwKBXJ1bGVzGAQgAygLMh0uYW1iaXQud2F5cG9pbnQudjEuUG9saWN5UnVsZRIUCgdkcnlfcnVuGAUgASgISAOIAQEiLgoGQWN0aW9uEg8KC1VOU1BFQ0lGSUVEEAASCQoFQUxMT1cQARIICgRERU5ZEAJCDAoKX25hbWVzcGFjZUIHCgVfbmFtZUIJCgdfYWN0aW9uQgoKCF9kcnlfcnVuIpICCg1TZXJ2aWNlQ29uZmlnEhQKB3NlcnZpY2UYASABKAlIAIgBARIsCgZyb3V0ZXMYAiADKAsyHC5hbWJpdC53YXlwb2ludC52MS5IdHRwUm91dGUSOAoLZGVzdGluYXRpb24YAyABKAsyIy5hbWJpdC53YXlwb2ludC52MS5EZXN0aW5hdGlvblJ1bGVzEjgKCHBvbGljaWVzGAQgAygLMiYuYW1iaXQud2F5cG9pbnQudjEuQXV0aG9yaXphdGlvblBvbGljeRI9ChFjb25uZWN0aW9uX3JvdXRlcxgFIAMoCzIiLmFtYml0LndheXBvaW50LnYxLkNvbm5lY3Rpb25Sb3V0ZUIKCghfc2VydmljZSKYAQoOV29ya2xvYWRMYWJlbHMSEAoDdWlkGAEgASgJSACIAQESPQoGbGFiZWxzGAIgAygLMi0uYW1iaXQud2F5cG9pbnQudjEuV29ya2xvYWRMYWJlbHMuTGFiZWxzRW50cnkaLQoLTGFiZWxzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUIGCgRfdWlkYgZwcm90bzM");
 
 /**
  * One pattern for a text.
@@ -713,28 +713,6 @@ export const ConnectionRouteSchema: GenMessage<ConnectionRoute> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint, 15);
 
 /**
- * @generated from message ambit.waypoint.v1.Subset
- */
-export type Subset = Message<"ambit.waypoint.v1.Subset"> & {
-  /**
-   * @generated from field: optional string name = 1;
-   */
-  name?: string | undefined;
-
-  /**
-   * @generated from field: map<string, string> labels = 2;
-   */
-  labels: { [key: string]: string };
-};
-
-/**
- * Describes the message ambit.waypoint.v1.Subset.
- * Use `create(SubsetSchema)` to create a new message.
- */
-export const SubsetSchema: GenMessage<Subset> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 16);
-
-/**
  * @generated from message ambit.waypoint.v1.RetryBudget
  */
 export type RetryBudget = Message<"ambit.waypoint.v1.RetryBudget"> & {
@@ -754,44 +732,238 @@ export type RetryBudget = Message<"ambit.waypoint.v1.RetryBudget"> & {
  * Use `create(RetryBudgetSchema)` to create a new message.
  */
 export const RetryBudgetSchema: GenMessage<RetryBudget> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 17);
+  messageDesc(file_ambit_waypoint, 16);
 
 /**
- * @generated from message ambit.waypoint.v1.DestinationRules
+ * @generated from message ambit.waypoint.v1.HashCookie
  */
-export type DestinationRules = Message<"ambit.waypoint.v1.DestinationRules"> & {
+export type HashCookie = Message<"ambit.waypoint.v1.HashCookie"> & {
   /**
-   * @generated from field: optional string origin = 1;
+   * @generated from field: optional string name = 1;
    */
-  origin?: string | undefined;
+  name?: string | undefined;
 
   /**
-   * @generated from field: repeated ambit.waypoint.v1.Subset subsets = 2;
+   * @generated from field: optional string path = 2;
    */
-  subsets: Subset[];
+  path?: string | undefined;
 
   /**
-   * @generated from field: optional ambit.waypoint.v1.DestinationRules.LoadBalancer load_balancer = 3;
+   * @generated from field: optional double ttl_ms = 3;
    */
-  loadBalancer?: DestinationRules_LoadBalancer | undefined;
+  ttlMs?: number | undefined;
 
   /**
-   * @generated from field: ambit.waypoint.v1.RetryBudget retry_budget = 4;
+   * @generated from field: repeated ambit.waypoint.v1.HashCookie.Attribute attributes = 4;
    */
-  retryBudget?: RetryBudget | undefined;
+  attributes: HashCookie_Attribute[];
 };
 
 /**
- * Describes the message ambit.waypoint.v1.DestinationRules.
- * Use `create(DestinationRulesSchema)` to create a new message.
+ * Describes the message ambit.waypoint.v1.HashCookie.
+ * Use `create(HashCookieSchema)` to create a new message.
  */
-export const DestinationRulesSchema: GenMessage<DestinationRules> = /*@__PURE__*/
+export const HashCookieSchema: GenMessage<HashCookie> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 17);
+
+/**
+ * @generated from message ambit.waypoint.v1.HashCookie.Attribute
+ */
+export type HashCookie_Attribute = Message<"ambit.waypoint.v1.HashCookie.Attribute"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name?: string | undefined;
+
+  /**
+   * @generated from field: optional string value = 2;
+   */
+  value?: string | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.HashCookie.Attribute.
+ * Use `create(HashCookie_AttributeSchema)` to create a new message.
+ */
+export const HashCookie_AttributeSchema: GenMessage<HashCookie_Attribute> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 17, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.ConsistentHash
+ */
+export type ConsistentHash = Message<"ambit.waypoint.v1.ConsistentHash"> & {
+  /**
+   * @generated from field: optional string header = 1;
+   */
+  header?: string | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.HashCookie cookie = 2;
+   */
+  cookie?: HashCookie | undefined;
+
+  /**
+   * @generated from field: optional bool source_address = 3;
+   */
+  sourceAddress?: boolean | undefined;
+
+  /**
+   * @generated from field: optional string query_parameter = 4;
+   */
+  queryParameter?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 minimum_ring_size = 5;
+   */
+  minimumRingSize?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 maglev_table_size = 6;
+   */
+  maglevTableSize?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConsistentHash.
+ * Use `create(ConsistentHashSchema)` to create a new message.
+ */
+export const ConsistentHashSchema: GenMessage<ConsistentHash> = /*@__PURE__*/
   messageDesc(file_ambit_waypoint, 18);
 
 /**
- * @generated from enum ambit.waypoint.v1.DestinationRules.LoadBalancer
+ * @generated from message ambit.waypoint.v1.LocalityBalancing
  */
-export const DestinationRules_LoadBalancer = {
+export type LocalityBalancing = Message<"ambit.waypoint.v1.LocalityBalancing"> & {
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.LocalityBalancing.Distribute distribute = 1;
+   */
+  distribute: LocalityBalancing_Distribute[];
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.LocalityBalancing.Failover failover = 2;
+   */
+  failover: LocalityBalancing_Failover[];
+
+  /**
+   * @generated from field: repeated string failover_priority = 3;
+   */
+  failoverPriority: string[];
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.LocalityBalancing.
+ * Use `create(LocalityBalancingSchema)` to create a new message.
+ */
+export const LocalityBalancingSchema: GenMessage<LocalityBalancing> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 19);
+
+/**
+ * @generated from message ambit.waypoint.v1.LocalityBalancing.Distribute
+ */
+export type LocalityBalancing_Distribute = Message<"ambit.waypoint.v1.LocalityBalancing.Distribute"> & {
+  /**
+   * @generated from field: optional string from = 1;
+   */
+  from?: string | undefined;
+
+  /**
+   * @generated from field: map<string, uint32> to = 2;
+   */
+  to: { [key: string]: number };
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.LocalityBalancing.Distribute.
+ * Use `create(LocalityBalancing_DistributeSchema)` to create a new message.
+ */
+export const LocalityBalancing_DistributeSchema: GenMessage<LocalityBalancing_Distribute> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 19, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.LocalityBalancing.Failover
+ */
+export type LocalityBalancing_Failover = Message<"ambit.waypoint.v1.LocalityBalancing.Failover"> & {
+  /**
+   * @generated from field: optional string from = 1;
+   */
+  from?: string | undefined;
+
+  /**
+   * @generated from field: optional string to = 2;
+   */
+  to?: string | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.LocalityBalancing.Failover.
+ * Use `create(LocalityBalancing_FailoverSchema)` to create a new message.
+ */
+export const LocalityBalancing_FailoverSchema: GenMessage<LocalityBalancing_Failover> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 19, 1);
+
+/**
+ * @generated from message ambit.waypoint.v1.Warmup
+ */
+export type Warmup = Message<"ambit.waypoint.v1.Warmup"> & {
+  /**
+   * @generated from field: optional double duration_ms = 1;
+   */
+  durationMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double minimum_percent = 2;
+   */
+  minimumPercent?: number | undefined;
+
+  /**
+   * @generated from field: optional double aggression = 3;
+   */
+  aggression?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.Warmup.
+ * Use `create(WarmupSchema)` to create a new message.
+ */
+export const WarmupSchema: GenMessage<Warmup> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 20);
+
+/**
+ * @generated from message ambit.waypoint.v1.LoadBalancer
+ */
+export type LoadBalancer = Message<"ambit.waypoint.v1.LoadBalancer"> & {
+  /**
+   * @generated from field: optional ambit.waypoint.v1.LoadBalancer.Simple simple = 1;
+   */
+  simple?: LoadBalancer_Simple | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.ConsistentHash consistent_hash = 2;
+   */
+  consistentHash?: ConsistentHash | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.LocalityBalancing locality = 3;
+   */
+  locality?: LocalityBalancing | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.Warmup warmup = 4;
+   */
+  warmup?: Warmup | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.LoadBalancer.
+ * Use `create(LoadBalancerSchema)` to create a new message.
+ */
+export const LoadBalancerSchema: GenMessage<LoadBalancer> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 21);
+
+/**
+ * @generated from enum ambit.waypoint.v1.LoadBalancer.Simple
+ */
+export const LoadBalancer_Simple = {
   /**
    * @generated from enum value: UNSPECIFIED = 0;
    */
@@ -811,18 +983,518 @@ export const DestinationRules_LoadBalancer = {
    * @generated from enum value: RANDOM = 3;
    */
   RANDOM: 3,
+
+  /**
+   * @generated from enum value: PASSTHROUGH = 4;
+   */
+  PASSTHROUGH: 4,
 } as const;
 
 /**
- * @generated from enum ambit.waypoint.v1.DestinationRules.LoadBalancer
+ * @generated from enum ambit.waypoint.v1.LoadBalancer.Simple
  */
-export type DestinationRules_LoadBalancer = (typeof DestinationRules_LoadBalancer)[keyof typeof DestinationRules_LoadBalancer] | UnknownEnum;
+export type LoadBalancer_Simple = (typeof LoadBalancer_Simple)[keyof typeof LoadBalancer_Simple] | UnknownEnum;
 
 /**
- * Describes the enum ambit.waypoint.v1.DestinationRules.LoadBalancer.
+ * Describes the enum ambit.waypoint.v1.LoadBalancer.Simple.
  */
-export const DestinationRules_LoadBalancerSchema: GenEnum<DestinationRules_LoadBalancer> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint, 18, 0);
+export const LoadBalancer_SimpleSchema: GenEnum<LoadBalancer_Simple> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint, 21, 0);
+
+/**
+ * Durations are doubles: canonical JSON writes 64-bit integers as texts.
+ *
+ * @generated from message ambit.waypoint.v1.ConnectionPool
+ */
+export type ConnectionPool = Message<"ambit.waypoint.v1.ConnectionPool"> & {
+  /**
+   * @generated from field: optional uint32 max_connections = 1;
+   */
+  maxConnections?: number | undefined;
+
+  /**
+   * @generated from field: optional double connect_timeout_ms = 2;
+   */
+  connectTimeoutMs?: number | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.ConnectionPool.Keepalive keepalive = 3;
+   */
+  keepalive?: ConnectionPool_Keepalive | undefined;
+
+  /**
+   * @generated from field: optional double max_connection_duration_ms = 4;
+   */
+  maxConnectionDurationMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double tcp_idle_timeout_ms = 5;
+   */
+  tcpIdleTimeoutMs?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 http1_max_pending_requests = 6;
+   */
+  http1MaxPendingRequests?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 http2_max_requests = 7;
+   */
+  http2MaxRequests?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 max_requests_per_connection = 8;
+   */
+  maxRequestsPerConnection?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 max_retries = 9;
+   */
+  maxRetries?: number | undefined;
+
+  /**
+   * @generated from field: optional double http_idle_timeout_ms = 10;
+   */
+  httpIdleTimeoutMs?: number | undefined;
+
+  /**
+   * @generated from field: optional bool upgrade_to_http2 = 11;
+   */
+  upgradeToHttp2?: boolean | undefined;
+
+  /**
+   * @generated from field: optional bool use_client_protocol = 12;
+   */
+  useClientProtocol?: boolean | undefined;
+
+  /**
+   * @generated from field: optional uint32 max_concurrent_streams = 13;
+   */
+  maxConcurrentStreams?: number | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.ConnectionPool.Http2KeepAlive http2_keep_alive = 14;
+   */
+  http2KeepAlive?: ConnectionPool_Http2KeepAlive | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConnectionPool.
+ * Use `create(ConnectionPoolSchema)` to create a new message.
+ */
+export const ConnectionPoolSchema: GenMessage<ConnectionPool> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 22);
+
+/**
+ * @generated from message ambit.waypoint.v1.ConnectionPool.Keepalive
+ */
+export type ConnectionPool_Keepalive = Message<"ambit.waypoint.v1.ConnectionPool.Keepalive"> & {
+  /**
+   * @generated from field: optional uint32 probes = 1;
+   */
+  probes?: number | undefined;
+
+  /**
+   * @generated from field: optional double time_ms = 2;
+   */
+  timeMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double interval_ms = 3;
+   */
+  intervalMs?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConnectionPool.Keepalive.
+ * Use `create(ConnectionPool_KeepaliveSchema)` to create a new message.
+ */
+export const ConnectionPool_KeepaliveSchema: GenMessage<ConnectionPool_Keepalive> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 22, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.ConnectionPool.Http2KeepAlive
+ */
+export type ConnectionPool_Http2KeepAlive = Message<"ambit.waypoint.v1.ConnectionPool.Http2KeepAlive"> & {
+  /**
+   * @generated from field: optional double interval_ms = 1;
+   */
+  intervalMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double timeout_ms = 2;
+   */
+  timeoutMs?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ConnectionPool.Http2KeepAlive.
+ * Use `create(ConnectionPool_Http2KeepAliveSchema)` to create a new message.
+ */
+export const ConnectionPool_Http2KeepAliveSchema: GenMessage<ConnectionPool_Http2KeepAlive> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 22, 1);
+
+/**
+ * @generated from message ambit.waypoint.v1.OutlierDetection
+ */
+export type OutlierDetection = Message<"ambit.waypoint.v1.OutlierDetection"> & {
+  /**
+   * @generated from field: optional uint32 consecutive5xx_errors = 1;
+   */
+  consecutive5xxErrors?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 consecutive_gateway_errors = 2;
+   */
+  consecutiveGatewayErrors?: number | undefined;
+
+  /**
+   * @generated from field: optional bool split_external_local_origin_errors = 3;
+   */
+  splitExternalLocalOriginErrors?: boolean | undefined;
+
+  /**
+   * @generated from field: optional uint32 consecutive_local_origin_failures = 4;
+   */
+  consecutiveLocalOriginFailures?: number | undefined;
+
+  /**
+   * @generated from field: optional double interval_ms = 5;
+   */
+  intervalMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double base_ejection_time_ms = 6;
+   */
+  baseEjectionTimeMs?: number | undefined;
+
+  /**
+   * @generated from field: optional double max_ejection_percent = 7;
+   */
+  maxEjectionPercent?: number | undefined;
+
+  /**
+   * @generated from field: optional double min_health_percent = 8;
+   */
+  minHealthPercent?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.OutlierDetection.
+ * Use `create(OutlierDetectionSchema)` to create a new message.
+ */
+export const OutlierDetectionSchema: GenMessage<OutlierDetection> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 23);
+
+/**
+ * @generated from message ambit.waypoint.v1.ClientTls
+ */
+export type ClientTls = Message<"ambit.waypoint.v1.ClientTls"> & {
+  /**
+   * @generated from field: optional ambit.waypoint.v1.ClientTls.Mode mode = 1;
+   */
+  mode?: ClientTls_Mode | undefined;
+
+  /**
+   * @generated from field: optional string client_certificate = 2;
+   */
+  clientCertificate?: string | undefined;
+
+  /**
+   * @generated from field: optional string private_key = 3;
+   */
+  privateKey?: string | undefined;
+
+  /**
+   * @generated from field: optional string ca_certificates = 4;
+   */
+  caCertificates?: string | undefined;
+
+  /**
+   * @generated from field: optional string ca_crl = 5;
+   */
+  caCrl?: string | undefined;
+
+  /**
+   * @generated from field: optional string credential_name = 6;
+   */
+  credentialName?: string | undefined;
+
+  /**
+   * @generated from field: repeated string subject_alt_names = 7;
+   */
+  subjectAltNames: string[];
+
+  /**
+   * @generated from field: optional string sni = 8;
+   */
+  sni?: string | undefined;
+
+  /**
+   * @generated from field: optional bool insecure_skip_verify = 9;
+   */
+  insecureSkipVerify?: boolean | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.ClientTls.
+ * Use `create(ClientTlsSchema)` to create a new message.
+ */
+export const ClientTlsSchema: GenMessage<ClientTls> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 24);
+
+/**
+ * @generated from enum ambit.waypoint.v1.ClientTls.Mode
+ */
+export const ClientTls_Mode = {
+  /**
+   * @generated from enum value: DISABLE = 0;
+   */
+  DISABLE: 0,
+
+  /**
+   * @generated from enum value: SIMPLE = 1;
+   */
+  SIMPLE: 1,
+
+  /**
+   * @generated from enum value: MUTUAL = 2;
+   */
+  MUTUAL: 2,
+
+  /**
+   * @generated from enum value: ISTIO_MUTUAL = 3;
+   */
+  ISTIO_MUTUAL: 3,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.v1.ClientTls.Mode
+ */
+export type ClientTls_Mode = (typeof ClientTls_Mode)[keyof typeof ClientTls_Mode] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.v1.ClientTls.Mode.
+ */
+export const ClientTls_ModeSchema: GenEnum<ClientTls_Mode> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint, 24, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.Tunnel
+ */
+export type Tunnel = Message<"ambit.waypoint.v1.Tunnel"> & {
+  /**
+   * @generated from field: optional ambit.waypoint.v1.Tunnel.Protocol protocol = 1;
+   */
+  protocol?: Tunnel_Protocol | undefined;
+
+  /**
+   * @generated from field: optional string target_host = 2;
+   */
+  targetHost?: string | undefined;
+
+  /**
+   * @generated from field: optional uint32 target_port = 3;
+   */
+  targetPort?: number | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.Tunnel.
+ * Use `create(TunnelSchema)` to create a new message.
+ */
+export const TunnelSchema: GenMessage<Tunnel> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 25);
+
+/**
+ * @generated from enum ambit.waypoint.v1.Tunnel.Protocol
+ */
+export const Tunnel_Protocol = {
+  /**
+   * @generated from enum value: CONNECT = 0;
+   */
+  CONNECT: 0,
+
+  /**
+   * @generated from enum value: POST = 1;
+   */
+  POST: 1,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.v1.Tunnel.Protocol
+ */
+export type Tunnel_Protocol = (typeof Tunnel_Protocol)[keyof typeof Tunnel_Protocol] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.v1.Tunnel.Protocol.
+ */
+export const Tunnel_ProtocolSchema: GenEnum<Tunnel_Protocol> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint, 25, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.TrafficPolicy
+ */
+export type TrafficPolicy = Message<"ambit.waypoint.v1.TrafficPolicy"> & {
+  /**
+   * @generated from field: ambit.waypoint.v1.LoadBalancer load_balancer = 1;
+   */
+  loadBalancer?: LoadBalancer | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.ConnectionPool connection_pool = 2;
+   */
+  connectionPool?: ConnectionPool | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.OutlierDetection outlier_detection = 3;
+   */
+  outlierDetection?: OutlierDetection | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.ClientTls tls = 4;
+   */
+  tls?: ClientTls | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.Tunnel tunnel = 5;
+   */
+  tunnel?: Tunnel | undefined;
+
+  /**
+   * @generated from field: optional ambit.waypoint.v1.TrafficPolicy.ProxyProtocol proxy_protocol = 6;
+   */
+  proxyProtocol?: TrafficPolicy_ProxyProtocol | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.RetryBudget retry_budget = 7;
+   */
+  retryBudget?: RetryBudget | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.TrafficPolicy.
+ * Use `create(TrafficPolicySchema)` to create a new message.
+ */
+export const TrafficPolicySchema: GenMessage<TrafficPolicy> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 26);
+
+/**
+ * @generated from enum ambit.waypoint.v1.TrafficPolicy.ProxyProtocol
+ */
+export const TrafficPolicy_ProxyProtocol = {
+  /**
+   * @generated from enum value: NONE = 0;
+   */
+  NONE: 0,
+
+  /**
+   * @generated from enum value: V1 = 1;
+   */
+  V1: 1,
+
+  /**
+   * @generated from enum value: V2 = 2;
+   */
+  V2: 2,
+} as const;
+
+/**
+ * @generated from enum ambit.waypoint.v1.TrafficPolicy.ProxyProtocol
+ */
+export type TrafficPolicy_ProxyProtocol = (typeof TrafficPolicy_ProxyProtocol)[keyof typeof TrafficPolicy_ProxyProtocol] | UnknownEnum;
+
+/**
+ * Describes the enum ambit.waypoint.v1.TrafficPolicy.ProxyProtocol.
+ */
+export const TrafficPolicy_ProxyProtocolSchema: GenEnum<TrafficPolicy_ProxyProtocol> = /*@__PURE__*/
+  enumDesc(file_ambit_waypoint, 26, 0);
+
+/**
+ * @generated from message ambit.waypoint.v1.PortPolicy
+ */
+export type PortPolicy = Message<"ambit.waypoint.v1.PortPolicy"> & {
+  /**
+   * @generated from field: optional uint32 port = 1;
+   */
+  port?: number | undefined;
+
+  /**
+   * @generated from field: ambit.waypoint.v1.TrafficPolicy policy = 2;
+   */
+  policy?: TrafficPolicy | undefined;
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.PortPolicy.
+ * Use `create(PortPolicySchema)` to create a new message.
+ */
+export const PortPolicySchema: GenMessage<PortPolicy> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 27);
+
+/**
+ * @generated from message ambit.waypoint.v1.Subset
+ */
+export type Subset = Message<"ambit.waypoint.v1.Subset"> & {
+  /**
+   * @generated from field: optional string name = 1;
+   */
+  name?: string | undefined;
+
+  /**
+   * @generated from field: map<string, string> labels = 2;
+   */
+  labels: { [key: string]: string };
+
+  /**
+   * @generated from field: ambit.waypoint.v1.TrafficPolicy policy = 3;
+   */
+  policy?: TrafficPolicy | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.PortPolicy ports = 4;
+   */
+  ports: PortPolicy[];
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.Subset.
+ * Use `create(SubsetSchema)` to create a new message.
+ */
+export const SubsetSchema: GenMessage<Subset> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 28);
+
+/**
+ * @generated from message ambit.waypoint.v1.DestinationRules
+ */
+export type DestinationRules = Message<"ambit.waypoint.v1.DestinationRules"> & {
+  /**
+   * @generated from field: optional string origin = 1;
+   */
+  origin?: string | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.Subset subsets = 2;
+   */
+  subsets: Subset[];
+
+  /**
+   * @generated from field: ambit.waypoint.v1.TrafficPolicy policy = 5;
+   */
+  policy?: TrafficPolicy | undefined;
+
+  /**
+   * @generated from field: repeated ambit.waypoint.v1.PortPolicy ports = 6;
+   */
+  ports: PortPolicy[];
+};
+
+/**
+ * Describes the message ambit.waypoint.v1.DestinationRules.
+ * Use `create(DestinationRulesSchema)` to create a new message.
+ */
+export const DestinationRulesSchema: GenMessage<DestinationRules> = /*@__PURE__*/
+  messageDesc(file_ambit_waypoint, 29);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicySource
@@ -874,7 +1546,7 @@ export type PolicySource = Message<"ambit.waypoint.v1.PolicySource"> & {
  * Use `create(PolicySourceSchema)` to create a new message.
  */
 export const PolicySourceSchema: GenMessage<PolicySource> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 19);
+  messageDesc(file_ambit_waypoint, 30);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyOperation
@@ -926,7 +1598,7 @@ export type PolicyOperation = Message<"ambit.waypoint.v1.PolicyOperation"> & {
  * Use `create(PolicyOperationSchema)` to create a new message.
  */
 export const PolicyOperationSchema: GenMessage<PolicyOperation> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 20);
+  messageDesc(file_ambit_waypoint, 31);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyCondition
@@ -953,7 +1625,7 @@ export type PolicyCondition = Message<"ambit.waypoint.v1.PolicyCondition"> & {
  * Use `create(PolicyConditionSchema)` to create a new message.
  */
 export const PolicyConditionSchema: GenMessage<PolicyCondition> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 21);
+  messageDesc(file_ambit_waypoint, 32);
 
 /**
  * @generated from message ambit.waypoint.v1.PolicyRule
@@ -980,7 +1652,7 @@ export type PolicyRule = Message<"ambit.waypoint.v1.PolicyRule"> & {
  * Use `create(PolicyRuleSchema)` to create a new message.
  */
 export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 22);
+  messageDesc(file_ambit_waypoint, 33);
 
 /**
  * @generated from message ambit.waypoint.v1.AuthorizationPolicy
@@ -1017,7 +1689,7 @@ export type AuthorizationPolicy = Message<"ambit.waypoint.v1.AuthorizationPolicy
  * Use `create(AuthorizationPolicySchema)` to create a new message.
  */
 export const AuthorizationPolicySchema: GenMessage<AuthorizationPolicy> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 23);
+  messageDesc(file_ambit_waypoint, 34);
 
 /**
  * @generated from enum ambit.waypoint.v1.AuthorizationPolicy.Action
@@ -1048,7 +1720,7 @@ export type AuthorizationPolicy_Action = (typeof AuthorizationPolicy_Action)[key
  * Describes the enum ambit.waypoint.v1.AuthorizationPolicy.Action.
  */
 export const AuthorizationPolicy_ActionSchema: GenEnum<AuthorizationPolicy_Action> = /*@__PURE__*/
-  enumDesc(file_ambit_waypoint, 23, 0);
+  enumDesc(file_ambit_waypoint, 34, 0);
 
 /**
  * One service; its resource name is NAMESPACE/HOSTNAME.
@@ -1087,7 +1759,7 @@ export type ServiceConfig = Message<"ambit.waypoint.v1.ServiceConfig"> & {
  * Use `create(ServiceConfigSchema)` to create a new message.
  */
 export const ServiceConfigSchema: GenMessage<ServiceConfig> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 24);
+  messageDesc(file_ambit_waypoint, 35);
 
 /**
  * The labels of one workload; its resource name is the workload's uid.
@@ -1111,5 +1783,5 @@ export type WorkloadLabels = Message<"ambit.waypoint.v1.WorkloadLabels"> & {
  * Use `create(WorkloadLabelsSchema)` to create a new message.
  */
 export const WorkloadLabelsSchema: GenMessage<WorkloadLabels> = /*@__PURE__*/
-  messageDesc(file_ambit_waypoint, 25);
+  messageDesc(file_ambit_waypoint, 36);
 
