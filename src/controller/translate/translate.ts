@@ -124,6 +124,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
       gatewayRoutes,
       destinationRules: valid.destinationRules.objects,
       policies: targeted,
+      traffic: settledConfig.config.traffic,
     },
     mesh,
   );
@@ -251,7 +252,9 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     destinationRules: settle('DestinationRule', validateDestinationRule, (object) => {
       const namespace = object.metadata.namespace ?? '';
       const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
-      return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
+      const labels = object.spec?.workloadSelector?.matchLabels ?? {};
+      const service = { hostname: host, namespace, prefersPlace: false };
+      return new DestinationRuleIndex([object], mesh).choose(service, { namespace, labels });
     }),
   };
 }
@@ -281,7 +284,7 @@ function findingsOnRoutes(
 ): Finding[] {
   return [
     ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...valid.destinationRules.objects.flatMap((one) => findingsOnDestinationRule(one, configs)),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
 }
