@@ -8,6 +8,8 @@ import type {
   TcpKeepaliveSpec,
 } from '../kinds/networking.ts';
 import type { Problem } from './finding.ts';
+import { localityProblems } from './validate-balancers.ts';
+import { outlierProblems, poolProblems } from './validate-pools.ts';
 import { durationProblems } from './validate-values.ts';
 
 /** The fields in the shapes of MeshConfig. */
@@ -59,10 +61,14 @@ export function readTrafficDefaults(root: Readonly<Record<string, unknown>>): {
 function problemsIn(defaults: TrafficDefaults): Problem[] {
   const { connectTimeout, h2UpgradePolicy, tcpKeepalive, defaultDestinationRuleExportTo } =
     defaults;
+  const policy = defaults.defaultTrafficPolicy ?? {};
   const problems = [
     ...durationProblems(connectTimeout, 'connectTimeout', 'at least 1ms'),
     ...durationProblems(tcpKeepalive?.time, 'tcpKeepalive.time', 'at least 1ms'),
     ...durationProblems(tcpKeepalive?.interval, 'tcpKeepalive.interval', 'at least 1ms'),
+    ...localityProblems(defaults.localityLbSetting, 'localityLbSetting'),
+    ...poolProblems(policy.connectionPool, 'defaultTrafficPolicy.connectionPool'),
+    ...outlierProblems(policy.outlierDetection, 'defaultTrafficPolicy.outlierDetection'),
   ];
   if (!['UPGRADE', 'DO_NOT_UPGRADE', undefined].includes(h2UpgradePolicy)) {
     const text = `"${h2UpgradePolicy}" must be UPGRADE or DO_NOT_UPGRADE`;
