@@ -36,7 +36,7 @@ import { Front } from './front/front.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
 import { compileRegex } from './regex.ts';
 import { MirrorTraffic } from './request/mirror-traffic.ts';
-import { Activity } from './request/parts.ts';
+import { Activity, type PipelineParts } from './request/parts.ts';
 import { requestMetrics } from './request-metrics.ts';
 import { ServiceTable } from './state/service-table.ts';
 import { ClientContexts } from './tls/client-contexts.ts';
@@ -99,21 +99,10 @@ export class Waypoint implements AsyncDisposable {
       log,
     });
     this.hosts = new HostTable({ lookup: options.hostLookup, clock, log });
-    const upstreams = {
-      identity,
-      tunnels: this.#tunnels,
-      contexts: new ClientContexts({
-        credentials: this.credentials,
-        own: () => certificates.get(identity),
-        systemAuthorities: () => getCACertificates('system'),
-      }),
-      negotiator: new ProtocolNegotiator(clock),
-    };
     this.#front = new Front({
       mesh: this.state,
       table: this.table,
-      open: upstreamOpener(upstreams),
-      negotiate: upstreamNegotiator(upstreams),
+      ...this.#upstreams(options),
       hosts: this.hosts,
       network,
       by: `waypoint/${namespace}/${gateway}`,
@@ -151,6 +140,20 @@ export class Waypoint implements AsyncDisposable {
       clock,
       log,
     });
+  }
+
+  #upstreams({ identity, clock }: WaypointOptions): Pick<PipelineParts, 'open' | 'negotiate'> {
+    const parts = {
+      identity,
+      tunnels: this.#tunnels,
+      contexts: new ClientContexts({
+        credentials: this.credentials,
+        own: () => this.certificates.get(identity),
+        systemAuthorities: () => getCACertificates('system'),
+      }),
+      negotiator: new ProtocolNegotiator(clock),
+    };
+    return { open: upstreamOpener(parts), negotiate: upstreamNegotiator(parts) };
   }
 
   /** A peer that never got to ask for anything still leaves a record. */

@@ -109,6 +109,6 @@ export class HostTable implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const name of [...this.#entries.keys()]) this.#forget(name);
+    for (const name of this.#entries.keys()) this.#forget(name);
   }
 }

@@ -5,41 +5,18 @@
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import { findSubset } from '../../mesh/choose-backend.ts';
-import { policyFor, type TrafficPolicy } from '../../mesh/destination.ts';
-import type { RouteBackend } from '../../mesh/route.ts';
-import { keyOfService, type Service } from '../../mesh/service.ts';
+import { policyFor } from '../../mesh/destination.ts';
+import { keyOfService } from '../../mesh/service.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import { unlessAborted } from '../../runtime/unless-aborted.ts';
 import { isNamed, resolvedEndpoints } from '../dns/resolved-endpoints.ts';
 import { backendPort } from '../upstream/endpoints.ts';
-import { withOpening } from '../upstream/opening.ts';
-import { outsideEndpoint, resolveRequested } from '../upstream/outside-endpoint.ts';
 import type { UpstreamChoice } from './choose-upstream.ts';
 import { MeshWithAddresses } from './mesh-with-addresses.ts';
-import type { ClientConnection, PipelineParts } from './parts.ts';
-
-/** For what an endpoint is wanted. */
-export interface UpstreamQuery {
-  readonly backend: RouteBackend | undefined;
-  readonly connection: ClientConnection;
-  readonly parts: PipelineParts;
-  /** Absent for connections without HTTP. */
-  readonly request?: {
-    /** The request's host as the endpoint is to get it, with or without a port. */
-    readonly authority: () => string;
-    readonly isUpgrade: boolean;
-  };
-  readonly signal: AbortSignal;
-}
-
-/** A service that is wanted, and what is said of its connections. */
-export interface Wanted {
-  readonly service: Service;
-  /** The service's port. */
-  readonly port: number;
-  readonly subset: string;
-  readonly policy: TrafficPolicy;
-}
+import { outsideEndpoint, resolveRequested } from './outside-endpoint.ts';
+import type { PipelineParts } from './parts.ts';
+import type { UpstreamQuery, Wanted } from './upstream-query.ts';
+import { withOpening } from './with-opening.ts';
 
 /** Finds an endpoint; `choose` chooses among the endpoints that the parts it is given know of. Never
  * rejects. */

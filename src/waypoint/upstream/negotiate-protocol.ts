@@ -135,6 +135,6 @@ class ProtocolMemory extends Map<string, string> {
 
   /** Names begin with the place's key. */
   forget(key: string): void {
-    for (const name of [...this.keys()]) if (name.startsWith(`${key}:`)) this.delete(name);
+    for (const name of this.keys()) if (name.startsWith(`${key}:`)) this.delete(name);
   }
 }

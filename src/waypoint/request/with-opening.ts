@@ -5,10 +5,10 @@ import { parseIp } from '../../mesh/address.ts';
 import type { ClientTls } from '../../mesh/destination.ts';
 import type { ServicePort } from '../../mesh/service.ts';
 import { identityOfWorkload } from '../../mesh/workload.ts';
-import type { UpstreamChoice } from '../request/choose-upstream.ts';
-import type { UpstreamQuery, Wanted } from '../request/find-upstream.ts';
-import type { Opening, UpstreamEndpoint, UpstreamTls } from './endpoints.ts';
+import type { Opening, UpstreamEndpoint, UpstreamTls } from '../upstream/endpoints.ts';
+import type { UpstreamChoice } from './choose-upstream.ts';
 import { hostOf } from './outside-endpoint.ts';
+import type { UpstreamQuery, Wanted } from './upstream-query.ts';
 
 type Chosen = Extract<UpstreamChoice, { kind: 'endpoint' }>;
 

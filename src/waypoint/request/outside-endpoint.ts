@@ -7,8 +7,8 @@ import type { Workload } from '../../mesh/workload.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import { unlessAborted } from '../../runtime/unless-aborted.ts';
 import { refusalOf } from '../dns/outside-address.ts';
-import type { UpstreamChoice } from '../request/choose-upstream.ts';
-import type { UpstreamQuery, Wanted } from '../request/find-upstream.ts';
+import type { UpstreamChoice } from './choose-upstream.ts';
+import type { UpstreamQuery, Wanted } from './upstream-query.ts';
 
 /** An address as the endpoint of a service; what the mesh knows of it holds. */
 export function outsideEndpoint(
