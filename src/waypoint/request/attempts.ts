@@ -7,6 +7,7 @@ import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.
 import type { ServiceKey } from '../../mesh/workload.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { codeOfOpening } from '../upstream/begin-connection.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { chooseUpstream } from './choose-upstream.ts';
@@ -16,6 +17,7 @@ import {
   type UpstreamAnswer,
   UpstreamFailure,
 } from './exchange.ts';
+import { findUpstream } from './find-upstream.ts';
 import { headerIn } from './hop-headers.ts';
 import type { Way } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
@@ -156,7 +158,14 @@ async function attempt(
   tried: Set<string>,
 ): Promise<AttemptResult> {
   const { connection, parts, exchange, signal, way } = sending;
-  const choice = chooseUpstream(way.backend, connection, parts, tried);
+  const request = {
+    authority: () => sending.headFor('http1').authority,
+    isUpgrade: exchange.head.upgrade !== undefined,
+  };
+  const query = { backend: way.backend, connection, parts, request, signal };
+  const choice = await findUpstream(query, (known) =>
+    chooseUpstream(way.backend, connection, known, tried),
+  );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
     const body = 'no healthy upstream';
@@ -174,7 +183,7 @@ async function attempt(
   let isStale = false;
   try {
     const protocol = protocolFor(choice.appProtocol, exchange.head);
-    const head = sending.headFor(protocol);
+    const head = schemed(sending.headFor(protocol), endpoint);
     const acquired = await connection.upstreams.acquire(endpoint, protocol, ended);
     isStale = acquired.isReused;
     const answer = await acquired.connection.send(head, sending.body.forAttempt(), {
@@ -238,7 +247,8 @@ function failedBy(
     refused: { code: 'AMB1716', words: 'refused the request', flag: 'UR' },
     reset: { code: 'AMB1707', words: 'broke off before a response', flag: 'UC' },
   } as const;
-  const { code, words, flag } = table[stage];
+  const { words, flag } = table[stage];
+  const code = stage === 'connect' ? codeOfOpening(error) : table[stage].code;
   const reason = `${to} ${words}: ${detail}`;
   const body = 'upstream connect error or disconnect/reset before headers';
   return failed({ kind: 'failure', stage }, { status: 503, code, reason, body, flag });
@@ -251,6 +261,11 @@ function outcomeOf(delivery: Delivery): AttemptOutcome | undefined {
   const grpc = grpcStatus === undefined ? {} : { grpcStatus: Number(grpcStatus) };
   const rateLimited = headerIn(headers, 'x-envoy-ratelimited') !== undefined;
   return { kind: 'response', status, rateLimited, ...grpc };
+}
+
+/** The head with the scheme that the endpoint sees, which strict servers compare with the connection's. */
+export function schemed(head: RequestHead, { opening }: UpstreamEndpoint): RequestHead {
+  return opening?.tls === undefined ? head : { ...head, scheme: 'https' };
 }
 
 /** The protocol towards the endpoint: what the port declares, otherwise what the client speaks. */

@@ -9,8 +9,10 @@ import { chooseConnectionRoute } from '../../mesh/choose-connection-route.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
+import { findUpstream } from '../request/find-upstream.ts';
 import type { ClientConnection, PipelineParts, RelayMeter } from '../request/parts.ts';
 import type { Ending } from '../request/record-request.ts';
+import { codeOfOpening } from '../upstream/begin-connection.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 
 /** A way to an endpoint, or why there is none. */
@@ -63,7 +65,10 @@ export async function openTcp(
     const ending = { outcome: 'failed', code: 'AMB1717', reason, status: 0, flag: 'NC' } as const;
     return refused(503, { ...ending, ...route });
   }
-  const choice = chooseUpstream(drawn?.backend, connection, parts, new Set());
+  const query = { backend: drawn?.backend, connection, parts, signal };
+  const choice = await findUpstream(query, (known) =>
+    chooseUpstream(drawn?.backend, connection, known, new Set()),
+  );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
     return refused(503, { outcome: 'failed', code, reason, status: 0, flag, ...route });
@@ -77,7 +82,8 @@ export async function openTcp(
   } catch (error) {
     signal.throwIfAborted();
     const reason = `the endpoint could not be reached: ${causeChain(error)}`;
-    const ending = { outcome: 'failed', code: 'AMB1706', reason, status: 0, flag: 'UF' } as const;
+    const code = codeOfOpening(error);
+    const ending = { outcome: 'failed', code, reason, status: 0, flag: 'UF' } as const;
     return refused(503, { ...ending, ...route, endpoint });
   }
 }
