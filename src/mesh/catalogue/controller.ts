@@ -220,6 +220,20 @@ export const controllerCodes = {
     cause: 'An unknown resource type, an unreadable node, or a broken order of requests.',
     remedy: 'Check that the proxy is a ztunnel or an Ambit waypoint of a matching version.',
   },
+  AMB1645: {
+    title: 'a credential of a DestinationRule cannot be used',
+    cause:
+      'The Secret or ConfigMap that credentialName names is not in the namespace of the waypoint, lacks a key, or may not be read by the controller. Requests that need it are answered with 503 (AMB1739).',
+    remedy:
+      'Create it there with tls.crt, tls.key and ca.crt (of a ConfigMap only ca.crt); the condition names what is missing and where.',
+  },
+  AMB1646: {
+    title: 'a proxy asked for credentials that it is not given',
+    cause:
+      'Credentials go only to a waypoint that runs as the ServiceAccount of its Gateway; the token of this proxy proves another one.',
+    remedy:
+      'If it is a waypoint, run it as the ServiceAccount with the name of its Gateway; otherwise find out what it is.',
+  },
   AMB1651: {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
