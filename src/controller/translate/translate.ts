@@ -38,7 +38,7 @@ import { entryFindings, waypointFindings } from './service-findings.ts';
 import type { SettledMeshConfig } from './settle-mesh-config.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
 import type { Questions, ValidVersions } from './valid-versions.ts';
-import { validateDestinationRule } from './validate-destination-rules.ts';
+import { validateDestinationRule, warnOfDestinationRule } from './validate-destination-rules.ts';
 import { validateWorkloadEntry, warnOfWorkloadEntry } from './validate-endpoints.ts';
 import {
   validateConnectionRoute,
@@ -124,6 +124,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
       gatewayRoutes,
       destinationRules: valid.destinationRules.objects,
       policies: targeted,
+      traffic: settledConfig.config.traffic,
     },
     mesh,
   );
@@ -248,11 +249,18 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     virtualServices: settle('VirtualService', validateVirtualService, (object) =>
       translateVirtualService(object, (host) => serviceKey('', host)),
     ),
-    destinationRules: settle('DestinationRule', validateDestinationRule, (object) => {
-      const namespace = object.metadata.namespace ?? '';
-      const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
-      return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
-    }),
+    destinationRules: settle(
+      'DestinationRule',
+      validateDestinationRule,
+      (object) => {
+        const namespace = object.metadata.namespace ?? '';
+        const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
+        const labels = object.spec?.workloadSelector?.matchLabels ?? {};
+        const service = { hostname: host, namespace, prefersPlace: false };
+        return new DestinationRuleIndex([object], mesh).choose(service, { namespace, labels });
+      },
+      { warn: warnOfDestinationRule },
+    ),
   };
 }
 
@@ -281,7 +289,7 @@ function findingsOnRoutes(
 ): Finding[] {
   return [
     ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...valid.destinationRules.objects.flatMap((one) => findingsOnDestinationRule(one, configs)),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
 }
