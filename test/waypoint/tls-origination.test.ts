@@ -27,7 +27,7 @@ interface Scene {
   readonly waypoint: WaypointUnderTest;
   readonly authority: TestAuthority;
   /** Makes a port on loopback the endpoint, with TLS settings for it. */
-  lead(
+  readonly lead: (
     port: number,
     tls: ClientTls,
     changes?: {
@@ -35,8 +35,8 @@ interface Scene {
       tunnelled?: boolean;
       sans?: readonly string[];
     },
-  ): void;
-  get(requested?: string): ReturnType<typeof ask>;
+  ) => void;
+  readonly get: (requested?: string) => ReturnType<typeof ask>;
 }
 
 /** A waypoint for a host outside, whose operating system trusts `authority`. */

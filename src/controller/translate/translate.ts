@@ -11,6 +11,7 @@ import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
 import { collectWorkloads, rulesBySlice, type WorkloadSources } from './collect-workloads.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
+import { withEntryTraits } from './entry-traits.ts';
 import {
   closeAuthorizationPolicy,
   closePeerAuthentication,
@@ -145,7 +146,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     workloads,
     services: services.services,
     authorizations: policies.published,
-    serviceConfigs: configs.byWaypoint,
+    serviceConfigs: withEntryTraits(configs.byWaypoint, services.entries),
     workloadLabels: labels,
   };
   const routes = withInvalidRoutes(gatewayRoutes.reports, objects, valid);

@@ -54,7 +54,7 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
 
 /** What is translated and not carried out yet. */
 function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
-  const { loadBalancer, connectionPool, outlierDetection, tls, tunnel, proxyProtocol } = policy;
+  const { loadBalancer, connectionPool, outlierDetection } = policy;
   const balancers = [
     'consistentHash',
     'localityLbSetting',
@@ -67,9 +67,6 @@ function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
   if (loadBalancer?.simple === 'PASSTHROUGH') paths.push('loadBalancer.simple');
   if (connectionPool !== undefined) paths.push('connectionPool');
   if (outlierDetection !== undefined) paths.push('outlierDetection');
-  if (tls?.mode === 'SIMPLE' || tls?.mode === 'MUTUAL') paths.push('tls');
-  if (tunnel !== undefined) paths.push('tunnel');
-  if (proxyProtocol !== undefined) paths.push('proxyProtocol');
   if (policy.retryBudget?.budgetInterval !== undefined) paths.push('retryBudget.budgetInterval');
   return paths.map((field) => `${path}.${field}`);
 }

@@ -238,6 +238,20 @@ export const controllerCodes = {
     cause: 'The field is deprecated and does nothing, or is for proxies beside each client.',
     remedy: 'Follow what the message says of the field, or take it out.',
   },
+  AMB1645: {
+    title: 'a credential of a DestinationRule cannot be used',
+    cause:
+      'The Secret or ConfigMap that credentialName names is not in the namespace of the waypoint, lacks a key, or may not be read by the controller. Requests that need it are answered with 503 (AMB1739).',
+    remedy:
+      'Create it there with tls.crt, tls.key and ca.crt (of a ConfigMap only ca.crt); the condition names what is missing and where.',
+  },
+  AMB1646: {
+    title: 'a proxy asked for credentials that it is not given',
+    cause:
+      'Credentials go only to a waypoint that runs as the ServiceAccount of its Gateway; the token of this proxy proves another one.',
+    remedy:
+      'If it is a waypoint, run it as the ServiceAccount with the name of its Gateway; otherwise find out what it is.',
+  },
   AMB1651: {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
