@@ -44,7 +44,7 @@ export function afterResult(
   const isLocal = result.kind === 'local failure';
   if (rules.splitExternalLocalOriginErrors && result.kind !== 'answer') {
     const inLocal = isLocal ? health.inLocal + 1 : 0;
-    const reason = `${inLocal} failures in a row without an answer`;
+    const reason = `failures in a row without an answer: ${inLocal}`;
     return judged({ ...health, inLocal }, [
       [inLocal, rules.consecutiveLocalOriginFailures, reason],
     ]);
@@ -53,8 +53,8 @@ export function afterResult(
   const in5xx = status >= 500 ? health.in5xx + 1 : 0;
   const inGateway = status >= 502 && status <= 504 ? health.inGateway + 1 : 0;
   return judged({ ...health, in5xx, inGateway, inLocal: 0 }, [
-    [in5xx, rules.consecutive5xxErrors, `${in5xx} errors in a row`],
-    [inGateway, rules.consecutiveGatewayErrors, `${inGateway} gateway errors in a row`],
+    [in5xx, rules.consecutive5xxErrors, `errors in a row: ${in5xx}`],
+    [inGateway, rules.consecutiveGatewayErrors, `gateway errors in a row: ${inGateway}`],
   ]);
 }
 

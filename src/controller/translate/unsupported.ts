@@ -54,7 +54,7 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
 
 /** What is translated and not carried out yet. */
 function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
-  const { loadBalancer, connectionPool, outlierDetection } = policy;
+  const { loadBalancer } = policy;
   const balancers = [
     'consistentHash',
     'localityLbSetting',
@@ -65,8 +65,6 @@ function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
     .filter((field) => loadBalancer?.[field] !== undefined)
     .map((field) => `loadBalancer.${field}`);
   if (loadBalancer?.simple === 'PASSTHROUGH') paths.push('loadBalancer.simple');
-  if (connectionPool !== undefined) paths.push('connectionPool');
-  if (outlierDetection !== undefined) paths.push('outlierDetection');
   if (policy.retryBudget?.budgetInterval !== undefined) paths.push('retryBudget.budgetInterval');
   return paths.map((field) => `${path}.${field}`);
 }

@@ -53,7 +53,10 @@ export class Http2Upstream implements UpstreamConnection {
       createConnection: () => duplex,
       settings,
     });
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(connectionWindow));
+    this.#session.on('connect', () => {
+      // The event may come after the end of what it announces.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(connectionWindow);
+    });
     this.#session.on('goaway', onFree);
     this.#session.on('close', onFree);
     this.#session.on('error', onFree);
