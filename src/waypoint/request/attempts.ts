@@ -86,7 +86,7 @@ export async function deliver(sending: Sending): Promise<Delivery> {
   const backoff = new Backoff(shape, parts.clock, parts.random);
   const tried = new Set<string>();
   using counted = new DisposableStack();
-  let retrying: Disposable | undefined;
+  let isCounted = false;
   let left = retries.attempts;
   let mayRenew = idempotent.has(exchange.head.method);
   for (;;) {
@@ -106,9 +106,12 @@ export async function deliver(sending: Sending): Promise<Delivery> {
     const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
     if (condition === undefined) return delivery;
     if (left === 0) return flagged(delivery, 'URX');
-    retrying ??= enterRetry(result.destination);
-    if (retrying === undefined) return flagged(delivery, 'UO');
-    counted.use(retrying);
+    if (!isCounted) {
+      const retrying = enterRetry(result.destination);
+      if (retrying === undefined) return flagged(delivery, 'UO');
+      counted.use(retrying);
+      isCounted = true;
+    }
     if (result.kind === 'result') abandon(result);
     if (retries.mayRepeatHosts === true) tried.clear();
     left--;
