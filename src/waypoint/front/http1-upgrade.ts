@@ -4,10 +4,15 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DuplexStream } from '../../dataplane/duplex-stream.ts';
-import { type Exchange, noBody, type RequestHead, type ResponseHead } from '../request/exchange.ts';
+import { type Exchange, noBody, type ResponseHead } from '../request/exchange.ts';
+import type { ReadHead } from './http1-exchange.ts';
 
 /** The exchange of a connection that its codec has let go of; `early` are bytes read beyond the head. */
-export function upgradeExchange(head: RequestHead, duplex: Duplex, early: Buffer): Exchange {
+export function upgradeExchange(
+  { head, problem }: ReadHead,
+  duplex: Duplex,
+  early: Buffer,
+): Exchange {
   const gone = new AbortController();
   let isUpgraded = false;
   duplex.on('error', (error) => gone.abort(error));
@@ -18,6 +23,7 @@ export function upgradeExchange(head: RequestHead, duplex: Duplex, early: Buffer
   const stream = new DuplexStream(duplex, { reset: (reason) => duplex.destroy(reason) });
   return {
     head,
+    ...(problem === undefined ? {} : { problem }),
     body: noBody,
     signal: gone.signal,
     // An upgrade has nothing to announce before its answer.
