@@ -1,4 +1,4 @@
-// Codes 1745 to 1759: requests and connections at a waypoint that can not be read, or in more than one way.
+// Codes 1745 to 1759: requests at a waypoint that can not be read, or in more than one way.
 
 import type { CatalogueEntry } from './entry.ts';
 
@@ -51,11 +51,5 @@ export const badRequestCodes = {
     cause: 'It reset streams, or sent frames without content, faster than any client needs to.',
     remedy:
       'Look whether the client is under attack or attacks: only its own connection was ended.',
-  },
-  AMB1754: {
-    title: 'no TLS where routes need the name in its hello',
-    cause:
-      'The service has TLS routes for this port, and the connection did not begin with a readable TLS hello.',
-    remedy: 'Speak TLS to this port, or declare another protocol for it (appProtocol).',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -15,6 +15,7 @@ import type { Exchange, HeadProblem, RequestHead } from '../request/exchange.ts'
 import type { ClientConnection, PipelineParts, Target } from '../request/parts.ts';
 import { type Ending, recordRequest, serviceOf } from '../request/record-request.ts';
 import { serveRequest } from '../request/serve-request.ts';
+import { needsSni, readSni } from '../tcp/read-sni.ts';
 import { openTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
 import { detect, type Judged, judgeVersion, type Silent } from './detect.ts';
@@ -72,8 +73,11 @@ export class Front implements AsyncDisposable {
     using _upstreams = connection.upstreams;
     const declared = found.target.kind === 'service' ? found.target.port.appProtocol : 'unknown';
     switch (declared) {
-      case 'tcp':
       case 'tls':
+        if (this.#needsSni(connection)) await this.#serveTls(request.accept(), connection);
+        else await this.#serveTcp(request, connection);
+        return;
+      case 'tcp':
         await this.#serveTcp(request, connection);
         return;
       case 'http11':
@@ -182,6 +186,18 @@ export class Front implements AsyncDisposable {
     await this.#relay(request.accept(), way, connection, { id, startMs });
   }
 
+  #needsSni({ target }: ClientConnection): boolean {
+    return needsSni(this.#options.table.get(target.rules)?.config.connectionRoutes);
+  }
+
+  /** Routes by the name in the TLS hello: the client speaks first in TLS, so waiting delays nothing. */
+  async #serveTls(stream: ByteStream, connection: ClientConnection): Promise<void> {
+    const started = this.#started();
+    const read = await readSni(stream);
+    const way = await openTcp(connection, this.#options, this.#ended.signal, read.sni);
+    await this.#relay(read.stream, way, connection, started);
+  }
+
   /** Carries a connection to its endpoint, or ends it where there is no way. */
   async #relay(
     client: ByteStream,
@@ -218,6 +234,10 @@ export class Front implements AsyncDisposable {
       await this.#serveHttp(judged, connection);
       return;
     }
+    if (this.#needsSni(connection)) {
+      await this.#serveTls(judged.stream, connection);
+      return;
+    }
     const started = this.#started();
     const way = await openTcp(connection, this.#options, this.#ended.signal);
     await this.#relay(judged.stream, way, connection, started);
@@ -246,12 +266,14 @@ export class Front implements AsyncDisposable {
     }
     try {
       const judged = await silent.judge();
-      if (judged.kind === 'other') {
+      const isOther = judged.kind === 'other';
+      if (isOther && !this.#needsSni(connection)) {
         await this.#relay(judged.stream, server, connection, started);
         return;
       }
       way.stream.destroy();
-      await this.#serveHttp(judged, connection);
+      if (isOther) await this.#serveTls(judged.stream, connection);
+      else await this.#serveHttp(judged, connection);
     } finally {
       way.stream.destroy();
     }
