@@ -125,7 +125,7 @@ export function http1Exchange(
 
 function inform(request: IncomingMessage, response: ServerResponse, head: ResponseHead): void {
   // Node before 26 can send only some of these; a proxy may leave them out (RFC 9110 section 15.2).
-  if (request.httpVersion === '1.0' || response.headersSent) return;
+  if (request.httpVersion === '1.0' || response.headersSent || head.status === 100) return;
   const { writeInformation } = response as InformingResponse;
   writeInformation?.call(response, head.status, headerRecord(head.headers));
 }

@@ -4,7 +4,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { DuplexStream } from '../../dataplane/duplex-stream.ts';
-import { type Exchange, noBody, type ResponseHead } from '../request/exchange.ts';
+import { type Exchange, noBody, type RequestHead, type ResponseHead } from '../request/exchange.ts';
+import { headerIn } from '../request/hop-headers.ts';
+import { acceptOf, websocketAccept, websocketKey } from '../request/websocket-key.ts';
 import type { ReadHead } from './http1-exchange.ts';
 
 /** The exchange of a connection that its codec has let go of; `early` are bytes read beyond the head. */
@@ -35,11 +37,24 @@ export function upgradeExchange(
     },
     upgrade: (answer) => {
       isUpgraded = true;
-      duplex.write(headText(answer, ['connection: upgrade', `upgrade: ${head.upgrade ?? ''}`]));
+      const own = [
+        'connection: upgrade',
+        `upgrade: ${head.upgrade ?? ''}`,
+        ...accepting(head, answer),
+      ];
+      duplex.write(headText({ status: 101, headers: answer.headers }, own));
       return stream;
     },
     abort: (reason) => stream.destroy(reason),
   };
+}
+
+/** What an endpoint that speaks HTTP/2 did not say. */
+function accepting(head: RequestHead, { headers }: ResponseHead): string[] {
+  const key = headerIn(head.headers, websocketKey);
+  if (head.upgrade !== 'websocket' || key === undefined) return [];
+  if (headerIn(headers, websocketAccept) !== undefined) return [];
+  return [`${websocketAccept}: ${acceptOf(key)}`];
 }
 
 function headText({ status, headers }: ResponseHead, own: readonly string[]): string {

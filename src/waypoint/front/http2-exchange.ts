@@ -14,6 +14,7 @@ import {
 import { headerIn, headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
 import { allowedTrailers } from '../request/trailers.ts';
+import { websocketAccept } from '../request/websocket-key.ts';
 import { writeTo } from '../request/write-to.ts';
 import { addressOf, problemOf, type RawHead } from './check-head.ts';
 
@@ -105,10 +106,13 @@ export function http2Exchange(
           })
         : noBody,
     signal: gone.signal,
-    inform,
+    inform: (informational) => {
+      if (informational.status !== 100) inform(informational);
+    },
     respond: (answer, options) => respond(stream, answer, options?.bodyless === true),
     upgrade: ({ headers }) => {
-      stream.respond({ ':status': 200, ...headerRecord(headers) });
+      const own = headers.filter(([name]) => name.toLowerCase() !== websocketAccept);
+      stream.respond({ ':status': 200, ...headerRecord(own) });
       return new DuplexStream(stream, {
         endProblem,
         reset: (reason) => void stream.destroy(reason),

@@ -59,7 +59,8 @@ export interface Exchange {
   readonly body: Body;
   /** Fires when the client gives up before the response is complete. */
   readonly signal: AbortSignal;
-  /** Sends an informational response (1xx but 101), if the client's protocol has them. */
+  /** Sends an informational response (1xx but 100, which codecs send, and 101), if the client's protocol
+   * has them. */
   inform(head: ResponseHead): void;
   /** Sends the head of the response. `bodyless` when no body follows, which is so for HEAD, 204 and
    * 304 in any case. Called once. */
