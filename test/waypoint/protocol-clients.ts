@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import * as http2 from 'node:http2';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
-import type { Duplex } from 'node:stream';
 import { toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import { readAll } from '../support/tunnels.ts';
 import { startHttp2 } from './application.ts';
@@ -222,19 +221,4 @@ async function replyHttp10(socket: Socket, saw: (seen: Seen) => void): Promise<v
     socket.end(`HTTP/1.0 ${own}\r\nx-version: 1.0\r\n\r\n${rest}`);
     return;
   }
-}
-
-/** Changes to a WebSocket connection that echoes: the endpoint's side, at `/echo` only. */
-export function acceptUpgrades(server: NodeJS.EventEmitter, answer: (key: string) => string): void {
-  server.on('upgrade', (request: IncomingMessage, socket: Duplex) => {
-    socket.on('error', () => undefined);
-    if (request.url !== '/echo') {
-      socket.end('HTTP/1.1 403 Forbidden\r\ncontent-length: 2\r\n\r\nno');
-      return;
-    }
-    const accept = answer(String(request.headers['sec-websocket-key']));
-    const lines = ['HTTP/1.1 101 Switching Protocols', 'upgrade: websocket', 'connection: upgrade'];
-    socket.write([...lines, `sec-websocket-accept: ${accept}`, '', ''].join('\r\n'));
-    socket.pipe(socket);
-  });
 }

@@ -16,10 +16,9 @@ export function upgradeExchange(
   early: Buffer,
 ): Exchange {
   const gone = new AbortController();
-  let isUpgraded = false;
   duplex.on('error', (error) => gone.abort(error));
   duplex.on('close', () => {
-    if (!isUpgraded && !duplex.writableFinished) gone.abort(new Error('the client closed'));
+    if (!duplex.writableFinished) gone.abort(new Error('the client closed'));
   });
   if (early.length > 0) duplex.unshift(early);
   const stream = new DuplexStream(duplex, { reset: (reason) => duplex.destroy(reason) });
@@ -36,7 +35,6 @@ export function upgradeExchange(
       return { write: (bytes) => stream.write(bytes), end: () => stream.end() };
     },
     upgrade: (answer) => {
-      isUpgraded = true;
       const own = [
         'connection: upgrade',
         `upgrade: ${head.upgrade ?? ''}`,

@@ -179,7 +179,8 @@ async function passUpgrade(
   endpoint: UpstreamEndpoint,
 ): Promise<DoneEnding> {
   const client = exchange.upgrade(answer.head);
-  const result = await splice(client, answer.stream);
+  // A client that is gone while the endpoint is silent would not be noticed by copying alone.
+  const result = await splice(client, answer.stream, { signal: exchange.signal });
   return {
     outcome: 'forwarded',
     endpoint,

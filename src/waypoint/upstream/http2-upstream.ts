@@ -40,6 +40,8 @@ interface SendOptions {
 export class Http2Upstream implements UpstreamConnection {
   readonly #session: ClientHttp2Session;
   readonly #stream: ByteStream;
+  /** Resolves when the endpoint's settings are there, or will not come. */
+  readonly #settled: Promise<void>;
 
   /** Takes over the stream. `onClose` is called when no more requests can be sent on it. */
   constructor(stream: ByteStream, onClose: () => void) {
@@ -50,6 +52,10 @@ export class Http2Upstream implements UpstreamConnection {
       settings,
     });
     this.#session.on('connect', () => this.#session.setLocalWindowSize(connectionWindow));
+    this.#settled = new Promise((resolve) => {
+      this.#session.once('remoteSettings', () => resolve());
+      this.#session.once('close', () => resolve());
+    });
     this.#session.on('goaway', onClose);
     this.#session.on('close', onClose);
     this.#session.on('error', onClose);
@@ -81,14 +87,9 @@ export class Http2Upstream implements UpstreamConnection {
 
   /** Whether requests that change to another protocol can be sent: the endpoint says so (RFC 8441 section 3). */
   async canUpgrade(): Promise<boolean> {
-    const session = this.#session;
     // The settings come first, before any answer (RFC 9113 section 3.4).
-    await new Promise<void>((resolve) => {
-      if (session.remoteSettings.maxFrameSize !== undefined || !this.isUsable) resolve();
-      session.once('remoteSettings', () => resolve());
-      session.once('close', () => resolve());
-    });
-    return this.isUsable && session.remoteSettings.enableConnectProtocol === true;
+    await this.#settled;
+    return this.isUsable && this.#session.remoteSettings.enableConnectProtocol === true;
   }
 
   /** Closes the connection once its requests have ended, or the limit has passed. */
