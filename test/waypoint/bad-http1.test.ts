@@ -113,6 +113,7 @@ const lines: readonly Case[] = [
 
 const hosts: readonly Case[] = [
   ['no Host', 'GET / HTTP/1.1\r\n\r\n', 400, 'AMB1748'],
+  ['no Host but a host in the target', 'GET http://a/ HTTP/1.1\r\n\r\n', 400, 'AMB1748'],
   ['two Hosts', `${get}Host: ratings\r\n\r\n`, 400, 'AMB1748'],
   ['one Host twice', `${get}Host: reviews\r\n\r\n`, 400, 'AMB1748'],
   ['an empty Host', 'GET / HTTP/1.1\r\nHost:\r\n\r\n', 400, 'AMB1748'],
@@ -254,6 +255,30 @@ test('a refusal comes after the responses that are due before it', async ({ stac
     text,
     /^HTTP\/1\.1 200 [^]*firstHTTP\/1\.1 400 |^HTTP\/1\.1 200 [^]*first[^]*HTTP\/1\.1 400 /,
   );
+});
+
+test('nothing is served that follows a request that is refused', async ({ stack, signal }) => {
+  let asked = 0;
+  const waypoint = await startOne(stack, (_request, response) => {
+    asked++;
+    response.end('ok');
+  });
+  for (const first of [
+    `GET / HTTP/1.1\r\n\r\n`,
+    `POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n${end}`,
+    `${get}X : a\r\n\r\n`,
+    `${chunked}+1\r\nx\r\n${end}`,
+    'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n',
+  ]) {
+    const stream = await waypoint.open();
+    await stream.write(Buffer.from(`${first}${get}\r\n`));
+    const text = (await readAll(stream)).toString();
+    assert.match(text, /^HTTP\/1\.1 4/, first);
+    assert.is(text.split('HTTP/1.1 ').length, 2, first);
+    assert.is((await waypoint.nextRecord(signal)).verdict.outcome, 'failed');
+  }
+  await ask(await waypoint.open());
+  assert.is(asked, 1);
 });
 
 test('a body that turns bad half-way ends its request at the application and is the client’s fault', async ({

@@ -172,7 +172,7 @@ async function reply(
   const { method = '', httpVersion: version, headers, trailers } = request;
   saw({ method, version, headers, body, trailers });
   response.setHeader('x-version', version);
-  switch (request.url) {
+  switch (request.url ?? '') {
     case '/none':
       response.writeHead(204).end();
       return;

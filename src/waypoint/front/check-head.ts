@@ -159,7 +159,8 @@ export function addressOf(head: RawHead, fallback: string): Addressed {
   if (hosts.length > 1) return badHost('Host is there more than once');
   const absolute = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(target);
   const named = absolute?.[2] ?? head.authority;
-  if (host === undefined && named === undefined && version !== '1.0') {
+  // An absolute target does not stand for a Host (RFC 9112 section 3.2).
+  if (host === undefined && (version === '1.1' || (version === '2' && named === undefined))) {
     return badHost('there is no Host');
   }
   const authority = named ?? host ?? fallback;

@@ -29,7 +29,8 @@ export class ServedConnection {
   /** Requests without their whole response. */
   #underWay = 0;
   #onQuiet: (() => void) | undefined;
-  #isRefused = false;
+  /** Something could not be understood, or only in doubt: what follows it is no request. */
+  #isOver = false;
   /** Set while a head is incomplete. */
   #slow: AbortController | undefined;
   #isLineComplete = false;
@@ -68,6 +69,8 @@ export class ServedConnection {
   begin(exchange: Http1Exchange): { ended(): void } {
     this.#headIsComplete();
     this.#mayBeginHead = false;
+    if (this.#isOver) return { ended: () => undefined };
+    this.#isOver = exchange.problem !== undefined;
     this.#latest = exchange;
     this.#underWay++;
     this.#owner.serve(exchange);
@@ -81,6 +84,8 @@ export class ServedConnection {
 
   /** Serves the last request of a connection that its codec has let go of. */
   serveLast(exchange: Exchange): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
     const serve = (): void => this.#owner.serve(exchange);
     // Its answer comes after those that are due before it.
     if (this.isIdle) serve();
@@ -89,19 +94,24 @@ export class ServedConnection {
 
   /** Answers what the codec could not read; a broken connection is only closed. */
   refuse(error: NodeJS.ErrnoException): void {
+    // What comes after a request that was to be the last has no answer.
+    if (error.code === 'HPE_CLOSED_CONNECTION') return;
     const arriving = this.#latest?.isArriving === true ? this.#latest : undefined;
     const place = { isInLine: !this.#isLineComplete, isInBody: arriving !== undefined };
     const problem = refusalFor(error, place);
     const isCut = error.code === 'HPE_INVALID_EOF_STATE' && arriving !== undefined;
     if (problem === undefined || isCut || !this.#duplex.writable) this.#duplex.destroy();
     else if (arriving === undefined) this.#refuseAs(problem);
-    else arriving.fail(new AmbitError(problem.code, problem.reason));
+    else {
+      this.#isOver = true;
+      arriving.fail(new AmbitError(problem.code, problem.reason));
+    }
   }
 
   /** Ends the connection with a refusal, after the responses that are due before it. */
   #refuseAs(problem: HeadProblem): void {
-    if (this.#isRefused) return;
-    this.#isRefused = true;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#slow?.abort();
     const decision = this.#owner.malformed(problem);
     const answer = (): void => {
@@ -116,7 +126,7 @@ export class ServedConnection {
   };
 
   readonly #after = (bytes: Buffer): void => {
-    if (!this.#mayBeginHead || this.#isRefused) return;
+    if (!this.#mayBeginHead || this.#isOver) return;
     this.#isLineComplete ||= bytes.includes('\n');
     if (this.#slow !== undefined) return;
     this.#slow = new AbortController();
