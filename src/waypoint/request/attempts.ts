@@ -201,9 +201,14 @@ async function attempt(
     if (perTryTimeoutMs !== undefined) {
       void limitTry(perTryTimeoutMs, sending, abort, answered.signal);
     }
-    const protocol = protocolTowards(choice, exchange.head);
+    const wished = protocolTowards(choice, exchange.head);
+    const isExtended = exchange.head.upgrade !== undefined && wished === 'http2';
+    const { upstreams } = connection;
+    const canExtend =
+      !isExtended || (await upstreams.canUpgradeHttp2(endpoint, ended, destination));
+    const protocol = canExtend ? wished : 'http1';
     const head = schemed(sending.headFor(protocol), endpoint);
-    const acquired = await connection.upstreams.acquire(endpoint, protocol, ended, destination);
+    const acquired = await upstreams.acquire(endpoint, protocol, ended, destination);
     isStale = acquired.isReused;
     const answer = await acquired.connection.send(head, sending.body.forAttempt(), {
       signal: ended,

@@ -17,9 +17,10 @@ export function protocolTowards(found: Found, head: RequestHead): UpstreamProtoc
   return protocolFor(isUpgraded ? 'http2' : appProtocol, head);
 }
 
-/** What the port declares, otherwise what the client speaks. */
-export function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
-  if (head.upgrade !== undefined || declared === 'http11') return 'http1';
+/** What the port declares, otherwise what the client speaks, but for changes to another protocol, which every
+ * HTTP/1.1 endpoint may take. */
+function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
   if (declared === 'http2' || declared === 'grpc') return 'http2';
+  if (head.upgrade !== undefined || declared === 'http11') return 'http1';
   return head.version === '2' ? 'http2' : 'http1';
 }

@@ -81,6 +81,24 @@ export class UpstreamPool implements Disposable {
     }
   }
 
+  /** Whether an endpoint that speaks HTTP/2 takes requests that change to another protocol. */
+  async canUpgradeHttp2(
+    endpoint: UpstreamEndpoint,
+    signal: AbortSignal,
+    destination?: Destination,
+  ): Promise<boolean> {
+    try {
+      const { connection } = await this.acquire(endpoint, 'http2', signal, destination);
+      if (!(connection instanceof Http2Upstream)) return false;
+      const canUpgrade = await connection.canUpgrade();
+      connection.release();
+      return canUpgrade;
+    } catch {
+      // Who tries the other protocol learns why.
+      return false;
+    }
+  }
+
   /** For one request, whose end is also that of the opening. */
   async #openOwn(wish: Wish, signal: AbortSignal): Promise<Found> {
     const found = await this.#openOne(wish, AbortSignal.any([signal, this.#ended.signal]), (one) =>
