@@ -1,6 +1,5 @@
 // Metrics of destinations: limits that were reached, and endpoints that were left out.
 
-import { keyOfService } from '../mesh/service.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type {
   DestinationName,
@@ -8,7 +7,7 @@ import type {
   DestinationWatch,
 } from './destinations/destinations.ts';
 
-const place = ['destination_service', 'subset', 'port'] as const;
+const place = ['destination_service', 'destination_service_namespace', 'subset', 'port'] as const;
 
 /** Registers the metrics. */
 export function destinationMetrics(registry: MetricsRegistry): DestinationWatch {
@@ -42,19 +41,20 @@ export function gaugeDestinations(registry: MetricsRegistry, destinations: Desti
     'Requests that wait for a connection to an endpoint.',
   );
   registry.beforeReading(() => {
-    for (const one of destinations.summaries()) {
-      const labels = {
-        destination_service: one.service,
-        subset: one.subset,
-        port: String(one.port),
-      };
-      ejected.set(labels, one.ejected.length);
-      open.set(labels, one.connections);
-      waiting.set(labels, one.pending);
+    for (const { name: one, load, outliers } of destinations.all) {
+      const labels = labelsOf(one);
+      ejected.set(labels, outliers.ejections.length);
+      open.set(labels, load.use.connections);
+      waiting.set(labels, load.use.pending);
     }
   });
 }
 
 function labelsOf({ service, subset, port }: DestinationName) {
-  return { destination_service: keyOfService(service), subset, port: String(port) };
+  return {
+    destination_service: service.hostname,
+    destination_service_namespace: service.namespace,
+    subset,
+    port: String(port),
+  };
 }

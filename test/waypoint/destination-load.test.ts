@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import * as assert from 'uvu/assert';
+import type { ConnectionPool } from '../../src/mesh/destination.ts';
 import {
   DestinationLoad,
   PoolOverflow,
@@ -11,10 +13,10 @@ const test = suite('what a destination may have at a time');
 const forever = new AbortController().signal;
 const nothing = (): boolean => false;
 
-function limited(limits: NonNullable<DestinationLoad['pool']>) {
+function limited(limits: ConnectionPool) {
   const overflows: string[] = [];
   const load = new DestinationLoad((limit) => overflows.push(limit));
-  load.pool = limits;
+  load.limit(limits, 'DestinationRule default/r');
   return { load, overflows };
 }
 
@@ -46,7 +48,10 @@ test('slots go to those who wait in their order, and not to those who gave up', 
   };
   const impatient = new AbortController();
   const waits = [wait('a'), wait('b', impatient.signal), wait('c')];
-  assert.throws(() => load.takeSlot(), /maxConnections of the DestinationRule is reached \(1\)/);
+  assert.throws(
+    () => load.takeSlot(),
+    /maxConnections of DestinationRule default\/r is reached \(1\)/,
+  );
   impatient.abort(new Error('enough'));
   first?.release();
   first?.release();
@@ -95,8 +100,64 @@ test('a raised limit serves those who wait', async () => {
   const { load } = limited({ maxConnections: 1 });
   await load.slot(forever, nothing);
   const waiting = load.slot(forever, nothing);
-  load.pool = { maxConnections: 2 };
+  load.limit({ maxConnections: 2 }, 'r');
   assert.ok(await waiting);
+});
+
+test('whatever comes, the limit holds, nobody is forgotten and the order is kept', async () => {
+  const step = fc.record({
+    act: fc.constantFrom('ask', 'release', 'give up', 'be idle'),
+    which: fc.nat(20),
+  });
+  await fc.assert(
+    fc.asyncProperty(fc.integer({ min: 1, max: 4 }), fc.array(step), async (most, steps) => {
+      const { load } = limited({ maxConnections: most });
+      const held: SlotHolder[] = [];
+      const waiting: AbortController[] = [];
+      const served: number[] = [];
+      let asked = 0;
+      const ask = async (): Promise<void> => {
+        const number = asked++;
+        const patience = new AbortController();
+        waiting.push(patience);
+        const slot = await load.slot(patience.signal, nothing).catch(() => undefined);
+        waiting.splice(waiting.indexOf(patience), 1);
+        if (slot === undefined) return;
+        served.push(number);
+        const holder: SlotHolder = {
+          isIdle: true,
+          close() {
+            const place = held.indexOf(holder);
+            if (place >= 0) held.splice(place, 1);
+            load.forget(holder);
+            slot.release();
+          },
+        };
+        held.push(holder);
+      };
+      for (const { act, which } of steps) {
+        if (act === 'ask') void ask();
+        if (act === 'release') held[which % (held.length || 1)]?.close();
+        if (act === 'give up') waiting[which % (waiting.length || 1)]?.abort(new Error('enough'));
+        const idle = held[which % (held.length || 1)];
+        if (act === 'be idle' && idle !== undefined) load.offer(idle);
+        await new Promise((resolve) => setImmediate(resolve));
+        assert.ok(load.use.connections <= most);
+        assert.is(load.use.connections, held.length);
+        assert.ok(waiting.length === 0 || held.length === most);
+      }
+      while (held.length > 0) {
+        held[0]?.close();
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      assert.is(waiting.length, 0);
+      assert.equal(
+        served,
+        served.toSorted((left, right) => left - right),
+      );
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test.run();

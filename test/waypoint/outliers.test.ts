@@ -81,11 +81,11 @@ test('five errors leave an endpoint out, until its time has passed', async ({ st
   );
   assert.match(
     waypoint.records.at(-1)?.verdict.reason ?? '',
-    /left out: reviews-0 \(errors in a row: 5\)/,
+    /left out by DestinationRule default\/r: reviews-0 \(errors in a row: 5\)/,
   );
   const text = await waypoint.registry.text();
   const labels =
-    'destination_service="default/reviews.default.svc.cluster.local",subset="",port="9080"';
+    'destination_service="reviews.default.svc.cluster.local",destination_service_namespace="default",subset="",port="9080"';
   assert.ok(text.includes(`ambit_waypoint_ejections_total{${labels},result="ejected"} 1\n`));
   assert.ok(text.includes(`ambit_waypoint_ejected_endpoints{${labels}} 1\n`));
   statuses[0] = 200;
@@ -120,7 +120,10 @@ test('when all are left out requests are answered 503 with the reason', async ({
   assert.match(headers['ambit-decision'] as string, 'AMB1721');
   const record = await waypoint.nextRecord(signal);
   assert.is(record.http?.flags, 'UH');
-  assert.match(record.verdict.reason, 'left out: reviews-0 (errors in a row: 1)');
+  assert.match(
+    record.verdict.reason,
+    'left out by DestinationRule default/r: reviews-0 (errors in a row: 1)',
+  );
 });
 
 test('below minHealthPercent all are used', async ({ stack }) => {

@@ -85,7 +85,10 @@ test('of three clients at one connection one is served, one waits and one is tol
   );
   const record = await waypoint.nextRecord(signal);
   assert.is(record.http?.flags, 'UO');
-  assert.match(record.verdict.reason, /http1MaxPendingRequests of the DestinationRule.*\(1\)/);
+  assert.match(
+    record.verdict.reason,
+    /http1MaxPendingRequests of DestinationRule default\/r.*\(1\)/,
+  );
   served.answer('first');
   assert.is((await first).body, 'first');
   (await next()).answer('second');
@@ -94,7 +97,7 @@ test('of three clients at one connection one is served, one waits and one is tol
   const text = await waypoint.registry.text();
   assert.match(
     text,
-    /ambit_waypoint_overflows_total\{destination_service="default\/reviews.default.svc.cluster.local",subset="",port="9080",limit="http1MaxPendingRequests"\} 1\n/,
+    /ambit_waypoint_overflows_total\{destination_service="reviews.default.svc.cluster.local",destination_service_namespace="default",subset="",port="9080",limit="http1MaxPendingRequests"\} 1\n/,
   );
 });
 
@@ -179,7 +182,10 @@ test('a retry beyond maxRetries is not made, and marked', async ({ stack, signal
   assert.is(first.http?.flags, 'URX');
   assert.is(first.http?.attempts?.length, 2);
   const name = { service: serviceOf('reviews'), subset: '', port: 9080 };
-  const { load } = waypoint.destinations.at(name, { connectionPool: pool });
+  const { load } = waypoint.destinations.at(name, {
+    policy: { connectionPool: pool },
+    origin: 'r',
+  });
   using _another = load.enterRetry();
   assert.is((await client()).status, 503);
   const second = await waypoint.nextRecord(signal);
@@ -304,7 +310,10 @@ test('TCP connections beyond maxConnections are refused', async ({ stack, signal
   assert.is(second.kind === 'refused' && second.status, 503);
   assert.match(second.headers.get('ambit-decision') ?? '', 'AMB1720');
   const record = await waypoint.nextRecord(signal);
-  assert.match(record.verdict.reason, /maxConnections of the DestinationRule is reached \(1\)/);
+  assert.match(
+    record.verdict.reason,
+    /maxConnections of DestinationRule default\/r is reached \(1\)/,
+  );
   await first.end();
   await readAll(first);
   await waypoint.nextRecord(signal);

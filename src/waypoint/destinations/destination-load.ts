@@ -10,10 +10,8 @@ export class PoolOverflow extends Error {
   override readonly name = 'PoolOverflow';
   readonly limit: PoolLimit;
 
-  constructor(limit: PoolLimit, allowed: number | undefined) {
-    super(
-      `${limit} of the DestinationRule is reached${allowed === undefined ? '' : ` (${allowed})`}`,
-    );
+  constructor(limit: PoolLimit, allowed: number | undefined, origin: string) {
+    super(`${limit} of ${origin} is reached${allowed === undefined ? '' : ` (${allowed})`}`);
     this.limit = limit;
   }
 }
@@ -39,6 +37,7 @@ interface Waiter {
 
 export class DestinationLoad {
   #pool: ConnectionPool | undefined;
+  #origin = '';
   #connections = 0;
   #pending = 0;
   #requests = 0;
@@ -54,13 +53,10 @@ export class DestinationLoad {
     this.#overflowed = overflowed;
   }
 
-  /** What the destination's rules say. */
-  get pool(): ConnectionPool | undefined {
-    return this.#pool;
-  }
-
-  set pool(pool: ConnectionPool | undefined) {
+  /** Takes the limits, and the objects that set them. */
+  limit(pool: ConnectionPool | undefined, origin: string): void {
     this.#pool = pool;
+    this.#origin = origin;
     this.#serveWaiters();
   }
 
@@ -183,7 +179,7 @@ export class DestinationLoad {
   #check(limit: Exclude<PoolLimit, 'retryBudget'>): void {
     if (!isFull(limit, this.use, this.#pool)) return;
     this.#overflowed(limit);
-    throw new PoolOverflow(limit, this.#pool?.[limit]);
+    throw new PoolOverflow(limit, this.#pool?.[limit], this.#origin);
   }
 }
 

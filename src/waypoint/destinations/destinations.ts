@@ -31,6 +31,8 @@ export class Destination {
   readonly load: DestinationLoad;
   readonly outliers: Outliers;
   policy: TrafficPolicy = {};
+  /** The objects that say it. */
+  origin = '';
 
   constructor(name: DestinationName, load: DestinationLoad, outliers: Outliers) {
     this.name = name;
@@ -74,17 +76,26 @@ export class Destinations implements Disposable {
   }
 
   /** A destination with the policy that is in force now. */
-  at(name: DestinationName, policy: TrafficPolicy): Destination {
+  at(
+    name: DestinationName,
+    { policy, origin }: { readonly policy: TrafficPolicy; readonly origin: string },
+  ): Destination {
     const key = `${keyOfService(name.service)} ${name.subset} ${name.port}`;
     const destination = this.#byKey.get(key) ?? this.#add(key, name);
     destination.policy = policy;
-    destination.load.pool = policy.connectionPool;
+    destination.origin = origin;
+    destination.load.limit(policy.connectionPool, origin);
     return destination;
   }
 
   /** All that are remembered. */
+  get all(): readonly Destination[] {
+    return [...this.#byKey.values()];
+  }
+
+  /** The same as the admin port shows it. */
   summaries(): DestinationSummary[] {
-    return [...this.#byKey.values()].map(({ name, load, outliers }) => ({
+    return this.all.map(({ name, load, outliers }) => ({
       service: keyOfService(name.service),
       subset: name.subset,
       port: name.port,

@@ -186,7 +186,7 @@ async function attempt(
     return { kind: 'result', delivery: { kind: 'failed', status: 503, code, reason, flag, body } };
   }
   const { endpoint, destination } = choice;
-  const note = destination && noteOn(destination.outliers);
+  const note = destination && noteOn(destination);
   if (note !== undefined) sending.noted(note);
   tried.add(endpoint.workload.uid);
   const found = destination && { destination };

@@ -32,13 +32,13 @@ export async function findUpstream(query: UpstreamQuery, choose: Choose): Promis
   const wanted = wantedService(query);
   if (wanted === undefined) return choose(query.parts, () => false);
   try {
-    const destination = query.parts.destinations.at(wanted, wanted.policy);
+    const destination = query.parts.destinations.at(wanted, wanted);
     const choice = await find(query, wanted, (parts) => {
       const { outliers } = destination;
       outliers.update(wanted.policy.outlierDetection, () => membersOf(wanted, parts));
       return choose(parts, (uid) => outliers.isEjected(uid));
     });
-    if (choice.kind === 'none') return withoutEjected(choice, destination);
+    if (choice.kind === 'none') return noneBut(choice, destination);
     const { endpoint, ...rest } = await withOpening(choice, wanted, query);
     const { connectTimeoutMs, keepalive } = wanted.policy.connectionPool ?? {};
     const connecting = {
@@ -61,24 +61,23 @@ function membersOf({ service, labels }: Wanted, { mesh, table }: PipelineParts):
     .filter((uid) => hasLabels(table.labelsOf(uid), labels));
 }
 
+type None = Extract<UpstreamChoice, { kind: 'none' }>;
+
 /** Tells of ejections where they may be why there is no endpoint. */
-function withoutEjected<None extends Extract<UpstreamChoice, { kind: 'none' }>>(
-  choice: None,
-  { outliers }: Destination,
-): Extract<UpstreamChoice, { kind: 'none' }> {
-  const note = noteOn(outliers);
+function noneBut(choice: None, destination: Destination): None {
+  const note = noteOn(destination);
   return note === undefined
     ? choice
     : { ...choice, code: 'AMB1721', reason: `${choice.reason}; ${note}` };
 }
 
 /** Which endpoints are left out, for a decision's reason. */
-export function noteOn(outliers: Destination['outliers']): string | undefined {
+export function noteOn({ outliers, origin }: Destination): string | undefined {
   const left = outliers.ejections.filter(({ uid }) => outliers.isEjected(uid));
   if (left.length === 0) return undefined;
   const named = left.slice(0, maxNoted).map(({ uid, reason }) => `${nameIn(uid)} (${reason})`);
   const more = left.length > maxNoted ? ` and ${left.length - maxNoted} more` : '';
-  return `left out: ${named.join(', ')}${more}`;
+  return `left out by ${origin}: ${named.join(', ')}${more}`;
 }
 
 /** Most ejected endpoints that a reason names. */
@@ -153,5 +152,6 @@ function wantedService({ backend, connection, parts }: UpstreamQuery): Wanted | 
     subset: name ?? '',
     labels: subset?.labels ?? {},
     policy: policyFor(rules, subset, port),
+    origin: rules?.origin ?? '',
   };
 }

@@ -28,4 +28,6 @@ export interface Wanted {
   /** Of the endpoints of the subset. */
   readonly labels: Readonly<Record<string, string>>;
   readonly policy: TrafficPolicy;
+  /** The objects that say it: `DestinationRule default/reviews`. */
+  readonly origin: string;
 }

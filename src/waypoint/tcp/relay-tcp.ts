@@ -79,7 +79,7 @@ export async function openTcp(
     return refused(503, { outcome: 'failed', code, reason, status: 0, flag, ...route });
   }
   const { endpoint, destination } = choice;
-  const note = destination && noteOn(destination.outliers);
+  const note = destination && noteOn(destination);
   const reason = note === undefined ? why : `${why}; ${note}`;
   const life = new RelayLife(lifeLimits(destination?.policy.connectionPool, 'tcp'), parts.clock);
   try {

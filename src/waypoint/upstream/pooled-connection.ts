@@ -20,6 +20,7 @@ export interface PooledParts {
   readonly isSpare: () => boolean;
   /** It can take no more requests. */
   readonly onRetired: (connection: PooledConnection) => void;
+  readonly onClosed: (connection: PooledConnection) => void;
 }
 
 export class PooledConnection implements SlotHolder {
@@ -39,6 +40,7 @@ export class PooledConnection implements SlotHolder {
       this.#retire();
       load?.forget(this);
       slot?.release();
+      parts.onClosed(this);
     });
     this.upstream = parts.connect(stream, () => this.#onFree());
     void outlived(lifeLimits(limits, 'http'), () => this.#idleSinceMs, clock, closed.signal).then(

@@ -19,6 +19,9 @@ export type UpstreamProtocol = 'http1' | 'http2';
 /** Most idle connections that are kept for one endpoint. */
 const maxIdle = 8;
 
+/** Endpoints whose connections are told apart; those without any are forgotten beyond it. */
+const maxPlaces = 1_024;
+
 /** What one connection is for. */
 interface Wish {
   readonly endpoint: UpstreamEndpoint;
@@ -44,6 +47,7 @@ export class UpstreamPool implements Disposable {
   readonly #open: (endpoint: UpstreamEndpoint, signal: AbortSignal) => Promise<ByteStream>;
   readonly #clock: Clock;
   readonly #known = new Map<string, Set<PooledConnection>>();
+  readonly #all = new Set<PooledConnection>();
   /** Of HTTP/2, whose connections are shared from the start. */
   readonly #opening = new Map<Set<PooledConnection>, Opening>();
   readonly #ended = new AbortController();
@@ -65,8 +69,7 @@ export class UpstreamPool implements Disposable {
     destination?: Destination,
   ): Promise<{ readonly connection: UpstreamConnection; readonly isReused: boolean }> {
     const key = `${protocol} ${keyOfEndpoint(endpoint)}`;
-    const known = this.#known.get(key) ?? new Set<PooledConnection>();
-    this.#known.set(key, known);
+    const known = this.#known.get(key) ?? this.#addPlace(key);
     const free = [...known].find((one) => one.reserve());
     if (free !== undefined) return { connection: free.upstream, isReused: true };
     const wish = { endpoint, protocol, destination, known };
@@ -97,6 +100,17 @@ export class UpstreamPool implements Disposable {
       // Who tries the other protocol learns why.
       return false;
     }
+  }
+
+  #addPlace(key: string): Set<PooledConnection> {
+    if (this.#known.size >= maxPlaces) {
+      for (const [place, connections] of this.#known) {
+        if (connections.size === 0) this.#known.delete(place);
+      }
+    }
+    const known = new Set<PooledConnection>();
+    this.#known.set(key, known);
+    return known;
   }
 
   /** For one request, whose end is also that of the opening. */
@@ -161,8 +175,10 @@ export class UpstreamPool implements Disposable {
         clock: this.#clock,
         isSpare: () => [...known].filter((one) => one.isIdle).length > maxIdle,
         onRetired: (one) => known.delete(one),
+        onClosed: (one) => this.#all.delete(one),
       });
       known.add(connection);
+      this.#all.add(connection);
       if (this.#ended.signal.aborted) connection.end();
       return { connection, isReused: false };
     } catch (error) {
@@ -173,8 +189,6 @@ export class UpstreamPool implements Disposable {
 
   [Symbol.dispose](): void {
     this.#ended.abort(new Error('the client connection ended'));
-    for (const connections of this.#known.values()) {
-      for (const connection of connections) connection.end();
-    }
+    for (const connection of this.#all) connection.end();
   }
 }
