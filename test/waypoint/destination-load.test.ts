@@ -68,9 +68,18 @@ test('a connection that is free again serves who waits for the like', async () =
   const { load } = limited({ maxConnections: 1 });
   await load.slot(forever, nothing);
   const connection: SlotHolder = { isIdle: true, close: () => assert.unreachable() };
-  const waiting = load.slot(forever, (offered) => offered === connection);
-  load.offer(connection);
-  assert.is(await waiting, undefined);
+  const served: string[] = [];
+  const wait = async (name: string): Promise<void> => {
+    assert.is(await load.slot(forever, (offered) => offered === connection), undefined);
+    served.push(name);
+  };
+  const waits = [wait('a'), wait('b'), wait('c')];
+  for (const count of [1, 2, 3]) {
+    load.offer(connection);
+    await waits[count - 1];
+    assert.is(served.length, count);
+  }
+  assert.equal(served, ['a', 'b', 'c']);
 });
 
 test('idle connections are closed for those who cannot use them, and no more than there are', async () => {
