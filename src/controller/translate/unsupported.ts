@@ -11,18 +11,13 @@ import type {
 
 /** Paths of the fields of a VirtualService that have no effect. */
 export function unsupportedInVirtualService(object: VirtualService): string[] {
-  const { http = [], tls = [] } = object.spec ?? {};
-  const paths = http.flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
-  // The name in a TLS hello is not read yet, so a match on it never holds.
-  if (tls.length > 0) paths.push('spec.tls (matches on sniHosts)');
-  return paths;
+  return (object.spec?.http ?? []).flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
 }
 
 /** Paths of the fields of a Gateway API route that have no effect. */
 export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
   const paths: string[] = [];
-  if (kind === 'TLSRoute') paths.push('spec (TLSRoute: names in the TLS hello are not read yet)');
-  else if ((spec?.hostnames ?? []).length > 0) {
+  if (kind !== 'TLSRoute' && (spec?.hostnames ?? []).length > 0) {
     paths.push('spec.hostnames (requests are matched by the service that they are addressed to)');
   }
   for (const [index, { sessionPersistence }] of (spec?.rules ?? []).entries()) {

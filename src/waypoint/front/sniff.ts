@@ -21,7 +21,15 @@ export function sniff(bytes: Uint8Array): Sniffed {
     return methods.some((method) => method.startsWith(text)) ? 'more' : 'other';
   }
   if (!methods.includes(text.slice(0, space))) return 'other';
-  const end = text.indexOf('\r\n');
+  // One without a CR is no HTTP, and told so rather than passed on as something else.
+  const end = text.indexOf('\n');
   if (end === -1) return text.length < maxLineBytes ? 'more' : 'http1';
-  return / HTTP\/1\.[01]$/.test(text.slice(0, end)) ? 'http1' : 'other';
+  return / HTTP\/1\.[01]\r?$/.test(text.slice(0, end)) ? 'http1' : 'other';
+}
+
+/** Judges the bytes on a port that is declared to carry HTTP: only the version is open. */
+export function sniffVersion(bytes: Uint8Array): 'http1' | 'http2' | 'more' {
+  const text = Buffer.from(bytes).subarray(0, preface.length).toString('latin1');
+  if (text === preface) return 'http2';
+  return preface.startsWith(text) ? 'more' : 'http1';
 }

@@ -173,7 +173,10 @@ async function attempt(
   }
   let isStale = false;
   try {
-    const protocol = protocolFor(choice.appProtocol, exchange.head);
+    const declared = protocolFor(choice.appProtocol, exchange.head);
+    const isExtended = exchange.head.upgrade !== undefined && declared === 'http2';
+    const canExtend = !isExtended || (await connection.upstreams.canUpgradeHttp2(endpoint));
+    const protocol = canExtend ? declared : 'http1';
     const head = sending.headFor(protocol);
     const acquired = await connection.upstreams.acquire(endpoint, protocol, ended);
     isStale = acquired.isReused;
@@ -253,9 +256,10 @@ function outcomeOf(delivery: Delivery): AttemptOutcome | undefined {
   return { kind: 'response', status, rateLimited, ...grpc };
 }
 
-/** The protocol towards the endpoint: what the port declares, otherwise what the client speaks. */
+/** The protocol towards the endpoint: what the port declares, otherwise what the client speaks, but for
+ * changes to another protocol, which every HTTP/1.1 endpoint may take. */
 export function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
-  if (head.upgrade !== undefined || declared === 'http11') return 'http1';
   if (declared === 'http2' || declared === 'grpc') return 'http2';
+  if (head.upgrade !== undefined || declared === 'http11') return 'http1';
   return head.version === '2' ? 'http2' : 'http1';
 }

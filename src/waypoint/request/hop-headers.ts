@@ -11,6 +11,9 @@ const hopByHop = new Set([
   'http2-settings',
 ]);
 
+/** The only value that HTTP/2 has (RFC 9113 section 8.2.2). */
+const teTrailers = ['te', 'trailers'] as const;
+
 /** Headers without those of the connection, without those that `Connection` names, and without
  * pseudo-headers. `TE: trailers` stays, which gRPC relies on. */
 export function withoutHopHeaders(headers: HeaderList): HeaderList {
@@ -19,10 +22,11 @@ export function withoutHopHeaders(headers: HeaderList): HeaderList {
     if (name.length !== 10 || name.toLowerCase() !== 'connection') continue;
     for (const one of value.split(',')) named.add(one.trim().toLowerCase());
   }
-  return headers.filter(([name, value]) => {
+  return headers.flatMap((field) => {
+    const [name, value] = field;
     const lower = name.toLowerCase();
-    if (lower === 'te') return value.toLowerCase().includes('trailers');
-    return !hopByHop.has(lower) && !named.has(lower) && !lower.startsWith(':');
+    if (lower === 'te') return /(?:^|[\s,])trailers(?:$|[\s,;])/i.test(value) ? [teTrailers] : [];
+    return hopByHop.has(lower) || named.has(lower) || lower.startsWith(':') ? [] : [field];
   });
 }
 

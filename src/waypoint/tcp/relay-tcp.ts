@@ -26,11 +26,13 @@ export type TcpWay =
   /** `status` answers the tunnel, where that is still possible. */
   | { readonly kind: 'refused'; readonly status: 401 | 503; readonly ending: Ending };
 
-/** Authorizes a connection and opens the way to an endpoint. Rejects only when the signal fires. */
+/** Authorizes a connection and opens the way to an endpoint. `sni` is the name in its TLS hello. Rejects
+ * only when the signal fires. */
 export async function openTcp(
   connection: ClientConnection,
   parts: PipelineParts,
   signal: AbortSignal,
+  sni?: string,
 ): Promise<TcpWay> {
   const { target, source } = connection;
   const rules = parts.table.get(target.rules);
@@ -53,7 +55,7 @@ export async function openTcp(
       ...(shadow === undefined ? {} : { shadow }),
     });
   }
-  const routed = chooseConnectionRoute(rules.config.connectionRoutes ?? [], facts);
+  const routed = chooseConnectionRoute(rules.config.connectionRoutes ?? [], facts, sni);
   const drawn =
     routed.kind === 'route' ? chooseBackend(routed.route.backends, parts.random()) : undefined;
   const route = routed.kind === 'route' ? { route: routed.route.origin } : {};

@@ -1,10 +1,10 @@
-// HTTP/1.1 towards endpoints: one connection, by undici over a byte stream. Trailers of requests are
-// not sent, which undici does not know; RFC 9110 section 6.5.1 allows a proxy to drop them.
+// HTTP/1.1 towards endpoints: one connection, by undici over a byte stream.
 
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
   type Body,
@@ -15,8 +15,10 @@ import {
   UpstreamFailure,
 } from '../request/exchange.ts';
 import { pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
+import { allowedTrailers } from '../request/trailers.ts';
 import { endGently } from './end-gently.ts';
 import { ReceivedBody } from './received-body.ts';
+import { trailingDuplex } from './trailing-duplex.ts';
 
 /** Largest head of a response, bytes. */
 const maxHeadBytes = 64 * 1024;
@@ -29,6 +31,7 @@ type Controller = Dispatcher.DispatchController;
 export class Http1Upstream implements UpstreamConnection {
   readonly #client: Client;
   readonly #stream: ByteStream;
+  readonly #trail: (trailers: HeaderList) => void;
   #busy = false;
   #usable = true;
 
@@ -36,7 +39,8 @@ export class Http1Upstream implements UpstreamConnection {
    * closed. */
   constructor(stream: ByteStream, onIdle: () => void) {
     this.#stream = stream;
-    const duplex = toDuplex(stream);
+    const { duplex, trail } = trailingDuplex(toDuplex(stream));
+    this.#trail = trail;
     let isTaken = false;
     this.#client = new Client('http://upstream.invalid', {
       pipelining: 1,
@@ -102,7 +106,7 @@ export class Http1Upstream implements UpstreamConnection {
       options.signal.addEventListener('abort', onAbort, { once: true });
       request.onEnd = () => options.signal.removeEventListener('abort', onAbort);
       try {
-        this.#client.dispatch(dispatchOptions(head, body), request);
+        this.#client.dispatch(dispatchOptions(head, body, this.#trail), request);
       } catch (error) {
         request.onEnd();
         free();
@@ -128,20 +132,28 @@ export class Http1Upstream implements UpstreamConnection {
   }
 }
 
-function dispatchOptions(head: RequestHead, body: Body): Dispatcher.DispatchOptions {
+function dispatchOptions(
+  head: RequestHead,
+  body: Body,
+  trail: (trailers: HeaderList) => void,
+): Dispatcher.DispatchOptions {
   return {
     path: head.target,
     method: head.method as Dispatcher.HttpMethod,
     headers: ['host', head.authority, ...head.headers.flat()],
-    body: body.length === 0 ? null : (chunksOf(body) as unknown as Buffer),
+    body: body.length === 0 ? null : (chunksOf(body, trail) as unknown as Buffer),
     upgrade: head.upgrade ?? null,
     reset: false,
     idempotent: false,
   };
 }
 
-async function* chunksOf(body: Body): AsyncGenerator<Uint8Array> {
+async function* chunksOf(
+  body: Body,
+  trail: (trailers: HeaderList) => void,
+): AsyncGenerator<Uint8Array> {
   for (let bytes = await body.read(); bytes !== undefined; bytes = await body.read()) yield bytes;
+  trail(body.trailers());
 }
 
 function asError(reason: unknown): Error {
@@ -206,7 +218,7 @@ class Request implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Controller): void {
     this.onEnd();
-    this.#body?.end(pairsOf(textsOf(controller.rawTrailers)));
+    this.#body?.end(allowedTrailers(pairsOf(textsOf(controller.rawTrailers))));
     this.#parts.free();
   }
 

@@ -9,7 +9,7 @@ import {
   type IncomingHttpHeaders,
 } from 'node:http2';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
-import { toDuplex } from '../../dataplane/duplex-stream.ts';
+import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import {
@@ -23,6 +23,7 @@ import {
 } from '../request/exchange.ts';
 import { headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
 import { readableBody } from '../request/readable-body.ts';
+import { allowedTrailers } from '../request/trailers.ts';
 import { writeTo } from '../request/write-to.ts';
 import { endGently } from './end-gently.ts';
 
@@ -39,6 +40,8 @@ interface SendOptions {
 export class Http2Upstream implements UpstreamConnection {
   readonly #session: ClientHttp2Session;
   readonly #stream: ByteStream;
+  /** Resolves when the endpoint's settings are there, or will not come. */
+  readonly #settled: Promise<void>;
 
   /** Takes over the stream. `onClose` is called when no more requests can be sent on it. */
   constructor(stream: ByteStream, onClose: () => void) {
@@ -49,6 +52,10 @@ export class Http2Upstream implements UpstreamConnection {
       settings,
     });
     this.#session.on('connect', () => this.#session.setLocalWindowSize(connectionWindow));
+    this.#settled = new Promise((resolve) => {
+      this.#session.once('remoteSettings', () => resolve());
+      this.#session.once('close', () => resolve());
+    });
     this.#session.on('goaway', onClose);
     this.#session.on('close', onClose);
     this.#session.on('error', onClose);
@@ -67,15 +74,22 @@ export class Http2Upstream implements UpstreamConnection {
     let stream: ClientHttp2Stream;
     try {
       stream = this.#session.request(requestFields(head), {
-        endStream: body.length === 0,
+        endStream: body.length === 0 && head.upgrade === undefined,
         waitForTrailers: body.length !== 0,
       });
     } catch (error) {
       return Promise.reject(new UpstreamFailure('refused', error));
     }
-    const answer = answerOf(stream, options);
+    const answer = answerOf(stream, head, options);
     if (body.length !== 0) void sendBody(stream, body);
     return answer;
+  }
+
+  /** Whether requests that change to another protocol can be sent: the endpoint says so (RFC 8441 section 3). */
+  async canUpgrade(): Promise<boolean> {
+    // The settings come first, before any answer (RFC 9113 section 3.4).
+    await this.#settled;
+    return this.isUsable && this.#session.remoteSettings.enableConnectProtocol === true;
   }
 
   /** Closes the connection once its requests have ended, or the limit has passed. */
@@ -87,7 +101,9 @@ export class Http2Upstream implements UpstreamConnection {
 
 function requestFields(head: RequestHead): Record<string, string | string[]> {
   return {
-    ':method': head.method,
+    ...(head.upgrade === undefined
+      ? { ':method': head.method }
+      : { ':method': 'CONNECT', ':protocol': head.upgrade }),
     ':scheme': head.scheme,
     ':authority': head.authority,
     ':path': head.target,
@@ -95,20 +111,36 @@ function requestFields(head: RequestHead): Record<string, string | string[]> {
   };
 }
 
-function answerOf(stream: ClientHttp2Stream, options: SendOptions): Promise<UpstreamAnswer> {
+function answerOf(
+  stream: ClientHttp2Stream,
+  { upgrade }: RequestHead,
+  options: SendOptions,
+): Promise<UpstreamAnswer> {
   const { signal } = options;
   return new Promise((resolve, reject) => {
     let trailers: HeaderList = [];
     const onAbort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     signal.addEventListener('abort', onAbort, { once: true });
+    const endProblem = (): Error | undefined =>
+      stream.rstCode === constants.NGHTTP2_NO_ERROR
+        ? undefined
+        : new Error(`the stream was reset with code ${stream.rstCode}`);
     stream.on('headers', (headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
       options.inform(headFrom(headers, raw));
     });
     stream.on('trailers', (_headers: IncomingHttpHeaders, _flags: number, raw?: string[]) => {
-      trailers = raw === undefined ? [] : pairsOf(raw);
+      trailers = raw === undefined ? [] : allowedTrailers(pairsOf(raw));
     });
     stream.on('response', (headers: IncomingHttpHeaders, flags: number, raw?: string[]) => {
       const head = headFrom(headers, raw);
+      if (upgrade !== undefined && head.status >= 200 && head.status < 300) {
+        const reset = (reason: Error): void => void stream.destroy(reason);
+        const changed = new DuplexStream(stream, { endProblem, reset });
+        resolve({ kind: 'upgraded', head, stream: changed });
+        return;
+      }
+      // A request that was refused the change has no body to send.
+      if (upgrade !== undefined) stream.end();
       const isEmpty = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
       // An unread stream would never close.
       if (isEmpty) stream.resume();
@@ -117,10 +149,6 @@ function answerOf(stream: ClientHttp2Stream, options: SendOptions): Promise<Upst
         : readableBody(stream, { length: undefined, trailers: () => trailers, endProblem });
       resolve({ kind: 'response', head, body });
     });
-    const endProblem = (): Error | undefined =>
-      stream.rstCode === constants.NGHTTP2_NO_ERROR
-        ? undefined
-        : new Error(`the stream was reset with code ${stream.rstCode}`);
     let failure: Error | undefined;
     stream.on('error', (error: Error) => (failure = error));
     stream.on('close', () => {

@@ -45,6 +45,15 @@ export class UpstreamPool implements Disposable {
     }
   }
 
+  /** Whether an endpoint that speaks HTTP/2 takes requests that change to another protocol. */
+  async canUpgradeHttp2(endpoint: UpstreamEndpoint): Promise<boolean> {
+    const opened = this.#acquireHttp2(keyOfEndpoint(endpoint), endpoint);
+    return await opened.then(
+      ({ connection }) => connection.canUpgrade(),
+      () => false,
+    );
+  }
+
   async #acquireHttp1(key: string, endpoint: UpstreamEndpoint, signal: AbortSignal) {
     const known = this.#http1.get(key) ?? new Set<Http1Upstream>();
     this.#http1.set(key, known);
