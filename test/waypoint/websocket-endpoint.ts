@@ -93,7 +93,7 @@ export async function bridge(
   stack: AsyncDisposableStack,
   waypoint: WaypointUnderTest,
 ): Promise<number> {
-  const server: Server = createServer({ allowHalfOpen: true }, (socket) => {
+  const server: Server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
     socket.on('error', () => undefined);
     void waypoint.open().then((stream) => {
       const duplex = toDuplex(stream);

@@ -139,7 +139,9 @@ async function passResponse(
 ): Promise<DoneEnding> {
   const head = returnHead(answer.head, way);
   const { status } = head;
-  const bodyless = exchange.head.method === 'HEAD' || isStatusWithoutBody(status);
+  // A gRPC error may be a head alone, and only with its end is it taken for that ("Trailers-Only").
+  const bodyless =
+    exchange.head.method === 'HEAD' || isStatusWithoutBody(status) || answer.body.length === 0;
   const grpcHeader = headerIn(head.headers, 'grpc-status');
   let bytesReceived = 0;
   const sink = exchange.respond(head, { bodyless });

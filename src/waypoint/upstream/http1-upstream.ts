@@ -6,6 +6,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { maxHeadBytes } from '../limits.ts';
 import {
   type Body,
   type RequestHead,
@@ -20,8 +21,6 @@ import { endGently } from './end-gently.ts';
 import { ReceivedBody } from './received-body.ts';
 import { trailingDuplex } from './trailing-duplex.ts';
 
-/** Largest head of a response, bytes. */
-const maxHeadBytes = 64 * 1024;
 /** Undici's own limit of idle connections, milliseconds; how long they are kept is the pool's to say. What
  * the endpoint says in `Keep-Alive` counts still. */
 const idleMs = 86_400_000;

@@ -12,6 +12,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { connectionWindowBytes, maxFields, maxHeadBytes, streamWindowBytes } from '../limits.ts';
 import {
   type Body,
   noBody,
@@ -27,9 +28,11 @@ import { allowedTrailers } from '../request/trailers.ts';
 import { writeTo } from '../request/write-to.ts';
 import { endGently } from './end-gently.ts';
 
-const settings = { enablePush: false, initialWindowSize: 1024 * 1024 };
-/** Of the whole session, bytes. */
-const connectionWindow = 4 * 1024 * 1024;
+const settings = {
+  enablePush: false,
+  initialWindowSize: streamWindowBytes,
+  maxHeaderListSize: maxHeadBytes,
+};
 
 interface SendOptions {
   readonly signal: AbortSignal;
@@ -55,10 +58,11 @@ export class Http2Upstream implements UpstreamConnection {
     this.#session = connect('http://upstream.invalid', {
       createConnection: () => duplex,
       settings,
+      maxHeaderListPairs: maxFields,
     });
     this.#session.on('connect', () => {
       // The event may come after the end of what it announces.
-      if (!this.#session.destroyed) this.#session.setLocalWindowSize(connectionWindow);
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(connectionWindowBytes);
     });
     this.#settled = new Promise((resolve) => {
       this.#session.once('remoteSettings', () => resolve());
