@@ -24,12 +24,13 @@ function detect(
   waypoint: WaypointUnderTest,
   changes: Partial<OutlierDetection> = {},
   protocol: ServicePort['appProtocol'] = 'http11',
+  timeoutMs = 0,
 ): void {
   const service = keyOfService(serviceOf('reviews', protocol));
   const retries = { attempts: 0, retryOn: '' };
   waypoint.configure({
     service,
-    routes: [{ origin: 'r', matches: [], backends: [{ service, weight: 1 }], retries }],
+    routes: [{ origin: 'r', matches: [], backends: [{ service, weight: 1 }], retries, timeoutMs }],
     destination: {
       origin: 'DestinationRule default/r',
       subsets: [],
@@ -145,6 +146,35 @@ test('connections that break off are failures without an answer', async ({ stack
   await send(4);
   assert.match(waypoint.destinations.summaries()[0]?.ejected[0]?.reason ?? '', /without an answer/);
   assert.equal(await send(6), [0, 6]);
+});
+
+test('an endpoint that does not answer in time has failed, a client that gives up has not', async ({
+  stack,
+}) => {
+  const clock = new ManualClock();
+  const waypoint = await startWaypoint(stack, { clock });
+  const begun: (() => void)[] = [];
+  const { port } = await startApp(stack, () => begun.shift()?.());
+  serve(waypoint, port);
+  detect(waypoint, { consecutive5xxErrors: 0, consecutiveGatewayErrors: 1 }, 'http11', 500);
+  const client = await startClient(stack, waypoint);
+  const ejected = (): string | undefined =>
+    waypoint.destinations.summaries()[0]?.ejected[0]?.reason;
+  const patience = new AbortController();
+  const first = new Promise<void>((resolve) => begun.push(resolve));
+  const gone = client('/', patience.signal).catch(() => 'gone');
+  await first;
+  patience.abort();
+  assert.is(await gone, 'gone');
+  while (waypoint.records.length < 1) await new Promise((resolve) => setImmediate(resolve));
+  assert.is(ejected(), undefined);
+  const second = new Promise<void>((resolve) => begun.push(resolve));
+  const late = client();
+  await second;
+  await clock.waited(500);
+  clock.advance(500);
+  assert.is((await late).status, 504);
+  assert.is(ejected(), 'gateway errors in a row: 1');
 });
 
 test('a change of the rule to none lets all in again', async ({ stack }) => {

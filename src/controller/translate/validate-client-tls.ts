@@ -60,6 +60,6 @@ function credentialProblems(name: string, path: string, namespace: string): Prob
 export function clientTlsWarnings(spec: ClientTlsSpec | undefined, path: string): Problem[] {
   const { mode = 'DISABLE' } = spec ?? {};
   if (spec === undefined || mode === 'SIMPLE' || mode === 'MUTUAL') return [];
-  const text = `${mode} does nothing: between members of the mesh the tunnel stays what it is`;
+  const text = `${mode} does nothing between members of the mesh: their tunnel stays what it is`;
   return [withoutEffect(`${path}.mode`, text)];
 }
