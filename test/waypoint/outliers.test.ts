@@ -177,6 +177,18 @@ test('an endpoint that does not answer in time has failed, a client that gives u
   assert.is(ejected(), 'gateway errors in a row: 1');
 });
 
+test('an endpoint that clients ask for by address is not left out', async ({ stack }) => {
+  const { waypoint, send } = await scene(stack, [500], { consecutive5xxErrors: 1 });
+  const service = keyOfService(serviceOf('reviews'));
+  const policy = {
+    loadBalancer: { simple: 'PASSTHROUGH' },
+    outlierDetection: { ...detection, consecutive5xxErrors: 1 },
+  } as const;
+  waypoint.configure({ service, routes: [], destination: { origin: 'r', subsets: [], policy } });
+  await send(3);
+  assert.not.match(waypoint.records.map(({ verdict }) => verdict.code).join(), 'AMB1721');
+});
+
 test('a change of the rule to none lets all in again', async ({ stack }) => {
   const { waypoint, send } = await scene(stack, [500, 200], { consecutive5xxErrors: 1 });
   await send(2);

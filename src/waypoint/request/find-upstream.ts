@@ -36,16 +36,13 @@ export async function findUpstream(query: UpstreamQuery, choose: Choose): Promis
     const choice = await find(query, wanted, (parts) => {
       const { outliers } = destination;
       outliers.update(wanted.policy.outlierDetection, () => membersOf(wanted, parts));
-      return choose(parts, (uid) => outliers.isEjected(uid));
+      // Who is asked for by address is taken as it is.
+      const isChosen = wanted.policy.loadBalancer?.simple !== 'PASSTHROUGH';
+      return choose(parts, (uid) => isChosen && outliers.isEjected(uid));
     });
     if (choice.kind === 'none') return noneBut(choice, destination);
-    const { endpoint, ...rest } = await withOpening(choice, wanted, query);
-    const { connectTimeoutMs, keepalive } = wanted.policy.connectionPool ?? {};
-    const connecting = {
-      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
-      ...(keepalive && { keepalive }),
-    };
-    return { ...rest, endpoint: { ...endpoint, ...connecting }, destination };
+    const found = await withOpening(withLimits(choice, wanted), wanted, query);
+    return { ...found, destination };
   } catch (error) {
     if (!query.signal.aborted) throw error;
     const reason = `given up while the endpoint was looked for: ${causeChain(error)}`;
@@ -59,6 +56,19 @@ function membersOf({ service, labels }: Wanted, { mesh, table }: PipelineParts):
     .endpointsOf(keyOfService(service))
     .map(({ workload }) => workload.uid)
     .filter((uid) => hasLabels(table.labelsOf(uid), labels));
+}
+
+/** The limits of connecting, beside the address. */
+function withLimits<Chosen extends Extract<UpstreamChoice, { kind: 'endpoint' }>>(
+  choice: Chosen,
+  { policy }: Wanted,
+): Chosen {
+  const { connectTimeoutMs, keepalive } = policy.connectionPool ?? {};
+  const limits = {
+    ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+    ...(keepalive && { keepalive }),
+  };
+  return { ...choice, endpoint: { ...choice.endpoint, ...limits } };
 }
 
 type None = Extract<UpstreamChoice, { kind: 'none' }>;

@@ -3,11 +3,13 @@
 
 import type { Mirror } from '../../mesh/route.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { PoolOverflow } from '../destinations/destination-load.ts';
 import { UpstreamPool, type UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { schemed } from './attempts.ts';
 import { chooseUpstream } from './choose-upstream.ts';
-import { type Body, noBody, type RequestHead } from './exchange.ts';
+import { type Body, noBody, type RequestHead, UpstreamFailure } from './exchange.ts';
 import { findUpstream } from './find-upstream.ts';
+import { answeredWith, observe } from './observe-endpoint.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { TeeBody } from './tee-body.ts';
 import { protocolTowards } from './upstream-protocol.ts';
@@ -45,6 +47,13 @@ export function mirrorRequests(mirroring: Mirroring): TeeBody {
   return tee;
 }
 
+function isOverflow(error: unknown): boolean {
+  return (
+    error instanceof PoolOverflow ||
+    (error instanceof UpstreamFailure && error.stage === 'overflow')
+  );
+}
+
 /** Never rejects. */
 async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promise<void> {
   const { connection, parts, headFor, timeoutMs } = mirroring;
@@ -77,6 +86,7 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
       (known, ejected) => chooseUpstream(backend, connection, known, new Set(), ejected),
     );
     if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
+    using _counted = choice.destination?.load.enterRequest();
     const protocol = protocolTowards(choice, head);
     const acquired = await upstreams.acquire(choice.endpoint, protocol, signal, choice.destination);
     const answer = await acquired.connection.send(
@@ -87,10 +97,11 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
         inform: () => undefined,
       },
     );
+    observe(choice, answeredWith(answer));
     if (answer.kind === 'response') while ((await answer.body.read()) !== undefined);
     mirrors.traffic.count('answered', mirror);
   } catch (error) {
-    mirrors.traffic.count('failed', mirror);
+    mirrors.traffic.count(isOverflow(error) ? 'overflow' : 'failed', mirror);
     log.debug({ mirror: mirror.service, error: causeChain(error) }, 'a mirrored request failed');
   } finally {
     over.abort();
