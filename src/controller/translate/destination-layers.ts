@@ -44,14 +44,7 @@ function portsOf(layer: Layer): number[] {
 
 /** Block by block, the upper where it says something. */
 function overlay(lower: Layer, upper: Layer): TrafficPolicySpec {
-  return { ...lower, ...withoutAbsent(upper) };
-}
-
-function withoutAbsent(layer: Layer): TrafficPolicySpec {
-  const present = Object.entries(layer ?? {}).filter(
-    ([, block]) => block !== undefined && block !== null,
-  );
-  return Object.fromEntries(present);
+  return { ...lower, ...upper };
 }
 
 /** An entry for a port replaces the four blocks that it can have; of the whole, the others are lost as

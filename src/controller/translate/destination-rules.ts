@@ -7,6 +7,7 @@ import { type Beneath, resolvePolicies } from './destination-layers.ts';
 import { exportsTo, hostCloseness, hostCovers, resolveHost } from './hostnames.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import type { TrafficDefaults } from './traffic-defaults.ts';
+import { withoutNulls } from './without-nulls.ts';
 
 /** A service, as far as rules depend on it. */
 export interface RuledService {
@@ -68,7 +69,7 @@ export class DestinationRuleIndex {
     this.#mesh = mesh;
     this.#defaults = defaults;
     const merged = new Map<string, MergedRules>();
-    for (const rule of [...rules].sort(byAge)) this.#add(rule, merged);
+    for (const rule of [...rules].sort(byAge)) this.#add(withoutNulls(rule), merged);
     for (const { patterns } of this.#byNamespace.values()) {
       patterns.sort((left, right) => hostCloseness(right.host) - hostCloseness(left.host));
     }

@@ -23,7 +23,7 @@ export function policiesIn({ spec }: DestinationRule): PlacedPolicy[] {
     ),
   ];
   return places.flatMap(([policy, path]) => {
-    if (policy === undefined || policy === null) return [];
+    if (policy === undefined) return [];
     const ports = (policy.portLevelSettings ?? []).map((entry, index) => ({
       policy: withoutPort(entry),
       path: `${path}.portLevelSettings[${index}]`,

@@ -11,6 +11,7 @@ import type { Problem } from './finding.ts';
 import { localityProblems } from './validate-balancers.ts';
 import { outlierProblems, poolProblems } from './validate-pools.ts';
 import { durationProblems } from './validate-values.ts';
+import { withoutNulls } from './without-nulls.ts';
 
 /** The fields in the shapes of MeshConfig. */
 export interface TrafficDefaults {
@@ -40,9 +41,8 @@ export function readTrafficDefaults(root: Readonly<Record<string, unknown>>): {
   readonly defaults: TrafficDefaults;
   readonly problems: readonly Problem[];
 } {
-  const present = Object.entries(root).filter(
-    ([field, value]) =>
-      trafficDefaultFields.includes(field) && value !== undefined && value !== null,
+  const present = Object.entries(withoutNulls(root)).filter(([field]) =>
+    trafficDefaultFields.includes(field),
   );
   const defaults: TrafficDefaults = Object.fromEntries(present);
   const misshapen = blocks.filter((field) => {

@@ -16,9 +16,11 @@ import {
   rangeProblems,
   wordProblems,
 } from './validate-values.ts';
+import { withoutNulls } from './without-nulls.ts';
 
 /** All problems of a DestinationRule. */
-export function validateDestinationRule(object: DestinationRule): Problem[] {
+export function validateDestinationRule(written: DestinationRule): Problem[] {
+  const object = withoutNulls(written);
   const spec = object.spec ?? {};
   const { namespace = '' } = object.metadata;
   // The object's own namespace counts as the dot.
@@ -39,7 +41,8 @@ export function validateDestinationRule(object: DestinationRule): Problem[] {
 }
 
 /** What is allowed in a DestinationRule, and has no effect or probably not the one that is meant. */
-export function warnOfDestinationRule(object: DestinationRule): Problem[] {
+export function warnOfDestinationRule(written: DestinationRule): Problem[] {
+  const object = withoutNulls(written);
   const { workloadSelector } = object.spec ?? {};
   const warnings = policiesIn(object).flatMap(({ policy, path, beneath }) => [
     ...balancerWarnings(policy, path, beneath),
@@ -92,7 +95,7 @@ function subsetProblems(subsets: readonly (SubsetSpec | null)[]): Problem[] {
 
 /** Of a whole, a subset or a port. */
 function policyProblems(policy: TrafficPolicySpec, path: string, namespace: string): Problem[] {
-  const blocks = Object.values(policy).filter((block) => block !== undefined && block !== null);
+  const blocks = Object.values(policy).filter((block) => block !== undefined);
   return [
     ...(blocks.length === 0 ? [invalid(path, 'must have at least one field')] : []),
     ...(policy.portLevelSettings ?? []).flatMap(({ port }, index) => {

@@ -1,12 +1,14 @@
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
 import type { DestinationRule } from '../../../src/controller/kinds/networking.ts';
+import { DestinationRuleIndex } from '../../../src/controller/translate/destination-rules.ts';
 import { formatProblem } from '../../../src/controller/translate/finding.ts';
 import {
   validateDestinationRule,
   warnOfDestinationRule,
 } from '../../../src/controller/translate/validate-destination-rules.ts';
 import { suite } from '../../support/suite.ts';
+import { mesh } from '../tables.ts';
 
 const test = suite('invalid destination rules');
 
@@ -192,6 +194,37 @@ for (const [spec, expected] of warnings) {
     assert.match(warnOfDestinationRule(rule(spec)).map(formatProblem).join('; '), expected);
   });
 }
+
+test('what is null is not set', () => {
+  const written = `{host: a, exportTo: null, workloadSelector: null, subsets: null, trafficPolicy: {
+    tls: null, tunnel: null, retryBudget: {percent: null},
+    loadBalancer: {localityLbSetting: null, warmup: {duration: 1s, minimumPercent: null, aggression: null}},
+    outlierDetection: {consecutive5xxErrors: null, consecutiveGatewayErrors: null}}}`;
+  assert.equal(validateDestinationRule(rule(written)), []);
+  const index = new DestinationRuleIndex([rule(written)], mesh);
+  const service = { hostname: 'a.default.svc.cluster.local', namespace: 'default' };
+  const { rules } = index.choose(
+    { ...service, prefersPlace: false },
+    { namespace: 'default', labels: {} },
+  );
+  assert.equal(Object.keys(rules?.policy ?? {}), [
+    'loadBalancer',
+    'outlierDetection',
+    'retryBudget',
+  ]);
+  assert.equal(rules?.policy?.loadBalancer?.warmup, {
+    durationMs: 1_000,
+    minimumPercent: 10,
+    aggression: 1,
+  });
+  assert.is(rules?.policy?.outlierDetection?.consecutive5xxErrors, 5);
+  assert.match(
+    validateDestinationRule(rule('{host: a, trafficPolicy: {tls: null}}'))
+      .map(formatProblem)
+      .join(),
+    /must have at least one field/,
+  );
+});
 
 test('a whole rule of what is allowed has no problem and no warning', () => {
   const spec = `{host: '*.a', exportTo: ['*'], subsets: [{name: v1.x, labels: {version: v1}},
