@@ -11,8 +11,8 @@ import type { NegotiatedStream } from './negotiated-stream.ts';
 export interface WaypointMeshView extends MeshView {
   /** Preferably the one in the namespace. */
   serviceByHostname(hostname: string, namespace?: string): Service | undefined;
-  /** Whether an address is known to be that of a node. */
-  isNodeAddress(network: string, address: IpAddress): boolean;
+  /** Whose an address within the mesh is, in words: a pod's, a machine's or a node's. */
+  ownerOfAddress(network: string, address: IpAddress): string | undefined;
 }
 
 /** TLS that a connection begins with. */
