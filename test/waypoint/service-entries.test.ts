@@ -93,6 +93,25 @@ test('one address at a time is used where the entry says so', async ({ stack }) 
   assert.equal(new Set(answers.map(({ status }) => status)), new Set([200]));
 });
 
+test('an entry may have connections raced: the address that answers is taken at once', async ({
+  stack,
+  signal,
+}) => {
+  const app = await startApp(stack, (_request, response) => response.end('here'));
+  const zone: Zone = { 'db.example.': [a('127.0.0.2'), a('127.0.0.3'), a('127.0.0.1')] };
+  const { nameServers } = await startZone(stack, zone);
+  const waypoint = await startWaypoint(stack, { nameServers, random: () => 0 });
+  const service = declare(waypoint, 'api.example');
+  waypoint.mesh.add(service, named('db.example'), app.port);
+  waypoint.configure({ service: keyOfService(service), routes: [], raceConnections: true });
+  assert.is((await ask(await waypoint.open())).body.toString(), 'here');
+  const record = await waypoint.nextRecord(signal);
+  assert.is(record.http?.attempts?.length, 1, 'nothing is tried again');
+  app.server.close();
+  assert.is((await ask(await waypoint.open())).status, 503);
+  assert.is((await waypoint.nextRecord(signal)).verdict.code, 'AMB1706');
+});
+
 test('a name without an address is told with its code, and other endpoints still serve', async ({
   stack,
   signal,

@@ -44,6 +44,8 @@ export interface UpstreamEndpoint {
   /** The service it was chosen for. */
   readonly service?: Service;
   readonly opening?: Opening;
+  /** Other addresses of the same host: connections are opened to all, and the first one counts. */
+  readonly alternatives?: readonly IpAddress[];
   /** A stream that was opened to find the protocol; the first connection to the endpoint is this one. */
   readonly negotiated?: NegotiatedStream;
 }
