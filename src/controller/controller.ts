@@ -43,6 +43,7 @@ import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
+import { WaypointBypasses } from './waypoint-bypasses.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 
 /** Changes are gathered this long before they are translated. */
@@ -87,6 +88,7 @@ export class Controller implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
+  readonly #bypasses: WaypointBypasses;
   readonly #readiness = new Readiness();
   readonly #translator: Translator;
   readonly #tables: ObjectTables;
@@ -134,6 +136,7 @@ export class Controller implements AsyncDisposable {
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
     this.#applier = new ObjectApplier(client, clock, log);
+    this.#bypasses = new WaypointBypasses(this.#registry, log);
     this.#xds = new XdsServer({
       verifier: this.#verifier,
       clock,
@@ -292,6 +295,7 @@ export class Controller implements AsyncDisposable {
       }
       const { workloads, services } = translation.snapshot;
       this.#metrics.translated(workloads.size, services.size);
+      this.#bypasses.published(services);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);

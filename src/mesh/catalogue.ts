@@ -2,6 +2,7 @@
 // changes its meaning and is never used twice. docs/errors.md is this table as a page; a test
 // keeps the two equal.
 
+import { badRequestCodes } from './catalogue/bad-requests.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
@@ -23,6 +24,7 @@ export const catalogue = {
   ...nameCodes,
   ...controllerCodes,
   ...waypointCodes,
+  ...badRequestCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
 
 /** A stable code of the catalogue. */

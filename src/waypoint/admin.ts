@@ -41,6 +41,7 @@ export function adminRoutes(parts: AdminParts): Routes {
       // Without keys, as nothing that is shown has any.
       credentials: waypoint.credentials.summaries(),
       hosts: waypoint.hosts.dump(),
+      destinations: waypoint.destinations.summaries(),
       revocationLists: waypoint.revocations.states(),
       config: { configVersion: configVersion() },
     })),

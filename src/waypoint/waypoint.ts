@@ -31,6 +31,8 @@ import {
   decodeWorkloadLabels,
 } from '../wire/waypoint-config.ts';
 import { typeUrls } from '../wire/xds.ts';
+import { destinationMetrics, gaugeDestinations } from './destination-metrics.ts';
+import { Destinations } from './destinations/destinations.ts';
 import { HostTable } from './dns/host-table.ts';
 import { Front } from './front/front.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
@@ -71,6 +73,7 @@ export class Waypoint implements AsyncDisposable {
   readonly revocations: Revocations;
   readonly credentials = new CredentialTable();
   readonly hosts: HostTable;
+  readonly destinations: Destinations;
   readonly #tunnels: TunnelPool;
   readonly #front: Front;
   readonly #server: TunnelServer;
@@ -99,6 +102,9 @@ export class Waypoint implements AsyncDisposable {
       log,
     });
     this.hosts = new HostTable({ lookup: options.hostLookup, clock, log });
+    const watch = destinationMetrics(options.registry);
+    this.destinations = new Destinations({ clock, watch, log });
+    gaugeDestinations(options.registry, this.destinations);
     this.#front = new Front({
       mesh: this.state,
       table: this.table,
@@ -121,6 +127,7 @@ export class Waypoint implements AsyncDisposable {
       undecided: (record) => decisions.record(record),
       refused: (code) => refusals.add({ code }),
       activity: new Activity(),
+      destinations: this.destinations,
       mirrors: {
         traffic: new MirrorTraffic(mirrorMetrics(options.registry)),
         ended: this.#ended.signal,
@@ -242,6 +249,7 @@ export class Waypoint implements AsyncDisposable {
     await this.#front[Symbol.asyncDispose]();
     this.hosts[Symbol.dispose]();
     await this.#tunnels[Symbol.asyncDispose]();
+    this.destinations[Symbol.dispose]();
     this.certificates[Symbol.dispose]();
   }
 }

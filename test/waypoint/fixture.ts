@@ -21,6 +21,8 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { RequestTracer } from '../../src/runtime/tracing.ts';
+import { destinationMetrics, gaugeDestinations } from '../../src/waypoint/destination-metrics.ts';
+import { Destinations } from '../../src/waypoint/destinations/destinations.ts';
 import { HostTable } from '../../src/waypoint/dns/host-table.ts';
 import { Front } from '../../src/waypoint/front/front.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
@@ -101,6 +103,7 @@ export interface WaypointUnderTest {
   readonly registry: MetricsRegistry;
   readonly table: ServiceTable;
   readonly mesh: FakeMesh;
+  readonly destinations: Destinations;
   readonly credentials: CredentialTable;
   /** Of the mesh's own certificates. */
   readonly authority: TestAuthority;
@@ -216,6 +219,10 @@ export async function startWaypoint(
   const hosts = stack.use(
     new HostTable({ lookup: { nameServers, ipv6: true }, clock, log: silentLogger }),
   );
+  const destinations = stack.use(
+    new Destinations({ clock, watch: destinationMetrics(registry), log: silentLogger }),
+  );
+  gaugeDestinations(registry, destinations);
   const front = new Front({
     mesh,
     table,
@@ -237,6 +244,7 @@ export async function startWaypoint(
     undecided: keep,
     refused: (code) => refusals.add({ code }),
     activity: new Activity(),
+    destinations,
     mirrors: { traffic: new MirrorTraffic(mirrored), ended: ending.signal },
     ...(tracer && { tracer }),
     log: silentLogger,
@@ -265,6 +273,7 @@ export async function startWaypoint(
     registry,
     table,
     mesh,
+    destinations,
     credentials,
     authority,
     endpoint,

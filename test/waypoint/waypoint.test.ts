@@ -185,7 +185,7 @@ test('answers what is no request with 400 and a record', async ({ stack }) => {
     const answer = (await readAll(stream)).toString();
     const [record] = waypoint.decisions.find({});
     assert.match(answer, /^HTTP\/1\.1 400 /);
-    assert.match(answer, `ambit-decision: ${record?.id} AMB1711`);
+    assert.match(answer, `ambit-decision: ${record?.id} ${record?.verdict.code}`);
   }
 });
 

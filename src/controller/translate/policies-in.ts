@@ -10,6 +10,8 @@ import type {
 export interface PlacedPolicy {
   readonly policy: TrafficPolicySpec;
   readonly path: string;
+  /** The blocks that hold where the policy has none of its own. */
+  readonly beneath?: TrafficPolicySpec;
 }
 
 /** The policy of the whole, those of subsets, and those of the ports of each. */
@@ -26,7 +28,9 @@ export function policiesIn({ spec }: DestinationRule): PlacedPolicy[] {
       policy: withoutPort(entry),
       path: `${path}.portLevelSettings[${index}]`,
     }));
-    return [{ policy, path }, ...ports];
+    const whole = spec?.trafficPolicy;
+    const beneath = whole && policy !== whole ? { beneath: whole } : {};
+    return [{ policy, path, ...beneath }, ...ports];
   });
 }
 

@@ -22,7 +22,7 @@ import type { Waypoint } from './waypoints.ts';
 export interface ServiceConfigSources {
   readonly services: ReadonlyMap<ServiceKey, Service>;
   readonly waypoints: ReadonlyMap<string, Waypoint>;
-  readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  readonly waypointsOf: ReadonlyMap<ServiceKey, readonly string[]>;
   readonly virtualServices: readonly VirtualService[];
   readonly gatewayRoutes: GatewayRoutes;
   readonly destinationRules: readonly DestinationRule[];
@@ -55,7 +55,10 @@ export function buildServiceConfigs(
   for (const [key, waypoint] of sources.waypoints) {
     byWaypoint.set(key, new Map(ownConfig(key, waypoint, sources.policies, mesh)));
   }
-  for (const [key, waypointKey] of sources.waypointOf) {
+  const bound = [...sources.waypointsOf].flatMap(([key, waypointKeys]) =>
+    waypointKeys.map((waypointKey) => [key, waypointKey] as const),
+  );
+  for (const [key, waypointKey] of bound) {
     const service = sources.services.get(key);
     const waypoint = sources.waypoints.get(waypointKey);
     if (service === undefined || waypoint === undefined) continue;

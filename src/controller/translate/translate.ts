@@ -50,6 +50,7 @@ import { validateAuthorizationPolicy, validatePeerAuthentication } from './valid
 import { validateVirtualService } from './validate-routes.ts';
 import { validateServiceEntry, warnOfServiceEntry } from './validate-service-entries.ts';
 import { translateVirtualService } from './virtual-services.ts';
+import { WaypointPolicies } from './waypoint-policies.ts';
 import { collectWaypoints } from './waypoints.ts';
 import { WorkloadMemory } from './workload-memory.ts';
 import { writtenAddresses } from './written-addresses.ts';
@@ -90,8 +91,9 @@ export function layGround(
   const { config } = settledConfig;
   const serviceEntries = valid.serviceEntries.objects;
   const allocated = writtenAddresses(objects, serviceEntries, mesh);
+  const ways = { objects, waypoints, policies: new WaypointPolicies(objects, mesh.rootNamespace) };
   const services = registerServices(
-    { objects, serviceEntries, waypoints, allocated: allocated.written, config },
+    { objects, serviceEntries, ways, allocated: allocated.written, config },
     mesh,
     memory,
   );
@@ -100,7 +102,7 @@ export function layGround(
     objects,
     workloadEntries: valid.workloadEntries.objects,
     registered: services,
-    waypoints,
+    ways,
     bySlice: rulesBySlice(objects, services, mesh),
     policiesOf: policies.referencesOf,
     onlyRegistered: config.outboundPolicy === 'registry-only',
@@ -112,9 +114,9 @@ export function layGround(
 /** The rest of a translation. */
 export function translateOn(ground: Groundwork, memory: WorkloadMemory): Translation {
   const { mesh, valid, allocated, settledConfig, services, policies } = ground;
-  const { objects, waypoints } = ground.workloadSources;
+  const { objects, waypoints } = ground.workloadSources.ways;
   const { workloads, labels } = collectWorkloads(ground.workloadSources, mesh, memory);
-  const bound = { waypoints, waypointOf: services.waypointOf, keysOfEntry: services.keysOfEntry };
+  const bound = { waypoints, waypointsOf: services.waypointsOf, keysOfEntry: services.keysOfEntry };
   const targeted = resolveTargets(policies.targeted, bound, objects, mesh);
   const sources = { ...routesIn(valid, objects), ...bound, services: services.services };
   const gatewayRoutes = attachRoutes(sources, mesh);

@@ -12,18 +12,13 @@ import { policiesIn } from './policies-in.ts';
 
 /** Paths of the fields of a VirtualService that have no effect. */
 export function unsupportedInVirtualService(object: VirtualService): string[] {
-  const { http = [], tls = [] } = object.spec ?? {};
-  const paths = http.flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
-  // The name in a TLS hello is not read yet, so a match on it never holds.
-  if (tls.length > 0) paths.push('spec.tls (matches on sniHosts)');
-  return paths;
+  return (object.spec?.http ?? []).flatMap((route, index) => inRoute(route, `spec.http[${index}]`));
 }
 
 /** Paths of the fields of a Gateway API route that have no effect. */
 export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
   const paths: string[] = [];
-  if (kind === 'TLSRoute') paths.push('spec (TLSRoute: names in the TLS hello are not read yet)');
-  else if ((spec?.hostnames ?? []).length > 0) {
+  if (kind !== 'TLSRoute' && (spec?.hostnames ?? []).length > 0) {
     paths.push('spec.hostnames (requests are matched by the service that they are addressed to)');
   }
   for (const [index, { sessionPersistence }] of (spec?.rules ?? []).entries()) {
@@ -54,7 +49,7 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
 
 /** What is translated and not carried out yet. */
 function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
-  const { loadBalancer, connectionPool, outlierDetection } = policy;
+  const { loadBalancer } = policy;
   const balancers = [
     'consistentHash',
     'localityLbSetting',
@@ -65,8 +60,6 @@ function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
     .filter((field) => loadBalancer?.[field] !== undefined)
     .map((field) => `loadBalancer.${field}`);
   if (loadBalancer?.simple === 'PASSTHROUGH') paths.push('loadBalancer.simple');
-  if (connectionPool !== undefined) paths.push('connectionPool');
-  if (outlierDetection !== undefined) paths.push('outlierDetection');
   if (policy.retryBudget?.budgetInterval !== undefined) paths.push('retryBudget.budgetInterval');
   return paths.map((field) => `${path}.${field}`);
 }

@@ -41,6 +41,7 @@ export function balancerProblems(spec: LoadBalancerSpec | undefined, path: strin
 export function balancerWarnings(
   { loadBalancer, outlierDetection }: TrafficPolicySpec,
   path: string,
+  beneath?: TrafficPolicySpec,
 ): Problem[] {
   const {
     localityLbSetting: locality,
@@ -51,7 +52,7 @@ export function balancerWarnings(
   const warnings: Problem[] = [];
   const prefers =
     (locality?.failover ?? []).length > 0 || (locality?.failoverPriority ?? []).length > 0;
-  if (prefers && outlierDetection === undefined) {
+  if (prefers && (outlierDetection ?? beneath?.outlierDetection) === undefined) {
     const text = 'has no effect unless outlierDetection is given beside loadBalancer';
     warnings.push(withoutEffect(`${at}.localityLbSetting`, text));
   }

@@ -41,8 +41,8 @@ export function validateDestinationRule(object: DestinationRule): Problem[] {
 /** What is allowed in a DestinationRule, and has no effect or probably not the one that is meant. */
 export function warnOfDestinationRule(object: DestinationRule): Problem[] {
   const { workloadSelector } = object.spec ?? {};
-  const warnings = policiesIn(object).flatMap(({ policy, path }) => [
-    ...balancerWarnings(policy, path),
+  const warnings = policiesIn(object).flatMap(({ policy, path, beneath }) => [
+    ...balancerWarnings(policy, path, beneath),
     ...outlierWarnings(policy.outlierDetection, `${path}.outlierDetection`),
     ...clientTlsWarnings(policy.tls, `${path}.tls`),
   ]);

@@ -6,7 +6,7 @@ import type { CountingMetric, MetricsRegistry } from '../../runtime/metrics.ts';
 export function refusalMetric(registry: MetricsRegistry): CountingMetric<'code'> {
   return registry.counter({
     name: 'ambit_tunnel_refusals_total',
-    help: 'Tunnel requests that were refused, and peers that were before they asked.',
+    help: 'Tunnel requests that were refused, peers that were before they asked, and requests that could not be read.',
     labels: ['code'],
   });
 }

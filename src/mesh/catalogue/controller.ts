@@ -82,9 +82,9 @@ export const controllerCodes = {
   AMB1615: {
     title: 'a waypoint is asked for and not used',
     cause:
-      'The waypoint is missing, not ready, of the wrong kind, or does not admit the namespace.',
+      'The waypoint is missing, not ready, of the wrong kind, or does not admit the namespace. Unless it is of the wrong kind, connections are refused.',
     remedy:
-      'Make the Gateway (class istio-waypoint) that the label istio.io/use-waypoint names, and read its conditions.',
+      'Make the Gateway (class istio-waypoint) that the label istio.io/use-waypoint names, and read its conditions; or take the label away. Annotation ambit.io/waypoint-failure-mode chooses what happens meanwhile.',
   },
   AMB1616: {
     title: 'the target of a policy is not served by a waypoint',
@@ -252,10 +252,31 @@ export const controllerCodes = {
     remedy:
       'If it is a waypoint, run it as the ServiceAccount with the name of its Gateway; otherwise find out what it is.',
   },
+  AMB1650: {
+    title: 'a canary waypoint is not used',
+    cause:
+      'It is missing, not ready, of the wrong kind, does not admit the namespace, is the first waypoint itself, or its weight is no whole number from 0 to 100.',
+    remedy:
+      'Correct the labels istio.io/use-waypoint-canary and -namespace, or the annotation istio.io/use-waypoint-canary-weight; the first waypoint takes everything meanwhile.',
+  },
   AMB1651: {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
     remedy: 'Stop what has the port, or give the controller another address.',
+  },
+  AMB1652: {
+    title: 'a waypoint has no ready pod',
+    cause:
+      'The pods of a waypoint that services are bound to are gone or not ready. What comes of it, the message says: refused, or around the waypoint.',
+    remedy:
+      'Look at the Deployment of the waypoint and at its log. Annotation ambit.io/waypoint-failure-mode chooses what happens meanwhile.',
+  },
+  AMB1653: {
+    title: 'connections go around a waypoint',
+    cause:
+      'The waypoint of a service cannot be used, and annotation ambit.io/waypoint-failure-mode says to do without it: no route and no policy of the waypoint applies.',
+    remedy:
+      'Bring the waypoint back; its Gateway and the condition on the Service tell what it lacks. Without the annotation connections would be refused.',
   },
   AMB1661: {
     title: 'the configuration of the mesh cannot be used',

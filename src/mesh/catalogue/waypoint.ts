@@ -97,6 +97,26 @@ export const waypointCodes = {
     remedy:
       'Read the conditions Accepted and ResolvedRefs of the route that ambit why ID names, and correct backendRefs or the filter.',
   },
+  AMB1720: {
+    title: 'a limit of the destination is reached',
+    cause:
+      'connectionPool of a DestinationRule (or MeshConfig) allows this waypoint no more connections, requests or waiting requests to the service, subset and port, so nothing was sent.',
+    remedy:
+      'Raise the limit that the message names, add endpoints, or slow the clients down. The limits hold for each replica of the waypoint.',
+  },
+  AMB1721: {
+    title: 'an endpoint is left out because it failed',
+    cause:
+      'It failed as many times in a row as outlierDetection of the DestinationRule counts. Where every endpoint is left out, requests are answered 503.',
+    remedy:
+      'Read the log of the endpoint that ambit why ID names. It is used again when baseEjectionTime, times the number of its ejections, has passed.',
+  },
+  AMB1722: {
+    title: 'a connection was ended because its time had passed',
+    cause:
+      'It carried nothing for tcp.idleTimeout, or lasted for tcp.maxConnectionDuration, of connectionPool in a DestinationRule.',
+    remedy: 'Raise the time, or have the client send something or connect anew before.',
+  },
   AMB1735: {
     title: 'a request names a host that its wildcard does not cover',
     cause:

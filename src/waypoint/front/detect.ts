@@ -4,11 +4,9 @@
 
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { silenceLimitMs } from '../limits.ts';
 import { prefixedStream } from './prefixed-stream.ts';
-import { sniff } from './sniff.ts';
-
-/** How long a client may be silent before the server gets its chance to speak first. */
-export const silenceLimitMs = 100;
+import { type Sniffed, sniff, sniffVersion } from './sniff.ts';
 
 /** What the first bytes tell, with a stream from which nothing seems to have been read. */
 export interface Judged {
@@ -27,9 +25,10 @@ export interface Silent {
   readonly stream: ByteStream;
 }
 
-/** Waits for the first bytes without a limit. Rejects when the stream is reset first. */
-export function judge(stream: ByteStream): Promise<Judged> {
-  return judgeFrom(stream, stream.read());
+/** Waits for the first bytes on a port that is declared to carry HTTP, without a limit. Rejects when the
+ * stream is reset first. */
+export function judgeVersion(stream: ByteStream): Promise<Judged> {
+  return judgeFrom(stream, stream.read(), sniffVersion);
 }
 
 /** Waits for the first bytes, but only for the limit. Rejects when the stream is reset first. */
@@ -55,11 +54,12 @@ export async function detect(stream: ByteStream, clock: Clock): Promise<Judged |
 async function judgeFrom(
   stream: ByteStream,
   first: Promise<Uint8Array | undefined>,
+  tell: (bytes: Uint8Array) => Sniffed = sniff,
 ): Promise<Judged> {
   const early: Uint8Array[] = [];
   for (let bytes = await first; bytes !== undefined; bytes = await stream.read()) {
     early.push(bytes);
-    const kind = sniff(Buffer.concat(early));
+    const kind = tell(Buffer.concat(early));
     if (kind !== 'more') return { kind, stream: prefixedStream(stream, early) };
   }
   const ended = Promise.resolve(undefined);

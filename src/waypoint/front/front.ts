@@ -11,13 +11,14 @@ import { identityParts } from '../../mesh/identity.ts';
 import type { SourceFacts } from '../../mesh/request-facts.ts';
 import { identityOfWorkload, type ServiceKey, type Workload } from '../../mesh/workload.ts';
 import { causeChain } from '../../runtime/errors.ts';
-import type { Exchange } from '../request/exchange.ts';
+import type { Exchange, HeadProblem, RequestHead } from '../request/exchange.ts';
 import type { ClientConnection, PipelineParts, Target } from '../request/parts.ts';
 import { type Ending, recordRequest, serviceOf } from '../request/record-request.ts';
 import { serveRequest } from '../request/serve-request.ts';
+import { needsSni, readSni } from '../tcp/read-sni.ts';
 import { openTcp, relayTcp, type TcpWay } from '../tcp/relay-tcp.ts';
 import { UpstreamPool } from '../upstream/upstream-pool.ts';
-import { detect, type Judged, judge, type Silent } from './detect.ts';
+import { detect, type Judged, judgeVersion, type Silent } from './detect.ts';
 import { Http1Front } from './http1-front.ts';
 import { Http2Front } from './http2-front.ts';
 import { prefixedStream } from './prefixed-stream.ts';
@@ -31,13 +32,14 @@ export interface FrontOptions extends PipelineParts {
 /** Takes tunnel requests of one waypoint. */
 export class Front implements AsyncDisposable {
   readonly #options: FrontOptions;
-  readonly #http1 = new Http1Front();
+  readonly #http1: Http1Front;
   readonly #http2 = new Http2Front();
   readonly #ended = new AbortController();
   readonly #running = new Set<Promise<void>>();
 
   constructor(options: FrontOptions) {
     this.#options = options;
+    this.#http1 = new Http1Front(options.clock);
     // Every connection listens to it.
     setMaxListeners(0, this.#ended.signal);
   }
@@ -71,14 +73,17 @@ export class Front implements AsyncDisposable {
     using _upstreams = connection.upstreams;
     const declared = found.target.kind === 'service' ? found.target.port.appProtocol : 'unknown';
     switch (declared) {
-      case 'tcp':
       case 'tls':
+        if (this.#needsSni(connection)) await this.#serveTls(request.accept(), connection);
+        else await this.#serveTcp(request, connection);
+        return;
+      case 'tcp':
         await this.#serveTcp(request, connection);
         return;
       case 'http11':
       case 'http2':
       case 'grpc':
-        await this.#serveHttp(await judge(request.accept()), connection);
+        await this.#serveHttp(await judgeVersion(request.accept()), connection);
         return;
       case 'unknown':
         await this.#serveUnknown(request.accept(), connection);
@@ -151,11 +156,14 @@ export class Front implements AsyncDisposable {
       pending.add(served);
       void served.finally(() => pending.delete(served));
     };
-    const duplex = toDuplex(stream);
-    if (kind === 'http2') this.#http2.attach(duplex, serve);
+    const version = kind === 'http2' ? '2' : '1.1';
+    const malformed = (problem: HeadProblem): string =>
+      this.#recordMalformed(problem, connection, version);
+    if (kind === 'http2')
+      this.#http2.attach(stream, { serve, malformed, refused: this.#options.refused });
     else {
-      const malformed = (error: Error): string => this.#recordMalformed(error, connection);
-      this.#http1.attach(duplex, { serve, malformed });
+      const authority = authorityOf(connection);
+      this.#http1.attach(toDuplex(stream), { serve, malformed, authority });
     }
     await stream.closed;
     await Promise.all(pending);
@@ -176,6 +184,18 @@ export class Front implements AsyncDisposable {
       return;
     }
     await this.#relay(request.accept(), way, connection, { id, startMs });
+  }
+
+  #needsSni({ target }: ClientConnection): boolean {
+    return needsSni(this.#options.table.get(target.rules)?.config.connectionRoutes);
+  }
+
+  /** Routes by the name in the TLS hello: the client speaks first in TLS, so waiting delays nothing. */
+  async #serveTls(stream: ByteStream, connection: ClientConnection): Promise<void> {
+    const started = this.#started();
+    const read = await readSni(stream);
+    const way = await openTcp(connection, this.#options, this.#ended.signal, read.sni);
+    await this.#relay(read.stream, way, connection, started);
   }
 
   /** Carries a connection to its endpoint, or ends it where there is no way. */
@@ -214,6 +234,10 @@ export class Front implements AsyncDisposable {
       await this.#serveHttp(judged, connection);
       return;
     }
+    if (this.#needsSni(connection)) {
+      await this.#serveTls(judged.stream, connection);
+      return;
+    }
     const started = this.#started();
     const way = await openTcp(connection, this.#options, this.#ended.signal);
     await this.#relay(judged.stream, way, connection, started);
@@ -242,23 +266,32 @@ export class Front implements AsyncDisposable {
     }
     try {
       const judged = await silent.judge();
-      if (judged.kind === 'other') {
+      const isOther = judged.kind === 'other';
+      if (isOther && !this.#needsSni(connection)) {
         await this.#relay(judged.stream, server, connection, started);
         return;
       }
       way.stream.destroy();
-      await this.#serveHttp(judged, connection);
+      if (isOther) await this.#serveTls(judged.stream, connection);
+      else await this.#serveHttp(judged, connection);
     } finally {
       way.stream.destroy();
     }
   }
 
-  #recordMalformed(error: Error, connection: ClientConnection): string {
-    const id = this.#options.hex(16);
-    const code = 'AMB1711';
-    const reason = `not a readable request: ${error.message}`;
-    const ending = { outcome: 'failed', reason, code, status: 0, flag: '-' } as const;
-    recordRequest({ id, connection, parts: this.#options, ending, durationMs: 0 });
+  /** Records what was no readable request; answers what `ambit-decision` says. */
+  #recordMalformed(
+    problem: HeadProblem,
+    connection: ClientConnection,
+    version: RequestHead['version'],
+  ): string {
+    const { hex, refused } = this.#options;
+    const id = hex(16);
+    const { status, code, reason } = problem;
+    const ending = { outcome: 'failed', reason, code, status, flag: 'DPE' } as const;
+    const exchange = { head: { ...unreadHead, version } };
+    recordRequest({ id, exchange, connection, parts: this.#options, ending, durationMs: 0 });
+    refused(code);
     return `${id} ${code}`;
   }
 
@@ -278,6 +311,21 @@ export class Front implements AsyncDisposable {
     await Promise.all(this.#running);
     this.#http1[Symbol.dispose]();
   }
+}
+
+/** Stands for the head of a request that could not be read, in the form of access logs. */
+const unreadHead = {
+  method: '-',
+  target: '-',
+  authority: '-',
+  scheme: 'http',
+  headers: [],
+};
+
+/** Whom a request is for that names no host: whom its connection was made to. */
+function authorityOf({ target }: ClientConnection): string {
+  if (target.kind === 'workload') return formatEndpoint(target.destination);
+  return `${target.service.hostname}:${target.port.servicePort}`;
 }
 
 /** The trace id of a W3C traceparent. */

@@ -1,4 +1,4 @@
-// HTTP/2 with prior knowledge (and so gRPC) from clients, on node:http2 over any duplex.
+// HTTP/2 with prior knowledge (and so gRPC) from clients, on node:http2 over any byte stream.
 
 import {
   constants,
@@ -7,30 +7,55 @@ import {
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { Duplex } from 'node:stream';
-import type { HeaderList } from '../../mesh/header-operations.ts';
-import type { BodySink, Exchange, RequestHead, ResponseHead } from '../request/exchange.ts';
-import { headerRecord, pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
-import { readableBody } from '../request/readable-body.ts';
-import { writeTo } from '../request/write-to.ts';
+import type { ByteStream } from '../../dataplane/byte-stream.ts';
+import { toDuplex } from '../../dataplane/duplex-stream.ts';
+import type { Code } from '../../mesh/catalogue.ts';
+import { AmbitError } from '../../runtime/errors.ts';
+import {
+  connectionWindowBytes,
+  maxConcurrentStreams,
+  maxFields,
+  maxHeadBytes,
+  streamResets,
+  streamWindowBytes,
+} from '../limits.ts';
+import type { Exchange, HeadProblem } from '../request/exchange.ts';
+import { pairsOf } from '../request/hop-headers.ts';
+import { FrameWatch, type SentEnd, watchedStream } from './frame-watch.ts';
+import { http2Exchange } from './http2-exchange.ts';
 
-const settings = {
-  enablePush: false,
-  maxConcurrentStreams: 100,
-  initialWindowSize: 1024 * 1024,
-  maxHeaderListSize: 64 * 1024,
+const options = {
+  settings: {
+    enablePush: false,
+    enableConnectProtocol: true,
+    maxConcurrentStreams,
+    initialWindowSize: streamWindowBytes,
+    maxHeaderListSize: maxHeadBytes,
+  },
+  // Room for pseudo-headers and for one too many, which is answered rather than reset.
+  maxHeaderListPairs: maxFields + 8,
+  streamResetBurst: streamResets.burst,
+  streamResetRate: streamResets.perSecond,
 };
-/** Of the whole session, bytes. */
-const connectionWindow = 4 * 1024 * 1024;
+
+/** What becomes of one connection's requests. */
+export interface Http2Connection {
+  /** Must answer or abort each exchange. */
+  readonly serve: (exchange: Exchange) => void;
+  /** Takes note of what was no request and has been reset. */
+  readonly malformed: (problem: HeadProblem) => void;
+  /** Counts a request that has an exchange, and was reset. */
+  readonly refused: (code: Code) => void;
+}
 
 /** Serves the requests of connections. */
 export class Http2Front {
   readonly #sessions = new Set<ServerHttp2Session>();
   #isDraining = false;
 
-  /** Takes over a connection; `serve` must answer or abort each exchange. */
-  attach(duplex: Duplex, serve: (exchange: Exchange) => void): void {
-    const session = startSession(duplex, serve);
+  /** Takes over a connection. */
+  attach(stream: ByteStream, connection: Http2Connection): void {
+    const session = startSession(stream, connection);
     this.#sessions.add(session);
     session.on('close', () => this.#sessions.delete(session));
     if (this.#isDraining) session.close();
@@ -43,83 +68,116 @@ export class Http2Front {
   }
 }
 
-function startSession(duplex: Duplex, serve: (exchange: Exchange) => void): ServerHttp2Session {
-  const session = performServerHandshake(duplex, { settings });
-  session.on('error', () => duplex.destroy());
+function startSession(below: ByteStream, connection: Http2Connection): ServerHttp2Session {
+  const faults = new ClientFaults(connection);
+  const watch = new FrameWatch((end) => faults.onSent(end));
+  const duplex = toDuplex(watchedStream(below, watch));
+  const session = performServerHandshake(duplex, options);
+  session.on('error', (error) => {
+    faults.onError(error);
+    duplex.destroy();
+  });
   duplex.on('close', () => session.destroy());
   // The streams tell the reason.
   duplex.on('error', (error) => session.destroy(error));
-  session.on('connect', () => session.setLocalWindowSize(connectionWindow));
+  session.on('connect', () => session.setLocalWindowSize(connectionWindowBytes));
   session.on(
     'stream',
     (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => {
+      const { id = 0 } = stream;
+      faults.begin(id);
       const hasBody = (flags & constants.NGHTTP2_FLAG_END_STREAM) === 0;
-      serve(exchangeOf(stream, pairsOf(raw), hasBody));
+      const explain = (error?: Error): Error | undefined => faults.of(id, error);
+      const exchange = http2Exchange(stream, pairsOf(raw), hasBody, explain);
+      stream.on('close', () => faults.end(id));
+      connection.serve(exchange);
     },
   );
   return session;
 }
 
-function headOf(fields: HeaderList): RequestHead {
-  const pseudo = new Map(fields.filter(([name]) => name.startsWith(':')));
-  const host = fields.find(([name]) => name === 'host')?.[1];
-  return {
-    method: pseudo.get(':method') ?? '',
-    target: pseudo.get(':path') ?? '',
-    authority: pseudo.get(':authority') ?? host ?? '',
-    scheme: pseudo.get(':scheme') ?? 'http',
-    headers: withoutHopHeaders(fields).filter(([name]) => name !== 'host' && name !== 'expect'),
-    version: '2',
-  };
-}
+/** What a client did wrong on one connection: on its requests, or beside them. */
+class ClientFaults {
+  readonly #connection: Http2Connection;
+  /** Streams with an exchange; why they were reset, once they were for a fault of the client. */
+  readonly #streams = new Map<number, AmbitError | undefined>();
+  #hasFailedInside = false;
+  #isTold = false;
 
-function exchangeOf(stream: ServerHttp2Stream, fields: HeaderList, hasBody: boolean): Exchange {
-  const gone = new AbortController();
-  let trailers: HeaderList = [];
-  stream.on('trailers', (_headers, _flags, raw?: string[]) => {
-    trailers = raw === undefined ? [] : pairsOf(raw);
-  });
-  stream.on('error', (error: Error) => gone.abort(error));
-  stream.on('aborted', () => gone.abort(new Error('the client reset the stream')));
-  stream.on('close', () => {
-    if (!stream.writableFinished) gone.abort(new Error('the client closed the stream'));
-  });
-  const endProblem = (): Error | undefined =>
-    stream.aborted || stream.rstCode !== 0 ? new Error('the request broke off') : undefined;
-  const length = hasBody ? undefined : 0;
-  return {
-    head: headOf(fields),
-    body: readableBody(stream, { length, trailers: () => trailers, endProblem }),
-    signal: gone.signal,
-    inform: ({ status, headers }) => {
-      if (stream.headersSent || stream.destroyed) return;
-      stream.additionalHeaders({ ':status': status, ...headerRecord(headers) });
-    },
-    respond: (head, options) => respond(stream, head, options?.bodyless === true),
-    upgrade: () => {
-      throw new TypeError('HTTP/2 has no upgrade');
-    },
-    abort: () => {
-      // The client must not take what it got for the whole.
-      if (!stream.destroyed) stream.close(constants.NGHTTP2_INTERNAL_ERROR);
-    },
-  };
-}
-
-function respond(stream: ServerHttp2Stream, head: ResponseHead, bodyless: boolean): BodySink {
-  let lastFields: HeaderList = [];
-  if (!stream.destroyed && !stream.closed) {
-    // Without trailers this ends the stream with an empty DATA frame.
-    stream.on('wantTrailers', () => stream.sendTrailers(headerRecord(lastFields)));
-    const fields = { ':status': head.status, ...headerRecord(head.headers) };
-    stream.respond(fields, bodyless ? { endStream: true } : { waitForTrailers: true });
+  constructor(connection: Http2Connection) {
+    this.#connection = connection;
   }
-  return {
-    write: (bytes) => writeTo(stream, bytes),
-    end: (trailers = []) => {
-      lastFields = trailers;
-      if (!stream.destroyed) stream.end();
-      return Promise.resolve();
-    },
-  };
+
+  begin(stream: number): void {
+    this.#streams.set(stream, undefined);
+  }
+
+  end(stream: number): void {
+    this.#streams.delete(stream);
+  }
+
+  /** Why a stream with an exchange ended; `error` is its own. */
+  of(stream: number, error: Error | undefined): Error | undefined {
+    if (error !== undefined && isProtocolError(error)) this.#tell(stream, brokenRules);
+    return this.#streams.get(stream);
+  }
+
+  onSent(end: SentEnd): void {
+    this.#hasFailedInside ||=
+      end.stream === 0 && end.errorCode === constants.NGHTTP2_INTERNAL_ERROR;
+    const problem = faultOf(end);
+    if (problem !== undefined) this.#tell(end.stream, problem);
+  }
+
+  /** The session failed. So nghttp2 ends connections whose streams are reset too often. */
+  onError(error: Error): void {
+    if (!isProtocolError(error)) return;
+    if (this.#hasFailedInside) this.#tell(0, tooManyResets);
+    else if (!this.#isTold) this.#tell(0, brokenRules);
+  }
+
+  #tell(stream: number, problem: HeadProblem): void {
+    this.#isTold = true;
+    if (!this.#streams.has(stream)) {
+      this.#connection.malformed(problem);
+    } else if (this.#streams.get(stream) === undefined) {
+      this.#streams.set(stream, new AmbitError(problem.code, problem.reason));
+      this.#connection.refused(problem.code);
+    }
+  }
 }
+
+/** Whether nghttp2 gave up, rather than the connection below. */
+function isProtocolError(error: NodeJS.ErrnoException): boolean {
+  return error.code === 'ERR_HTTP2_ERROR';
+}
+
+const brokenRules: HeadProblem = {
+  status: 0,
+  code: 'AMB1752',
+  reason: 'the connection was closed for a breach of the protocol',
+};
+
+const tooManyResets: HeadProblem = {
+  status: 0,
+  code: 'AMB1753',
+  reason: `more than ${streamResets.burst} streams were reset, and more than ${streamResets.perSecond} a second`,
+};
+
+/** What the client did wrong, by the error code that it was sent; undefined when nothing. */
+function faultOf({ stream, errorCode }: SentEnd): HeadProblem | undefined {
+  const name = faultNames.get(errorCode);
+  if (name === undefined) return undefined;
+  const what = stream === 0 ? 'the connection' : `stream ${stream}`;
+  const code = name === 'ENHANCE_YOUR_CALM' ? 'AMB1753' : 'AMB1752';
+  return { status: 0, code, reason: `${what} was ended with ${name}` };
+}
+
+const faultNames = new Map([
+  [constants.NGHTTP2_PROTOCOL_ERROR, 'PROTOCOL_ERROR'],
+  [constants.NGHTTP2_FLOW_CONTROL_ERROR, 'FLOW_CONTROL_ERROR'],
+  [constants.NGHTTP2_STREAM_CLOSED, 'STREAM_CLOSED'],
+  [constants.NGHTTP2_FRAME_SIZE_ERROR, 'FRAME_SIZE_ERROR'],
+  [constants.NGHTTP2_COMPRESSION_ERROR, 'COMPRESSION_ERROR'],
+  [constants.NGHTTP2_ENHANCE_YOUR_CALM, 'ENHANCE_YOUR_CALM'],
+]);

@@ -6,6 +6,13 @@ import type { Code } from '../../mesh/catalogue.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 
+/** Why a request can not be served, found by its codec, and the status that says so. */
+export interface HeadProblem {
+  readonly status: number;
+  readonly code: Code;
+  readonly reason: string;
+}
+
 /** What a request asks for. Hop-by-hop fields, `Host` and pseudo-headers are not among the headers. */
 export interface RequestHead {
   readonly method: string;
@@ -15,7 +22,7 @@ export interface RequestHead {
   readonly scheme: string;
   readonly headers: HeaderList;
   readonly version: '1.0' | '1.1' | '2';
-  /** The protocol that the client asks to change to, in lower case: `websocket`. */
+  /** The protocol that the client asks to change to, in lower case: `websocket`. There is no body. */
   readonly upgrade?: string;
 }
 
@@ -46,10 +53,14 @@ export interface BodySink {
 /** One request that arrived and the response it waits for. */
 export interface Exchange {
   readonly head: RequestHead;
+  /** The request must be refused with this. */
+  readonly problem?: HeadProblem;
+  /** Its `read` rejects with an `AmbitError` when the rest of the body can not be understood. */
   readonly body: Body;
   /** Fires when the client gives up before the response is complete. */
   readonly signal: AbortSignal;
-  /** Sends an informational response (1xx but 101), if the client's protocol has them. */
+  /** Sends an informational response (1xx but 100, which codecs send, and 101), if the client's protocol
+   * has them. */
   inform(head: ResponseHead): void;
   /** Sends the head of the response. `bodyless` when no body follows, which is so for HEAD, 204 and
    * 304 in any case. Called once. */
@@ -76,11 +87,11 @@ export interface UpstreamConnection {
   ): Promise<UpstreamAnswer>;
 }
 
-/** Why no response came. `connect`: nothing was sent. `refused`: the endpoint said that it processed
+/** Why no response came. `overflow`: there was no room for it, and nobody was asked. `connect`: nothing was sent. `refused`: the endpoint said that it processed
  * nothing. `reset`: the request may have been processed. */
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure';
-  readonly stage: 'connect' | 'refused' | 'reset';
+  readonly stage: 'overflow' | 'connect' | 'refused' | 'reset';
 
   constructor(stage: UpstreamFailure['stage'], cause: unknown) {
     super(`upstream ${stage} failure`, { cause });
@@ -95,8 +106,11 @@ export const noBody: Body = {
   trailers: () => [],
 };
 
-/** The code of a request whose client has gone: why its tunnel was ended, if it was. */
+/** The code of a request whose client has gone: why its tunnel was ended or its stream reset, if so. */
 export function goneCode({ signal }: Exchange): Code {
   const reason: unknown = signal.reason;
-  return reason instanceof AmbitError && reason.code === 'AMB1521' ? reason.code : 'AMB1713';
+  return reason instanceof AmbitError && ownEnds.has(reason.code) ? reason.code : 'AMB1713';
 }
+
+/** A certificate revoked, and requests that broke the rules of HTTP/2. */
+const ownEnds = new Set<Code>(['AMB1521', 'AMB1752', 'AMB1753']);

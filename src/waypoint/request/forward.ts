@@ -2,9 +2,9 @@
 // client, or the change to another protocol.
 
 import { splice } from '../../dataplane/splice.ts';
-import { causeChain } from '../../runtime/errors.ts';
+import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
-import { type Delivery, deliver, requestsOf, type Sending } from './attempts.ts';
+import { type Delivery, deliver, type Sending } from './attempts.ts';
 import { type Body, type Exchange, goneCode, type UpstreamAnswer } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
 import { isStatusWithoutBody } from './local-answer.ts';
@@ -28,22 +28,25 @@ export type Forwarding = Omit<Sending, 'body' | 'signal'> & { readonly source: B
 export async function forward(options: Forwarding): Promise<Forwarded> {
   const { exchange, way, parts } = options;
   const { timeoutMs, retries } = way.limits;
-  using _underWay = parts.activity.enter(requestsOf(way.backend.service));
   const body = new ReplayBody(options.source, retries.attempts > 0);
   const over = new AbortController();
   const late = new AbortController();
   if (timeoutMs > 0) void limit(timeoutMs, body, late, over.signal, parts);
-  const signal = AbortSignal.any([exchange.signal, late.signal]);
+  const signal = AbortSignal.any([exchange.signal, late.signal, body.broken]);
   try {
     const delivery = await deliver({ ...options, body, signal });
-    if (exchange.signal.aborted) return clientGone(delivery, exchange, body);
+    const { broken } = body;
+    const isMalformed = broken.aborted && broken.reason instanceof AmbitError;
+    const isCut = broken.aborted && !isMalformed;
+    if (exchange.signal.aborted || isCut) return clientGone(delivery, exchange, body);
     if (late.signal.aborted) return timedOut(delivery, timeoutMs, body);
+    if (isMalformed) return bodyBroken(delivery, body, parts);
     if (delivery.kind === 'failed') {
       return { kind: 'unanswered', failure: delivery, bytesSent: body.bytes };
     }
     using _load = delivery.load;
     const { answer, endpoint } = delivery;
-    const retried = delivery.isExhausted === true ? { flag: 'URX' } : {};
+    const retried = delivery.flag === undefined ? {} : { flag: delivery.flag };
     const ending =
       answer.kind === 'upgraded'
         ? await passUpgrade(exchange, answer, endpoint)
@@ -76,7 +79,7 @@ function clientGone(delivery: Delivery, exchange: Exchange, body: ReplayBody): F
   if (delivery.kind === 'answered') delivery.load[Symbol.dispose]();
   const { endpoint } = delivery;
   const ending = {
-    ...goneEnding(exchange),
+    ...goneEnding(exchange, body.broken.reason),
     status: 0,
     bytesSent: body.bytes,
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -84,8 +87,9 @@ function clientGone(delivery: Delivery, exchange: Exchange, body: ReplayBody): F
   return { kind: 'done', ending };
 }
 
-function goneEnding(exchange: Exchange) {
-  const reason = `the client gave up: ${causeChain(exchange.signal.reason)}`;
+function goneEnding(exchange: Exchange, cut?: unknown) {
+  const why: unknown = exchange.signal.reason ?? cut;
+  const reason = `the client gave up: ${causeChain(why)}`;
   return { outcome: 'failed', code: goneCode(exchange), reason, flag: 'DC' } as const;
 }
 
@@ -104,6 +108,26 @@ function timedOut(delivery: Delivery, timeoutMs: number, body: ReplayBody): Forw
   return { kind: 'unanswered', failure, bytesSent: body.bytes };
 }
 
+/** The rest of the client's body can not be understood: it is the client's fault, not the endpoint's. */
+function bodyBroken(delivery: Delivery, body: ReplayBody, parts: Sending['parts']): Forwarded {
+  if (delivery.kind === 'answered') delivery.load[Symbol.dispose]();
+  const { endpoint } = delivery;
+  const error: unknown = body.broken.reason;
+  const code = error instanceof AmbitError ? error.code : 'AMB1747';
+  const reason = causeChain(error);
+  parts.refused(code);
+  const failure = {
+    kind: 'failed',
+    status: 400,
+    code,
+    reason,
+    body: reason,
+    flag: '-',
+    ...(endpoint === undefined ? {} : { endpoint }),
+  } as const;
+  return { kind: 'unanswered', failure, bytesSent: body.bytes };
+}
+
 type DoneEnding = Extract<Forwarded, { kind: 'done' }>['ending'];
 
 /** Sends the endpoint's response on. A body that breaks off is broken off for the client too. */
@@ -115,7 +139,9 @@ async function passResponse(
 ): Promise<DoneEnding> {
   const head = returnHead(answer.head, way);
   const { status } = head;
-  const bodyless = exchange.head.method === 'HEAD' || isStatusWithoutBody(status);
+  // A gRPC error may be a head alone, and only with its end is it taken for that ("Trailers-Only").
+  const bodyless =
+    exchange.head.method === 'HEAD' || isStatusWithoutBody(status) || answer.body.length === 0;
   const grpcHeader = headerIn(head.headers, 'grpc-status');
   let bytesReceived = 0;
   const sink = exchange.respond(head, { bodyless });
@@ -154,7 +180,8 @@ async function passUpgrade(
   endpoint: UpstreamEndpoint,
 ): Promise<DoneEnding> {
   const client = exchange.upgrade(answer.head);
-  const result = await splice(client, answer.stream);
+  // A client that is gone while the endpoint is silent would not be noticed by copying alone.
+  const result = await splice(client, answer.stream, { signal: exchange.signal });
   return {
     outcome: 'forwarded',
     endpoint,

@@ -61,6 +61,7 @@ export function countMessages(exchange: Exchange): {
     },
     exchange: {
       head: exchange.head,
+      ...(exchange.problem === undefined ? {} : { problem: exchange.problem }),
       signal: exchange.signal,
       body: countedBody(exchange.body, sent),
       inform: (head) => exchange.inform(head),

@@ -4,12 +4,13 @@
 import type { Mirror } from '../../mesh/route.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { UpstreamPool, type UpstreamProtocol } from '../upstream/upstream-pool.ts';
-import { protocolFor, schemed } from './attempts.ts';
+import { schemed } from './attempts.ts';
 import { chooseUpstream } from './choose-upstream.ts';
 import { type Body, noBody, type RequestHead } from './exchange.ts';
 import { findUpstream } from './find-upstream.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { TeeBody } from './tee-body.ts';
+import { protocolTowards } from './upstream-protocol.ts';
 
 /** The time for one copy where the route has no timeout, milliseconds. */
 const defaultTimeoutMs = 60_000;
@@ -71,12 +72,13 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
     const backend = { service, weight: 1, ...(subset && { subset }), ...(port && { port }) };
     const { head } = mirroring;
     const request = { authority: () => headFor('http1').authority, isUpgrade: false };
-    const choice = await findUpstream({ backend, connection, parts, request, signal }, (known) =>
-      chooseUpstream(backend, connection, known, new Set()),
+    const choice = await findUpstream(
+      { backend, connection, parts, request, signal },
+      (known, ejected) => chooseUpstream(backend, connection, known, new Set(), ejected),
     );
     if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
-    const protocol = protocolFor(choice.appProtocol, head);
-    const acquired = await upstreams.acquire(choice.endpoint, protocol, signal);
+    const protocol = protocolTowards(choice, head);
+    const acquired = await upstreams.acquire(choice.endpoint, protocol, signal, choice.destination);
     const answer = await acquired.connection.send(
       schemed(headFor(protocol), choice.endpoint),
       body,

@@ -14,6 +14,7 @@ import type { HttpRoute, RequestMatch, RouteBackend } from '../../mesh/route.ts'
 import { withShared } from './answer-by-route.ts';
 import type { RequestHead, ResponseHead } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
+import { keyFrom, websocketKey } from './websocket-key.ts';
 
 /** What a plan says of the way. */
 export interface Way {
@@ -63,7 +64,7 @@ export function onwardHead(head: RequestHead, way: Way, options: OnwardOptions):
     }),
     authority: rewrite?.authority ?? authorityIn(operations) ?? head.authority,
     scheme: head.scheme,
-    headers: protocol === 'http1' ? forHttp1(headers) : headers,
+    headers: withKey(protocol === 'http1' ? forHttp1(headers, head) : headers, head, options),
     version: protocol === 'http1' ? '1.1' : '2',
     ...(head.upgrade === undefined ? {} : { upgrade: head.upgrade }),
   };
@@ -78,13 +79,27 @@ export function returnHead(head: ResponseHead, way: Way): ResponseHead {
 }
 
 /** HTTP/2 may split cookies into several fields, HTTP/1.1 may not (RFC 9113 section 8.2.3); `TE` would
- * need a `Connection` field there. */
-function forHttp1(headers: HeaderList): HeaderList {
+ * need a `Connection` field there, and only messages in chunks have trailers. */
+function forHttp1(headers: HeaderList, { version }: RequestHead): HeaderList {
   const cookies = headers.filter(([name]) => name.toLowerCase() === 'cookie');
+  const hasTrailers = version === '2' && headerIn(headers, 'trailer') !== undefined;
   const others = headers.filter(([name]) => {
     const lower = name.toLowerCase();
-    return lower !== 'te' && (lower !== 'cookie' || cookies.length < 2);
+    if (lower === 'te' || (lower === 'content-length' && hasTrailers)) return false;
+    return lower !== 'cookie' || cookies.length < 2;
   });
   if (cookies.length < 2) return others;
   return [...others, ['cookie', cookies.map(([, value]) => value).join('; ')]];
+}
+
+/** WebSocket over HTTP/1.1 has a key, over HTTP/2 none (RFC 8441 section 5). */
+function withKey(
+  headers: HeaderList,
+  { upgrade }: RequestHead,
+  { protocol, requestId }: OnwardOptions,
+): HeaderList {
+  if (upgrade !== 'websocket') return headers;
+  const hasKey = headerIn(headers, websocketKey) !== undefined;
+  if (protocol === 'http2') return headers.filter(([name]) => name.toLowerCase() !== websocketKey);
+  return hasKey ? headers : [...headers, [websocketKey, keyFrom(requestId)]];
 }

@@ -10,6 +10,7 @@ import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { RequestTracer } from '../../runtime/tracing.ts';
+import type { Destinations } from '../destinations/destinations.ts';
 import type { HostTable } from '../dns/host-table.ts';
 import type { ServiceTable } from '../state/service-table.ts';
 import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
@@ -98,6 +99,7 @@ export interface PipelineParts {
   /** Counts a tunnel request that was refused. */
   readonly refused: (code: Code) => void;
   readonly activity: Activity;
+  readonly destinations: Destinations;
   readonly mirrors: {
     readonly traffic: MirrorTraffic;
     /** Ends those under way. */
@@ -108,7 +110,7 @@ export interface PipelineParts {
   readonly log: Logger;
 }
 
-/** What is under way, of workloads and of services, and turns taken, which load balancing goes by; bounded by what is under way. */
+/** What is under way of workloads, and turns taken, which load balancing goes by; bounded by what is under way. */
 export class Activity {
   readonly #active = new Map<string, number>();
   #turn = 0;

@@ -40,7 +40,7 @@ export interface Ending {
 export interface Finished {
   readonly id: string;
   /** Absent for connections without HTTP. */
-  readonly exchange?: Exchange;
+  readonly exchange?: Pick<Exchange, 'head'>;
   readonly connection: ClientConnection;
   readonly parts: PipelineParts;
   readonly ending: Ending;
@@ -115,7 +115,7 @@ function recordOf({
 }
 
 function httpFacts(
-  { head }: Exchange,
+  { head }: Pick<Exchange, 'head'>,
   { status, flag, grpcStatus, attempts = [] }: Ending,
   requestId: string | undefined,
 ): HttpFacts {

@@ -16,6 +16,7 @@ export class ReplayBody {
   #pending: Promise<void> | undefined;
   #ended = false;
   #failure: unknown;
+  readonly #broken = new AbortController();
   #started = false;
   #bytes = 0;
   #attempts = 0;
@@ -30,6 +31,11 @@ export class ReplayBody {
   /** Resolves once the whole body has been read; never rejects. */
   get complete(): Promise<void> {
     return this.#complete.promise;
+  }
+
+  /** Fires with the error when the client's body can not be read on. */
+  get broken(): AbortSignal {
+    return this.#broken.signal;
   }
 
   /** Bytes read from the client. */
@@ -85,6 +91,7 @@ export class ReplayBody {
       }
     } catch (error) {
       this.#failure = error;
+      this.#broken.abort(error);
     } finally {
       this.#pending = undefined;
     }

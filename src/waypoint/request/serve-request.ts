@@ -13,7 +13,7 @@ import { replaceRegex } from '../regex.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { plannedAnswer } from './answer-by-route.ts';
-import { type Exchange, goneCode, type RequestHead } from './exchange.ts';
+import { type Exchange, goneCode, type HeadProblem, type RequestHead } from './exchange.ts';
 import { forward } from './forward.ts';
 import { countMessages } from './grpc-messages.ts';
 import { headerIn, headerMap } from './hop-headers.ts';
@@ -86,10 +86,10 @@ async function carryOut(
     const reason = `${target.rules} is no longer served here`;
     return await answer(exchange, id, { status: 503, code: 'AMB1710', body: reason }, { reason });
   }
-  const path = checkedPath(exchange);
-  if (path === undefined) {
-    const reason = 'the method, the host or the request target is malformed';
-    return await answer(exchange, id, { status: 400, code: 'AMB1711', body: reason }, { reason });
+  const path = normalizePath(exchange.head.target);
+  const problem = exchange.problem ?? (path === undefined ? badTarget : undefined);
+  if (problem !== undefined || path === undefined) {
+    return await refuse(exchange, id, problem ?? badTarget, parts);
   }
   const http = httpFacts(exchange, path);
   const facts: RequestFacts = { source: connection.source, destination: target.destination, http };
@@ -127,15 +127,31 @@ async function carryOut(
   }
 }
 
-/** The normalised path; undefined when the request is malformed. */
-function checkedPath(exchange: Exchange): RequestPath | undefined {
-  const { method, target, authority } = exchange.head;
-  if (authority === '') return undefined;
-  // Lower-case methods are refused as Istio does; nothing would match them.
-  if (!/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/.test(method) || method === 'CONNECT') return undefined;
-  const path = normalizePath(target);
-  return path?.path === '*' ? undefined : path;
+const badTarget: HeadProblem = {
+  status: 400,
+  code: 'AMB1711',
+  reason: 'the request target is malformed',
+};
+
+/** Answers a request that can not be understood, in one way only. */
+async function refuse(
+  exchange: Exchange,
+  id: string,
+  { status, code, reason }: HeadProblem,
+  parts: PipelineParts,
+): Promise<Ending> {
+  parts.refused(code);
+  // RFC 9110 section 15.5.6 asks for it.
+  const headers = status === 405 ? { headers: [['allow', allowedMethods]] as const } : {};
+  return await answer(
+    exchange,
+    id,
+    { status, code, body: reason, ...headers },
+    { reason, flag: 'DPE' },
+  );
 }
+
+const allowedMethods = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 function httpFacts(exchange: Exchange, { path, query }: RequestPath): HttpRequestFacts {
   const { method, scheme, authority, headers } = exchange.head;
@@ -215,19 +231,22 @@ async function faultAndForward(
       ? undefined
       : mirrorRequests({ mirrors, head, body: source, connection, parts, headFor, ...limits });
   const { attempts, attempted } = keepAttempts();
-  const sending = { exchange, connection, parts, way: plan, headFor, attempted };
+  const notes = new Set<string>();
+  const noted = (text: string): unknown => notes.add(text);
+  const sending = { exchange, connection, parts, way: plan, headFor, attempted, noted };
   const forwarded = await forward({ ...sending, source: tee ?? source });
+  for (const note of notes) reason += `; ${note}`;
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
     const { ending } = forwarded;
     const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
     return { ...named, flag: '-', ...delayFlag, ...ending, attempts, reason: whole };
   }
-  const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
+  const { status, code, body, headers: added, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(
     exchange,
     id,
-    { status, code, body },
+    { status, code, body, ...(added && { headers: added }) },
     {
       ...named,
       reason: `${reason}; ${why}`,

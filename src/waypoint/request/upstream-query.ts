@@ -25,5 +25,7 @@ export interface Wanted {
   /** The service's port. */
   readonly port: number;
   readonly subset: string;
+  /** Of the endpoints of the subset. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly policy: TrafficPolicy;
 }

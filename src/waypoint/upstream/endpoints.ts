@@ -1,7 +1,7 @@
 // One place that a request can go to, and what a connection there begins with.
 
 import type { Endpoint, IpAddress } from '../../mesh/address.ts';
-import type { ClientTls, TrafficPolicy } from '../../mesh/destination.ts';
+import type { ClientTls, ConnectionPool, TrafficPolicy } from '../../mesh/destination.ts';
 import type { MeshView } from '../../mesh/mesh-view.ts';
 import { keyOfService, type Service } from '../../mesh/service.ts';
 import type { Workload } from '../../mesh/workload.ts';
@@ -46,6 +46,10 @@ export interface UpstreamEndpoint {
   readonly opening?: Opening;
   /** Other addresses of the same host: connections are opened to all, and the first one counts. */
   readonly alternatives?: readonly IpAddress[];
+  /** Milliseconds; the mesh's default when absent. */
+  readonly connectTimeoutMs?: number;
+  /** Of connections by TCP; tunnels have their own. */
+  readonly keepalive?: ConnectionPool['keepalive'];
   /** A stream that was opened to find the protocol; the first connection to the endpoint is this one. */
   readonly negotiated?: NegotiatedStream;
 }

@@ -1,11 +1,12 @@
-// HTTP/1.1 towards endpoints: one connection, by undici over a byte stream. Trailers of requests are
-// not sent, which undici does not know; RFC 9110 section 6.5.1 allows a proxy to drop them.
+// HTTP/1.1 towards endpoints: one connection, by undici over a byte stream.
 
 import type { Socket } from 'node:net';
 import { Client, type Dispatcher } from 'undici';
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { maxHeadBytes } from '../limits.ts';
 import {
   type Body,
   type RequestHead,
@@ -15,13 +16,14 @@ import {
   UpstreamFailure,
 } from '../request/exchange.ts';
 import { pairsOf, withoutHopHeaders } from '../request/hop-headers.ts';
+import { allowedTrailers } from '../request/trailers.ts';
 import { endGently } from './end-gently.ts';
 import { ReceivedBody } from './received-body.ts';
+import { trailingDuplex } from './trailing-duplex.ts';
 
-/** Largest head of a response, bytes. */
-const maxHeadBytes = 64 * 1024;
-/** An idle connection is closed after this. */
-const idleMs = 60_000;
+/** Undici's own limit of idle connections, milliseconds; how long they are kept is the pool's to say. What
+ * the endpoint says in `Keep-Alive` counts still. */
+const idleMs = 86_400_000;
 
 type Controller = Dispatcher.DispatchController;
 
@@ -29,14 +31,17 @@ type Controller = Dispatcher.DispatchController;
 export class Http1Upstream implements UpstreamConnection {
   readonly #client: Client;
   readonly #stream: ByteStream;
+  readonly #trail: (trailers: HeaderList) => void;
   #busy = false;
   #usable = true;
+  #taken = 0;
 
   /** Takes over the stream. `onIdle` is called when the connection can take another request, or is
    * closed. */
   constructor(stream: ByteStream, onIdle: () => void) {
     this.#stream = stream;
-    const duplex = toDuplex(stream);
+    const { duplex, trail } = trailingDuplex(toDuplex(stream));
+    this.#trail = trail;
     let isTaken = false;
     this.#client = new Client('http://upstream.invalid', {
       pipelining: 1,
@@ -45,6 +50,7 @@ export class Http1Upstream implements UpstreamConnection {
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
       // Undici would connect again after a loss; this connection has only the one stream.
       connect: (_options, done) => {
         const isLate = isTaken;
@@ -68,17 +74,29 @@ export class Http1Upstream implements UpstreamConnection {
 
   /** Takes it for one `send`, if it can take a request now. */
   reserve(): boolean {
-    if (!this.isFree) return false;
+    if (!this.isIdle) return false;
     this.#busy = true;
+    this.#taken++;
     return true;
   }
 
-  get isFree(): boolean {
-    return this.#usable && !this.#busy;
+  /** Whether it could take a request now. */
+  isFree(): boolean {
+    return this.isIdle;
   }
 
   get isUsable(): boolean {
     return this.#usable;
+  }
+
+  /** It can carry requests and carries none. */
+  get isIdle(): boolean {
+    return this.#usable && !this.#busy;
+  }
+
+  /** Requests that it was reserved for so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** To be called once after each `reserve`. */
@@ -102,7 +120,7 @@ export class Http1Upstream implements UpstreamConnection {
       options.signal.addEventListener('abort', onAbort, { once: true });
       request.onEnd = () => options.signal.removeEventListener('abort', onAbort);
       try {
-        this.#client.dispatch(dispatchOptions(head, body), request);
+        this.#client.dispatch(dispatchOptions(head, body, this.#trail), request);
       } catch (error) {
         request.onEnd();
         free();
@@ -113,7 +131,7 @@ export class Http1Upstream implements UpstreamConnection {
 
   /** Closes the connection: gently when it is idle. */
   close(clock: Clock): void {
-    if (!this.isFree) {
+    if (!this.isIdle) {
       this.destroy();
       return;
     }
@@ -128,20 +146,28 @@ export class Http1Upstream implements UpstreamConnection {
   }
 }
 
-function dispatchOptions(head: RequestHead, body: Body): Dispatcher.DispatchOptions {
+function dispatchOptions(
+  head: RequestHead,
+  body: Body,
+  trail: (trailers: HeaderList) => void,
+): Dispatcher.DispatchOptions {
   return {
     path: head.target,
     method: head.method as Dispatcher.HttpMethod,
     headers: ['host', head.authority, ...head.headers.flat()],
-    body: body.length === 0 ? null : (chunksOf(body) as unknown as Buffer),
+    body: body.length === 0 ? null : (chunksOf(body, trail) as unknown as Buffer),
     upgrade: head.upgrade ?? null,
     reset: false,
     idempotent: false,
   };
 }
 
-async function* chunksOf(body: Body): AsyncGenerator<Uint8Array> {
+async function* chunksOf(
+  body: Body,
+  trail: (trailers: HeaderList) => void,
+): AsyncGenerator<Uint8Array> {
   for (let bytes = await body.read(); bytes !== undefined; bytes = await body.read()) yield bytes;
+  trail(body.trailers());
 }
 
 function asError(reason: unknown): Error {
@@ -206,7 +232,7 @@ class Request implements Dispatcher.DispatchHandler {
 
   onResponseEnd(controller: Controller): void {
     this.onEnd();
-    this.#body?.end(pairsOf(textsOf(controller.rawTrailers)));
+    this.#body?.end(allowedTrailers(pairsOf(textsOf(controller.rawTrailers))));
     this.#parts.free();
   }
 

@@ -19,6 +19,9 @@ import type { Negotiated, ProtocolNegotiator } from './negotiate-protocol.ts';
 /** As Istio's mesh-wide default. */
 const connectTimeoutMs = 10_000;
 const keepAliveMs = 180_000;
+/** Where a rule asks for keepalive and does not say how often; as Linux. */
+const keepAliveIntervalMs = 75_000;
+const keepAliveProbes = 9;
 
 /** Whom a stream is opened for. */
 export interface UpstreamCaller {
@@ -64,7 +67,7 @@ export function upstreamOpener(options: UpstreamOptions): OpenUpstream {
     const { opening } = endpoint;
     if (opening === undefined) return raw instanceof Socket ? socketStream(raw) : raw;
     try {
-      return await beginConnection(raw, opening, options.contexts, bounded(signal));
+      return await beginConnection(raw, opening, options.contexts, bounded(signal, endpoint));
     } catch (error) {
       raw.destroy();
       options.negotiator.forget(endpoint);
@@ -77,12 +80,12 @@ export function upstreamOpener(options: UpstreamOptions): OpenUpstream {
 export function upstreamNegotiator(options: UpstreamOptions): NegotiateUpstream {
   return (endpoint, tls, caller, signal) => {
     const open = async (asked: UpstreamEndpoint): Promise<TLSSocket> => {
-      const limit = AbortSignal.timeout(2 * connectTimeoutMs);
+      const limit = AbortSignal.timeout(2 * timeoutFor(asked));
       const raw = await connectRaw(asked, caller, options, limit);
       const { opening = {} } = asked;
       try {
         const offered = opening.tls ?? tls;
-        return await beginSecure(raw, opening, offered, options.contexts, bounded(limit));
+        return await beginSecure(raw, opening, offered, options.contexts, bounded(limit, asked));
       } catch (error) {
         throw explained(error, asked, limit);
       }
@@ -91,8 +94,12 @@ export function upstreamNegotiator(options: UpstreamOptions): NegotiateUpstream 
   };
 }
 
-function bounded(signal: AbortSignal): AbortSignal {
-  return AbortSignal.any([signal, AbortSignal.timeout(connectTimeoutMs)]);
+function bounded(signal: AbortSignal, endpoint: UpstreamEndpoint): AbortSignal {
+  return AbortSignal.any([signal, AbortSignal.timeout(timeoutFor(endpoint))]);
+}
+
+function timeoutFor(endpoint: UpstreamEndpoint): number {
+  return endpoint.connectTimeoutMs ?? connectTimeoutMs;
 }
 
 /** A failure with its code; one that is only that the time has passed has none of its own. */
@@ -110,12 +117,27 @@ async function connectRaw(
 ): Promise<RawConnection> {
   if (endpoint.workload.tunnelProtocol !== 'hbone') return await connectPlain(endpoint, signal);
   const target = tunnelTarget(endpoint, caller, options);
-  const result = await options.tunnels.open(target, { signal });
+  const result = await openTunnel(target, endpoint, options, signal);
   if (result.kind === 'open') return result.stream;
   const decision = result.headers.get('ambit-decision');
   const detail = decision === undefined ? '' : ` (its decision: ${decision})`;
   const what = `${formatEndpoint(endpoint)} answered the tunnel with ${result.status}${detail}`;
   throw new AmbitError('AMB1507', what);
+}
+
+/** The tunnel may be open already, so its own time to connect is not all. */
+async function openTunnel(
+  target: TunnelTarget,
+  endpoint: UpstreamEndpoint,
+  { tunnels }: UpstreamOptions,
+  signal: AbortSignal,
+): Promise<TunnelResult> {
+  if (endpoint.connectTimeoutMs === undefined) return await tunnels.open(target, { signal });
+  try {
+    return await tunnels.open(target, { signal: bounded(signal, endpoint) });
+  } catch (error) {
+    throw explained(error, endpoint, signal);
+  }
 }
 
 function tunnelTarget(
@@ -138,12 +160,12 @@ function tunnelTarget(
       traceparent: `00-${caller.traceId}-${caller.spanId}-00`,
     },
     poolScope: 'waypoint',
-    connect: (peer) => connectTcp(peer, AbortSignal.timeout(connectTimeoutMs)),
+    connect: (peer) => connectTcp(peer, AbortSignal.timeout(timeoutFor(endpoint))),
   };
 }
 
 async function connectPlain(endpoint: UpstreamEndpoint, signal: AbortSignal): Promise<Socket> {
-  const limit = bounded(signal);
+  const limit = bounded(signal, endpoint);
   try {
     return await connectFirst(endpoint, limit);
   } catch (error) {
@@ -154,22 +176,23 @@ async function connectPlain(endpoint: UpstreamEndpoint, signal: AbortSignal): Pr
 
 /** To whichever address of an endpoint answers first; connections to the others are given up. */
 async function connectFirst(
-  { address, port, alternatives = [] }: UpstreamEndpoint,
+  { address, port, alternatives = [], keepalive }: UpstreamEndpoint,
   signal: AbortSignal,
 ): Promise<Socket> {
-  if (alternatives.length === 0) return await connectTcp({ address, port }, signal);
+  if (alternatives.length === 0) return await connectTcp({ address, port }, signal, keepalive);
   const over = new AbortController();
   const either = AbortSignal.any([signal, over.signal]);
   const racing = [address, ...alternatives].map((one) =>
-    connectTcp({ address: one, port }, either),
+    connectTcp({ address: one, port }, either, keepalive),
   );
   try {
     const first = await Promise.any(racing);
-    for (const one of racing)
-      void one.then(
+    for (const one of racing) {
+      one.then(
         (socket) => socket === first || socket.destroy(),
-        () => false,
+        () => undefined,
       );
+    }
     return first;
   } catch (error) {
     throw error instanceof AggregateError ? (error.errors[0] as Error) : error;
@@ -178,7 +201,11 @@ async function connectFirst(
   }
 }
 
-function connectTcp(peer: Endpoint, signal: AbortSignal): Promise<Socket> {
+function connectTcp(
+  peer: Endpoint,
+  signal: AbortSignal,
+  keepalive?: UpstreamEndpoint['keepalive'],
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const socket = connect({
       host: peer.address,
@@ -186,7 +213,7 @@ function connectTcp(peer: Endpoint, signal: AbortSignal): Promise<Socket> {
       allowHalfOpen: true,
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: keepAliveMs,
+      keepAliveInitialDelay: keepalive?.timeMs ?? keepAliveMs,
     });
     const onAbort = (): void => {
       socket.destroy();
@@ -196,6 +223,16 @@ function connectTcp(peer: Endpoint, signal: AbortSignal): Promise<Socket> {
     socket.once('connect', () => {
       settle();
       socket.off('error', reject);
+      if (keepalive !== undefined) {
+        const { timeMs, intervalMs, probes } = keepalive;
+        // Node before 26.4 leaves the last two to the system.
+        socket.setKeepAlive(
+          true,
+          timeMs ?? keepAliveMs,
+          intervalMs ?? keepAliveIntervalMs,
+          probes ?? keepAliveProbes,
+        );
+      }
       resolve(socket);
     });
     socket.once('error', (error) => {

@@ -194,13 +194,15 @@ for (const [spec, expected] of warnings) {
 }
 
 test('a whole rule of what is allowed has no problem and no warning', () => {
-  const spec = `{host: '*.a', exportTo: ['*'], subsets: [{name: v1.x, labels: {version: v1}}],
+  const spec = `{host: '*.a', exportTo: ['*'], subsets: [{name: v1.x, labels: {version: v1}},
+      {name: v2, trafficPolicy: {loadBalancer: {localityLbSetting: {failoverPriority: [a]}}}}],
     trafficPolicy: {
       loadBalancer: {
         consistentHash: {httpCookie: {name: a, ttl: 0s}, maglev: {tableSize: 131}},
         localityLbSetting: {distribute: [{from: a/b, to: {a/b: 70, a/c/*: 30}}, {from: b/*, to: {a: 100}}]}},
       connectionPool: {tcp: {idleTimeout: 0s, maxConnections: 0}, http: {}},
       tls: {mode: SIMPLE, credentialName: configmap://ca},
+      outlierDetection: {},
       retryBudget: {},
       portLevelSettings: [{port: {number: 80}, outlierDetection: {}}]}}`;
   assert.equal(validateDestinationRule(rule(spec)), []);

@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { ServicePortSpec } from '../../../src/controller/kinds/core.ts';
 import { parseDuration } from '../../../src/controller/translate/durations.ts';
 import {
   exportsTo,
@@ -50,16 +51,52 @@ test('exportTo names namespaces, its own by a dot, and all by a star', () => {
   assert.ok(exportsTo(['*'], 'a', 'b'));
 });
 
+/** Each row of the rules for selecting a protocol, in their order. */
+const ports: readonly [
+  fields: Partial<ServicePortSpec>,
+  protocol: ReturnType<typeof protocolOf>,
+][] = [
+  [{ name: 'http', protocol: 'UDP' }, 'unknown'],
+  [{ appProtocol: 'http', protocol: 'UDP' }, 'unknown'],
+  [{ name: 'http', appProtocol: 'tcp' }, 'tcp'],
+  [{ name: 'http', appProtocol: 'something' }, 'unknown'],
+  [{ appProtocol: 'kubernetes.io/h2c' }, 'http2'],
+  [{ appProtocol: 'kubernetes.io/ws' }, 'http11'],
+  [{ appProtocol: 'kubernetes.io/wss' }, 'tls'],
+  [{ name: 'kubernetes.io/h2c' }, 'unknown'],
+  [{ name: 'grpc-web' }, 'grpc'],
+  [{ name: 'grpc-web-x' }, 'grpc'],
+  [{ appProtocol: 'GRPC-Web' }, 'grpc'],
+  [{ name: 'tcp' }, 'tcp'],
+  [{ name: 'udp' }, 'unknown'],
+  [{ name: 'grpc' }, 'grpc'],
+  [{ name: 'http' }, 'http11'],
+  [{ name: 'http_proxy' }, 'http11'],
+  [{ name: 'http2' }, 'http2'],
+  [{ name: 'https' }, 'tls'],
+  [{ name: 'tls' }, 'tls'],
+  [{ name: 'mongo' }, 'tcp'],
+  [{ name: 'redis' }, 'tcp'],
+  [{ name: 'mysql' }, 'tcp'],
+  [{ name: 'http-web-2' }, 'http11'],
+  [{ name: 'GRPC-x' }, 'grpc'],
+  [{ name: 'HTTPS' }, 'tls'],
+  [{ name: 'httpweb' }, 'unknown'],
+  [{ name: 'web-http' }, 'unknown'],
+  [{ name: 'constructor' }, 'unknown'],
+  [{}, 'unknown'],
+  [{ port: 25 }, 'tcp'],
+  [{ port: 53 }, 'tcp'],
+  [{ port: 3306 }, 'tcp'],
+  [{ port: 27_017 }, 'tcp'],
+  [{ port: 3306, name: 'http' }, 'http11'],
+  [{ port: 6379 }, 'unknown'],
+];
+
 test('a port declares its protocol by appProtocol, else by the first word of its name', () => {
-  const of = (fields: object) => protocolOf({ port: 80, ...fields });
-  assert.is(of({ name: 'http-web' }), 'http11');
-  assert.is(of({ name: 'httpweb' }), 'unknown');
-  assert.is(of({ name: 'GRPC' }), 'grpc');
-  assert.is(of({ name: 'grpc-web-x' }), 'grpc');
-  assert.is(of({ name: 'http', appProtocol: 'tcp' }), 'tcp');
-  assert.is(of({ appProtocol: 'kubernetes.io/h2c' }), 'http2');
-  assert.is(of({ name: 'http', protocol: 'UDP' }), 'unknown');
-  assert.is(of({ port: 3306 }), 'tcp');
+  for (const [fields, protocol] of ports) {
+    assert.is(protocolOf({ port: 80, ...fields }), protocol, JSON.stringify(fields));
+  }
 });
 
 test.run();
