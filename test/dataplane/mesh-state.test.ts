@@ -52,6 +52,24 @@ test('does not find pods on the host network by their address', () => {
   assert.is(state.workloadByAddress('', address), undefined);
 });
 
+test('tells whose an address within the mesh is, and leaves out what is only listed', () => {
+  const at = (uid: string, text: string, changes: object = {}) =>
+    aWorkload('w', { uid, addresses: [ipAddress(text)], ...changes });
+  const listed = at('c/networking.istio.io/ServiceEntry/default/x/192.0.2.1', '192.0.2.1');
+  const sliced = at('c/discovery.k8s.io/EndpointSlice/default/x/192.0.2.2', '192.0.2.2', {
+    networkMode: 'host',
+  });
+  const machine = at('c/networking.istio.io/WorkloadEntry/default/m', '192.0.2.3');
+  const shared = at('c/networking.istio.io/ServiceEntry/default/x/192.0.2.3', '192.0.2.3');
+  const onNode = at('c//Pod/default/n', '10.1.0.1', { networkMode: 'host' });
+  const state = stateOf([listed, sliced, shared, machine, onNode], []);
+  const owner = (text: string): string | undefined => state.ownerOfAddress('', ipAddress(text));
+  assert.is(owner('192.0.2.1'), undefined);
+  assert.is(owner('192.0.2.2'), undefined);
+  assert.is(owner('192.0.2.3'), 'default/w');
+  assert.is(owner('10.1.0.1'), 'a node');
+});
+
 test('knows endpoints before their service, and drops them with their workload', () => {
   const service = aService('echo');
   const key = keyOfService(service);

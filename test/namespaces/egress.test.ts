@@ -2,14 +2,16 @@
 // with TLS begun there, by names that requests choose; and what pods already used before still works.
 
 import { once } from 'node:events';
+import { request as askHttp, type IncomingMessage } from 'node:http';
 import { createSecureServer } from 'node:http2';
 import { createServer as createHttps } from 'node:https';
 import type { Server } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TLSSocket } from 'node:tls';
 import * as assert from 'uvu/assert';
 import { until } from '../../demo/mesh.ts';
 import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
-import { listenTcp } from '../../src/linux/tcp.ts';
+import { connectTcp, listenTcp } from '../../src/linux/tcp.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
@@ -29,21 +31,24 @@ const servers = new TestAuthority('outside');
 const clients = new TestAuthority('clients');
 const ports = { plain: 8080, both: 8443, old: 9443, mutual: 10_443 } as const;
 
-const test = suite<{ readonly mesh: LaptopMesh }>('what leaves a mesh through a waypoint', {
-  deadlineMs: 90_000,
-  async setup({ stack }) {
-    const mesh = await upMesh(stack, 'svc-egress');
-    const machine = await joinOutside(stack, mesh);
-    await serve(stack, machine, ports.plain, 'outside');
-    await serve(stack, machine, 80, 'outside');
-    await startServers(stack, machine);
-    await apply(mesh, objects);
-    await mesh.kubectl('label', 'namespace', 'default', 'istio.io/dataplane-mode=ambient');
-    await waitForPods(mesh);
-    await mesh.kubectl('wait', '--for=condition=Programmed', 'gateway/egress', '--timeout=40s');
-    return { mesh };
+const test = suite<{ readonly mesh: LaptopMesh; readonly machine: NetworkNamespace }>(
+  'what leaves a mesh through a waypoint',
+  {
+    deadlineMs: 90_000,
+    async setup({ stack }) {
+      const mesh = await upMesh(stack, 'svc-egress');
+      const machine = await joinOutside(stack, mesh);
+      await serve(stack, machine, ports.plain, 'outside');
+      await serve(stack, machine, 80, 'outside');
+      await startServers(stack, machine);
+      await apply(mesh, objects);
+      await mesh.kubectl('label', 'namespace', 'default', 'istio.io/dataplane-mode=ambient');
+      await waitForPods(mesh);
+      await mesh.kubectl('wait', '--for=condition=Programmed', 'gateway/egress', '--timeout=40s');
+      return { mesh, machine };
+    },
   },
-});
+);
 
 /** One for HTTP/2 and HTTP/1.1, one for HTTP/1.1 alone, one that asks clients who they are. */
 async function startServers(stack: AsyncDisposableStack, machine: NetworkNamespace): Promise<void> {
@@ -151,23 +156,27 @@ ${entry('mutual', 'mutual.example.com', ports.mutual, fixed)}
 ${rule('mutual', 'mutual.example.com', '{ mode: MUTUAL, credentialName: mutual }')}
 ${entry('wild', '*.many.default.svc.cluster.local', ports.plain, 'resolution: DYNAMIC_DNS')}
 apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: spread-1 }
-spec: { address: ${outside.ipv4}, labels: { app: spread } }
----
-apiVersion: networking.istio.io/v1
-kind: WorkloadEntry
-metadata: { name: spread-2 }
-spec: { address: ${outside.second}, labels: { app: spread } }
----
-apiVersion: networking.istio.io/v1
 kind: ServiceEntry
 metadata: { name: spread }
 spec:
   hosts: [spread.example.com]
   ports: [{ number: 80, name: http, protocol: HTTP, targetPort: ${ports.plain} }]
   resolution: STATIC
-  workloadSelector: { labels: { app: spread } }
+  endpoints: [{ address: ${outside.ipv4} }, { address: ${outside.second} }]
+---
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: { name: machine }
+spec: { address: ${outside.second}, labels: { app: machine } }
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: { name: selected }
+spec:
+  hosts: [selected.example.com]
+  ports: [{ number: 80, name: http, protocol: HTTP, targetPort: ${ports.plain} }]
+  resolution: STATIC
+  workloadSelector: { labels: { app: machine } }
 ---
 ${service('several', 'ports: [{ name: a, port: 80, targetPort: 8080 }, { name: b, port: 81, targetPort: 8080 }]')}
 ${service('headless', 'clusterIP: None, ports: [{ name: a, port: 8080 }]')}
@@ -216,22 +225,27 @@ test('a ServiceEntry leads through its waypoint, whose policies hold: GET passes
 
 test('requests in the clear become TLS at the waypoint, in the version that the server chooses', async ({
   mesh,
+  machine,
 }) => {
   const asked = [{ url: 'http://secure.example.com/' }, { url: 'http://old.example.com/' }];
   await answers(mesh, asked, ['200 HTTP/2.0 secure.example.com', '200 HTTP/1.1 old.example.com']);
-  const metrics = await waypointMetrics(mesh);
+  const metrics = await waypointMetrics(mesh, machine);
   assert.match(
     metrics,
     /istio_requests_total\{[^}]*destination_service="secure\.example\.com"[^}]*\} [1-9]/,
   );
 });
 
-async function waypointMetrics(mesh: LaptopMesh): Promise<string> {
+/** As a scraper outside of the mesh reads them. */
+async function waypointMetrics(mesh: LaptopMesh, machine: NetworkNamespace): Promise<string> {
   const selector = 'gateway.networking.k8s.io/gateway-name=egress';
   const where = 'jsonpath={.items[0].status.podIP}';
-  const address = await mesh.kubectl('get', 'pod', '-l', selector, '-o', where);
-  const [text = ''] = await request(mesh, 'client', [{ url: `http://${address}:15020/metrics` }]);
-  return text;
+  const host = await mesh.kubectl('get', 'pod', '-l', selector, '-o', where);
+  const socket = await connectTcp({ host, port: 15_020, namespace: machine });
+  const asking = askHttp({ createConnection: () => socket, path: '/metrics', host });
+  asking.end();
+  const [answer] = (await once(asking, 'response')) as [IncomingMessage];
+  return await text(answer);
 }
 
 test('a credential that is missing is told to its author, and used once it is there', async ({
@@ -266,19 +280,22 @@ data:
   await until('the author to be told', async () => (await state('status')) === 'True' || undefined);
 });
 
-test('any host below a wildcard is reached by the name in the request', async ({ mesh }) => {
+test('a host below a wildcard is reached by the name in the request, unless it leads into the mesh', async ({
+  mesh,
+}) => {
   const below = 'many.default.svc.cluster.local';
   await answers(
     mesh,
     [{ url: `http://one.${below}/` }, { url: `http://two.${below}/` }],
-    [
-      `200 outside at ${outside.ipv4} ${ports.plain}`,
-      `200 outside at ${outside.second} ${ports.plain}`,
-    ],
+    [`200 outside at ${outside.ipv4} ${ports.plain}`, '503 no healthy upstream'],
   );
+  await request(mesh, 'client', [{ url: `http://two.${below}/` }]);
+  const { stdout } = await mesh.ambit('why', 'client', `*.${below}`);
+  assert.match(stdout, /AMB1736/);
+  assert.match(stdout, new RegExp(`${outside.second}: it is that of default/machine`));
 });
 
-test('connections to what is not registered pass, and endpoints share those to an address', async ({
+test('what is not registered is reached, and the endpoints of an address share its connections', async ({
   mesh,
 }) => {
   const urls = [`http://${outside.unregistered}/`];
@@ -296,6 +313,9 @@ test('connections to what is not registered pass, and endpoints share those to a
     [...seen].toSorted(),
     [outside.ipv4, outside.second].map((one) => `outside at ${one} ${ports.plain}`),
   );
+  assert.equal(await ask(mesh, 'client', ['http://selected.example.com/']), [
+    `outside at ${outside.second} ${ports.plain}`,
+  ]);
 });
 
 test('services of every kind still work once their pods are in the mesh', async ({ mesh }) => {

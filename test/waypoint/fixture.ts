@@ -127,8 +127,8 @@ export class FakeMesh implements WaypointMeshView {
   readonly services: Service[] = [];
   readonly endpoints = new Map<string, ServiceEndpoint[]>();
   readonly workloads = new Map<string, Workload>();
-  /** Addresses of nodes. */
-  readonly nodes = new Set<string>();
+  /** Whose addresses within the mesh are. */
+  readonly owners = new Map<string, string>();
 
   workloadByAddress(_network: string, address: IpAddress): Workload | undefined {
     return this.workloads.get(address);
@@ -150,8 +150,8 @@ export class FakeMesh implements WaypointMeshView {
     return this.endpoints.get(key) ?? [];
   }
 
-  isNodeAddress(_network: string, address: IpAddress): boolean {
-    return this.nodes.has(address);
+  ownerOfAddress(_network: string, address: IpAddress): string | undefined {
+    return this.owners.get(address);
   }
 
   /** Adds an endpoint of a service that listens on a port. */

@@ -46,6 +46,11 @@ export function warnOfServiceEntry({ spec = {} }: ServiceEntry): Problem[] {
   if (resolution === 'DYNAMIC_DNS' && spec.location === 'MESH_INTERNAL') {
     warnings.push(invalid('spec.location', 'MESH_INTERNAL has no effect at waypoints'));
   }
+  for (const [index, { protocol = '' }] of (spec.ports ?? []).entries()) {
+    if (resolution !== 'DYNAMIC_DNS' || protocolNamed(protocol) !== 'tls') continue;
+    const text = `${protocol} has no effect with resolution DYNAMIC_DNS: the name in the TLS hello proves nothing, so connections are refused`;
+    warnings.push(invalid(`spec.ports[${index}].protocol`, text));
+  }
   if (resolution === 'STATIC' && workloadSelector === undefined && endpoints.length === 0) {
     warnings.push(invalid('spec.endpoints', 'is empty, so connections have nowhere to go'));
   }

@@ -90,9 +90,9 @@ export class MeshState implements GatewayView, NameView {
     this.#tell('authorizations');
   }
 
-  /** Whether an address is known to be that of a node. */
-  isNodeAddress(network: string, address: IpAddress): boolean {
-    return this.#workloads.isOnNode(network, address);
+  /** Whose an address within the mesh is, in words: a pod's, a machine's or a node's. */
+  ownerOfAddress(network: string, address: IpAddress): string | undefined {
+    return this.#workloads.ownerOf(network, address);
   }
 
   workloadByAddress(network: string, address: IpAddress): Workload | undefined {

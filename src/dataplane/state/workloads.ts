@@ -27,9 +27,13 @@ export class Workloads {
     return best(this.#byAddress.get(`${network}/${address}`));
   }
 
-  /** Whether pods on their node's network have an address. */
-  isOnNode(network: string, address: IpAddress): boolean {
-    return this.#byAddress.has(`${network}/${address} node`);
+  /** Whose an address within the mesh is, in words: a pod's, a machine's or a node's. Addresses that only
+   * stand in an endpoint list are outside. */
+  ownerOf(network: string, address: IpAddress): string | undefined {
+    if (this.#byAddress.has(`${network}/${address} node`)) return 'a node';
+    const claimants = this.#byAddress.get(`${network}/${address}`) ?? [];
+    const owner = [...claimants].find(({ uid }) => !listedOnly.test(uid));
+    return owner && `${owner.namespace}/${owner.name}`;
   }
 
   byHostname(namespace: string, hostname: string): Workload | undefined {
@@ -79,14 +83,19 @@ export class Workloads {
   }
 }
 
+/** Endpoints within ServiceEntries and EndpointSlices. */
+const listedOnly = /\/(?:ServiceEntry|EndpointSlice)\//;
+
 function hostnameKey({ namespace, hostname }: Workload): string {
   return `${namespace}/${hostname}`;
 }
 
-/** Pods on their node's network share its address, so they are not found by it as other workloads are. */
-function addressKeys({ networkMode, network, addresses }: Workload): readonly string[] {
-  const shared = networkMode === 'host' ? ' node' : '';
-  return addresses.map((address) => `${network}/${address}${shared}`);
+/** Pods on their node's network share its address, so they are not found by it as other workloads are. What
+ * else says that it is on a node's network only has an address that may be shared. */
+function addressKeys({ uid, networkMode, network, addresses }: Workload): readonly string[] {
+  if (networkMode !== 'host') return addresses.map((address) => `${network}/${address}`);
+  if (!isPod(uid)) return [];
+  return addresses.map((address) => `${network}/${address} node`);
 }
 
 /** A pod with a tunnel before a pod, before something else with a tunnel. */
@@ -99,7 +108,11 @@ function best(candidates: ReadonlySet<Workload> | undefined): Workload | undefin
 }
 
 function rankOf({ uid, tunnelProtocol }: Workload): number {
-  return (uid.includes('//Pod/') ? 2 : 0) + (tunnelProtocol === 'hbone' ? 1 : 0);
+  return (isPod(uid) ? 2 : 0) + (tunnelProtocol === 'hbone' ? 1 : 0);
+}
+
+function isPod(uid: string): boolean {
+  return uid.includes('//Pod/');
 }
 
 function addTo(index: Map<string, Set<Workload>>, key: string, workload: Workload): void {

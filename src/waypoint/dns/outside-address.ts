@@ -25,9 +25,6 @@ const ranges: readonly (readonly [Cidr, string])[] = refusedRanges.flatMap(([tex
   return cidr === undefined ? [] : [[cidr, what] as const];
 });
 
-/** Workloads whose addresses only stand in the configuration; what is there is no part of the mesh. */
-const declaredOnly = /\/(?:ServiceEntry|EndpointSlice)\//;
-
 /** Why an address is not to be connected to; undefined when it may be. */
 export function refusalOf(
   address: IpAddress,
@@ -36,11 +33,8 @@ export function refusalOf(
 ): string | undefined {
   const special = ranges.find(([cidr]) => cidrContains(cidr, address));
   if (special !== undefined) return `it is ${special[1]}`;
-  const workload = mesh.workloadByAddress(network, address);
-  if (workload !== undefined && !declaredOnly.test(workload.uid)) {
-    return `it is that of ${workload.namespace}/${workload.name}`;
-  }
-  if (mesh.isNodeAddress(network, address)) return 'it is that of a node';
+  const owner = mesh.ownerOfAddress(network, address);
+  if (owner !== undefined) return `it is that of ${owner}`;
   const service = mesh.serviceByAddress(network, address, identityParts(client).namespace);
   // What only lies within a declared network is outside.
   if (service?.addresses.some((own) => own.address === address) === true) {

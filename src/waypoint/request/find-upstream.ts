@@ -6,12 +6,13 @@ import type { IpAddress } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
 import { policyFor } from '../../mesh/destination.ts';
+import type { ServiceEndpoint } from '../../mesh/mesh-view.ts';
 import { keyOfService } from '../../mesh/service.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import { unlessAborted } from '../../runtime/unless-aborted.ts';
 import type { Destination } from '../destinations/destinations.ts';
 import { isNamed, resolvedEndpoints } from '../dns/resolved-endpoints.ts';
-import { backendPort } from '../upstream/endpoints.ts';
+import { backendPort, declaredUid } from '../upstream/endpoints.ts';
 import type { UpstreamChoice } from './choose-upstream.ts';
 import { MeshWithAddresses } from './mesh-with-addresses.ts';
 import { outsideEndpoint, resolveRequested } from './outside-endpoint.ts';
@@ -76,7 +77,7 @@ type None = Extract<UpstreamChoice, { kind: 'none' }>;
 /** Tells of ejections where they may be why there is no endpoint. */
 function noneBut(choice: None, destination: Destination): None {
   const note = noteOn(destination);
-  return note === undefined
+  return note === undefined || choice.flag !== 'UH'
     ? choice
     : { ...choice, code: 'AMB1721', reason: `${choice.reason}; ${note}` };
 }
@@ -116,10 +117,11 @@ async function find(
   if (named.some(({ workload }) => workload.hostname.startsWith('*'))) {
     return await resolveRequested(wanted, query);
   }
+  const { oneAddressAtATime, raceConnections } = parts.table.get(key)?.config ?? {};
   const resolving = {
     ipFamilies: service.ipFamilies,
     requested: connection.target.destination.address,
-    oneAtATime: parts.table.get(key)?.config.oneAddressAtATime === true,
+    oneAtATime: oneAddressAtATime === true,
   };
   const names = [...new Set(named.map(({ workload }) => workload.hostname))];
   const asking = Promise.allSettled(names.map((name) => parts.hosts.addressesOf(name)));
@@ -138,7 +140,27 @@ async function find(
     const code: Code = codeOf(failed.reason);
     return { kind: 'none', code, reason: causeChain(failed.reason), flag: 'UH' };
   }
-  return choose({ ...parts, mesh: new MeshWithAddresses(parts.mesh, key, resolved) });
+  const choice = choose({ ...parts, mesh: new MeshWithAddresses(parts.mesh, key, resolved) });
+  return raceConnections === true ? withAlternatives(choice, resolved) : choice;
+}
+
+/** Most addresses that are connected to at once. */
+const maxAlternatives = 7;
+
+/** The choice with the other addresses of the name that it comes from. */
+function withAlternatives(
+  choice: UpstreamChoice,
+  resolved: readonly ServiceEndpoint[],
+): UpstreamChoice {
+  if (choice.kind === 'none') return choice;
+  const { endpoint } = choice;
+  const name = declaredUid(endpoint.workload.uid);
+  const alternatives = resolved
+    .filter(({ workload }) => workload.uid !== endpoint.workload.uid)
+    .filter(({ workload }) => declaredUid(workload.uid) === name)
+    .flatMap(({ workload }) => workload.addresses)
+    .slice(0, maxAlternatives);
+  return { ...choice, endpoint: { ...endpoint, alternatives } };
 }
 
 /** The service that a backend means; undefined where choosing tells what is wrong, and for workloads. */

@@ -37,7 +37,7 @@ export class MeshWithAddresses implements WaypointMeshView {
     return this.#mesh.serviceByHostname(hostname, namespace);
   }
 
-  isNodeAddress(network: string, address: IpAddress): boolean {
-    return this.#mesh.isNodeAddress(network, address);
+  ownerOfAddress(network: string, address: IpAddress): string | undefined {
+    return this.#mesh.ownerOfAddress(network, address);
   }
 }

@@ -11,8 +11,8 @@ import type { NegotiatedStream } from './negotiated-stream.ts';
 export interface WaypointMeshView extends MeshView {
   /** Preferably the one in the namespace. */
   serviceByHostname(hostname: string, namespace?: string): Service | undefined;
-  /** Whether an address is known to be that of a node. */
-  isNodeAddress(network: string, address: IpAddress): boolean;
+  /** Whose an address within the mesh is, in words: a pod's, a machine's or a node's. */
+  ownerOfAddress(network: string, address: IpAddress): string | undefined;
 }
 
 /** TLS that a connection begins with. */
@@ -44,6 +44,8 @@ export interface UpstreamEndpoint {
   /** The service it was chosen for. */
   readonly service?: Service;
   readonly opening?: Opening;
+  /** Other addresses of the same host: connections are opened to all, and the first one counts. */
+  readonly alternatives?: readonly IpAddress[];
   /** Milliseconds; the mesh's default when absent. */
   readonly connectTimeoutMs?: number;
   /** Of connections by TCP; tunnels have their own. */

@@ -167,10 +167,37 @@ function tunnelTarget(
 async function connectPlain(endpoint: UpstreamEndpoint, signal: AbortSignal): Promise<Socket> {
   const limit = bounded(signal, endpoint);
   try {
-    return await connectTcp(endpoint, limit, endpoint.keepalive);
+    return await connectFirst(endpoint, limit);
   } catch (error) {
     const code = limit.aborted ? 'AMB1410' : 'AMB1409';
     throw new AmbitError(code, `cannot connect to ${formatEndpoint(endpoint)}`, { cause: error });
+  }
+}
+
+/** To whichever address of an endpoint answers first; connections to the others are given up. */
+async function connectFirst(
+  { address, port, alternatives = [], keepalive }: UpstreamEndpoint,
+  signal: AbortSignal,
+): Promise<Socket> {
+  if (alternatives.length === 0) return await connectTcp({ address, port }, signal, keepalive);
+  const over = new AbortController();
+  const either = AbortSignal.any([signal, over.signal]);
+  const racing = [address, ...alternatives].map((one) =>
+    connectTcp({ address: one, port }, either, keepalive),
+  );
+  try {
+    const first = await Promise.any(racing);
+    for (const one of racing) {
+      one.then(
+        (socket) => socket === first || socket.destroy(),
+        () => undefined,
+      );
+    }
+    return first;
+  } catch (error) {
+    throw error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  } finally {
+    over.abort(new Error('another address answered first'));
   }
 }
 
