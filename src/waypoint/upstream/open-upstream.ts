@@ -105,8 +105,12 @@ function timeoutFor(endpoint: UpstreamEndpoint): number {
 /** A failure with its code; one that is only that the time has passed has none of its own. */
 function explained(error: unknown, endpoint: UpstreamEndpoint, signal: AbortSignal): unknown {
   if (error instanceof AmbitError || signal.aborted) return error;
+  return late(endpoint, error);
+}
+
+function late(endpoint: UpstreamEndpoint, cause: unknown): AmbitError {
   const what = `no connection was made with ${formatEndpoint(endpoint)} in time`;
-  return new AmbitError('AMB1410', what, { cause: error });
+  return new AmbitError('AMB1410', what, { cause });
 }
 
 async function connectRaw(
@@ -133,10 +137,11 @@ async function openTunnel(
   signal: AbortSignal,
 ): Promise<TunnelResult> {
   if (endpoint.connectTimeoutMs === undefined) return await tunnels.open(target, { signal });
+  const limit = bounded(signal, endpoint);
   try {
-    return await tunnels.open(target, { signal: bounded(signal, endpoint) });
+    return await tunnels.open(target, { signal: limit });
   } catch (error) {
-    throw explained(error, endpoint, signal);
+    throw limit.aborted && !signal.aborted ? late(endpoint, error) : error;
   }
 }
 
