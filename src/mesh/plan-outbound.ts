@@ -114,7 +114,7 @@ function toService(view: GatewayView, facts: OutboundFacts, service: Service): O
     if (workload.network !== facts.network) {
       return throughGateway(view, facts, { workload, identities: namedOf(service), service });
     }
-    const reason = `endpoint of ${keyOfService(service)}, one of ${choice.among}`;
+    const reason = `endpoint of ${keyOfService(service)}, one of ${choice.among}${bypassOf(service)}`;
     return direct({ workload, address, port, reason, service });
   };
   const plan = choose(endpoints);
@@ -130,7 +130,7 @@ function toWorkload(view: GatewayView, facts: OutboundFacts, workload: Workload)
     return toWaypoint(view, facts, waypoint, undefined);
   }
   const { address, port } = facts.destination;
-  const reason = `addressed to pod ${workload.namespace}/${workload.name}`;
+  const reason = `addressed to pod ${workload.namespace}/${workload.name}${bypassOf(workload)}`;
   return direct({ workload, address, port, reason });
 }
 
@@ -246,6 +246,13 @@ function located(hop: Hop, at: (address: IpAddress) => PassingPlan): OutboundPla
   if (hostname !== '') return { kind: 'unresolved', hostname, workload, at, reason, ...addressed };
   const nowhere = `${workload.namespace}/${workload.name} has no address`;
   return { kind: 'deny', code: 'AMB1417', reason: nowhere, ...addressed };
+}
+
+/** A part of the reason: that a waypoint is gone around. */
+function bypassOf({ bypassedWaypoint }: Pick<Service, 'bypassedWaypoint'>): string {
+  return bypassedWaypoint === undefined
+    ? ''
+    : `, around waypoint ${bypassedWaypoint}, which cannot be used and may be bypassed (ambit.io/waypoint-failure-mode)`;
 }
 
 /** The waypoint of a service; among weighted ones, one by chance. */

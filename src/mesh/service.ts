@@ -40,6 +40,9 @@ export interface Service {
     readonly waypoint: GatewayAddress;
     readonly weight: number;
   }[];
+  /** The waypoint that is gone around, as `NAMESPACE/NAME`: it cannot be used, and its operator has
+   * chosen to do without. An extension of ours, which Istio's proxy skips. */
+  readonly bypassedWaypoint?: string;
   readonly loadBalancing?: LoadBalancing;
   readonly ipFamilies: 'automatic' | 'ipv4' | 'ipv6' | 'dual';
   /** The one to take among several of one hostname. */

@@ -70,6 +70,8 @@ export interface Workload {
   /** With `registry-only`, its connections to what the mesh does not know are denied; absent, they are
    * passed on. An extension of ours, which Istio's proxy skips. */
   readonly outboundPolicy?: 'registry-only';
+  /** As of a service: the waypoint that is gone around, as `NAMESPACE/NAME`. */
+  readonly bypassedWaypoint?: string;
 }
 
 /** The identity a workload proves with its certificate. */

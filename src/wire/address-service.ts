@@ -26,6 +26,7 @@ import {
   WeightedWaypointSchema,
 } from './gen/istio/workload_pb.ts';
 import { findWord, reject, wordOf } from './result.ts';
+import { extensionsFromMessage, extensionsToMessage } from './workload-extensions.ts';
 
 const appProtocols = {
   unknown: AppProtocol.UNKNOWN,
@@ -94,6 +95,7 @@ export function serviceFromMessage(message: ServiceMessage): Service {
     ingressUseWaypoint: message.ingressUseWaypoint,
     // The one enum where an unknown number is read as the default (protocol section 4.5).
     visibility: findWord(visibilities, message.visibility) ?? 'public',
+    ...extensionsFromMessage(message.extensions),
   };
 }
 
@@ -152,5 +154,6 @@ export function serviceToMessage(service: Service): ServiceMessage {
     canonical: service.canonical,
     ingressUseWaypoint: service.ingressUseWaypoint,
     visibility: visibilities[service.visibility],
+    extensions: extensionsToMessage(service),
   });
 }

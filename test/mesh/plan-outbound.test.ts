@@ -344,4 +344,15 @@ test('gives every plan a reason', () => {
   }
 });
 
+test('says which waypoint it goes around', () => {
+  const bypassedWaypoint = 'default/waypoint';
+  const around = { ...pod, addresses: [ipAddress('10.0.0.9')], uid: 'around', bypassedWaypoint };
+  const view = stateOf([source, pod, around], [{ ...echo, bypassedWaypoint }]);
+  for (const address of ['10.96.0.1', '10.0.0.9']) {
+    const result = plan(view, address, 80);
+    assert.is(result.kind, 'tunnel');
+    assert.match(result.reason, 'around waypoint default/waypoint');
+  }
+});
+
 test.run();

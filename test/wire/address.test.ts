@@ -219,6 +219,17 @@ test('tells our own proxy, by an extension, to deny what is not registered', () 
   assert.equal(result.kind === 'ok' && result.value, { kind: 'workload', workload });
 });
 
+test('tells our own proxy, by an extension, which waypoint is gone around', () => {
+  const bypassedWaypoint = 'default/waypoint';
+  for (const value of [
+    { kind: 'workload', workload: { ...fullWorkload, bypassedWaypoint } },
+    { kind: 'service', service: { ...aService('echo'), bypassedWaypoint } },
+  ] as const) {
+    const result = decodeAddress(encodeAddress(value));
+    assert.equal(result.kind === 'ok' && result.value, value);
+  }
+});
+
 test('skips extensions of others, and rejects a value of ours that it does not know', () => {
   const plain = encodeAddress({ kind: 'workload', workload: aWorkload('x') }).subarray(2);
   const extended = (name: string, word: string) => {

@@ -18,7 +18,7 @@ import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { type NetworkGateways, networkOf } from './networks.ts';
 import type { RegisteredServices } from './register-services.ts';
 import { translateSlice } from './slice-workloads.ts';
-import { bindWaypoint, type Waypoint } from './waypoints.ts';
+import { type WaySources, wayToWorkload } from './waypoint-way.ts';
 import type { WorkloadMemory } from './workload-memory.ts';
 import { isGatewayPod, isWorkload } from './workloads.ts';
 
@@ -28,7 +28,7 @@ export interface WorkloadSources {
   /** Those in force. */
   readonly workloadEntries: readonly WorkloadEntry[];
   readonly registered: RegisteredServices;
-  readonly waypoints: ReadonlyMap<string, Waypoint>;
+  readonly ways: WaySources;
   /** `NAMESPACE/NAME` of the policies that select something with the labels of an object. */
   readonly policiesOf: (object: KubernetesObject) => readonly string[];
   /** Connections of pods to what the mesh does not know are denied. */
@@ -102,7 +102,7 @@ function addPods(
       node: objects.get('Node', undefined, pod.spec?.nodeName ?? ''),
       rules: registered.rules.get(namespace) ?? noRules,
       alsoIn: bySlice.get(`${namespace}/${name}`) ?? noRules,
-      waypoint: isGatewayPod(pod) ? undefined : waypointFor(pod, sources),
+      way: isGatewayPod(pod) ? {} : wayToWorkload(pod, sources.ways),
       authorizationPolicies: policiesOf(pod),
       onlyRegistered,
       networkGateway: gateways.addresses.get(networkOf(pod) ?? mesh.network),
@@ -119,7 +119,7 @@ function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void
     const rules = registered.rules.get(object.metadata.namespace ?? '') ?? [];
     const labelled = { ...object, metadata: { ...object.metadata, labels } };
     const surroundings = {
-      waypoint: waypointFor(labelled, sources),
+      way: wayToWorkload(labelled, sources.ways),
       authorizationPolicies: policiesOf(labelled),
       gateways,
     };
@@ -134,7 +134,7 @@ function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void
       };
       const isImplicit = (object.spec?.endpoints ?? []).length === 0;
       const surroundings = {
-        waypoint: isImplicit ? undefined : waypointFor(labelled, sources),
+        way: isImplicit ? {} : wayToWorkload(labelled, sources.ways),
         authorizationPolicies: policiesOf(object),
         gateways,
       };
@@ -142,11 +142,6 @@ function addEntries(sources: WorkloadSources, mesh: MeshOptions, add: Add): void
       add(workload, endpoint.labels ?? noLabels);
     }
   }
-}
-
-function waypointFor(object: KubernetesObject, { objects, waypoints }: WorkloadSources) {
-  const binding = bindWaypoint(object, 'workload', objects, waypoints);
-  return binding.kind === 'bound' ? binding.address : undefined;
 }
 
 /** Slices with the Service that they are for. */

@@ -12,7 +12,7 @@ import { canonicalLabels, tunnelOf } from './workloads.ts';
 
 /** What else a workload is told by. */
 export interface EntrySurroundings {
-  readonly waypoint: GatewayAddress | undefined;
+  readonly way: Pick<Workload, 'waypoint' | 'bypassedWaypoint'>;
   /** `NAMESPACE/NAME` of the policies that select it. */
   readonly authorizationPolicies: readonly string[];
   /** The gateways of other networks. */
@@ -33,7 +33,7 @@ export function labelsOfEntry({ metadata, spec }: WorkloadEntry): Labels {
 export function translateWorkloadEntry(
   object: WorkloadEntry,
   rules: readonly EndpointRule[],
-  { waypoint, authorizationPolicies, gateways }: EntrySurroundings,
+  { way, authorizationPolicies, gateways }: EntrySurroundings,
   mesh: MeshOptions,
 ): Workload {
   const { namespace = '', name, annotations } = object.metadata;
@@ -46,7 +46,7 @@ export function translateWorkloadEntry(
     name,
     namespace,
     ...tunnelOf(labels, annotations),
-    ...(waypoint && { waypoint }),
+    ...way,
     ...canonicalLabels(labels, labels[workloadNameLabel] ?? name),
     workloadName: labels[workloadNameLabel] ?? name,
     authorizationPolicies,
@@ -78,7 +78,7 @@ export function translateEndpoint(
   object: ServiceEntry,
   endpoint: WorkloadEntrySpec,
   rules: readonly EndpointRule[],
-  { waypoint, authorizationPolicies, gateways }: EntrySurroundings,
+  { way, authorizationPolicies, gateways }: EntrySurroundings,
   mesh: MeshOptions,
 ): Workload {
   const { namespace = '', name, labels, annotations } = object.metadata;
@@ -89,7 +89,7 @@ export function translateEndpoint(
     name,
     namespace,
     ...tunnelOf({ ...labels, ...endpoint.labels }, annotations),
-    ...(waypoint && { waypoint }),
+    ...way,
     ...canonicalLabels(labels, name),
     workloadName: name,
     authorizationPolicies,

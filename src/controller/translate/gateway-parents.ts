@@ -12,7 +12,7 @@ import { acceptedCondition } from './valid-versions.ts';
 /** What parents are looked up in. */
 export interface ParentSources {
   readonly services: ReadonlyMap<ServiceKey, Service>;
-  readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  readonly waypointsOf: ReadonlyMap<ServiceKey, unknown>;
   /** By `NAMESPACE/NAME`. */
   readonly waypoints: ReadonlyMap<string, unknown>;
   /** The services of each ServiceEntry, by its key. */
@@ -131,8 +131,11 @@ function isMeshParent({ group, kind }: ParentReference): boolean {
 }
 
 /** Istio's own condition: without a waypoint the route has no effect. */
-function resolvedWaypoints(bindings: readonly Binding[], { waypointOf }: ParentSources): Condition {
-  const without = bindings.filter(({ service }) => !waypointOf.has(service));
+function resolvedWaypoints(
+  bindings: readonly Binding[],
+  { waypointsOf }: ParentSources,
+): Condition {
+  const without = bindings.filter(({ service }) => !waypointsOf.has(service));
   if (without.length === 0) {
     return condition('ResolvedWaypoints', true, 'ResolvedWaypoints', 'a waypoint serves it');
   }

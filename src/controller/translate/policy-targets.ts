@@ -14,8 +14,8 @@ import { isWaypointClass, type Waypoint } from './waypoints.ts';
 /** Where services are bound, for finding targets. */
 export interface BoundServices {
   readonly waypoints: ReadonlyMap<string, Waypoint>;
-  /** The waypoint key of each bound service. */
-  readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  /** The keys of the waypoints of each bound service. */
+  readonly waypointsOf: ReadonlyMap<ServiceKey, readonly string[]>;
   /** The services of each ServiceEntry, by its key. */
   readonly keysOfEntry: ReadonlyMap<string, readonly ServiceKey[]>;
 }
@@ -116,17 +116,18 @@ function placesOf(
         return refuse('TargetNotFound', `${label} does not exist`);
       }
       const service = serviceKey(namespace, serviceHostname(namespace, target.name, mesh));
-      const waypoint = bound.waypointOf.get(service);
-      if (waypoint !== undefined) return { places: [{ waypoint, service }] };
+      const waypoints = bound.waypointsOf.get(service);
+      if (waypoints !== undefined) {
+        return { places: waypoints.map((waypoint) => ({ waypoint, service })) };
+      }
       return refuse('AncestorNotBound', `${label} has no waypoint, so nothing enforces the policy`);
     }
     case 'ServiceEntry': {
       const services = bound.keysOfEntry.get(objectKey(namespace, target.name));
       if (services === undefined) return refuse('TargetNotFound', `${label} does not exist`);
-      const places = services.flatMap((service): Place[] => {
-        const waypoint = bound.waypointOf.get(service);
-        return waypoint === undefined ? [] : [{ waypoint, service }];
-      });
+      const places = services.flatMap((service): Place[] =>
+        (bound.waypointsOf.get(service) ?? []).map((waypoint) => ({ waypoint, service })),
+      );
       if (places.length > 0) return { places };
       return refuse('AncestorNotBound', `${label} has no waypoint, so nothing enforces the policy`);
     }

@@ -16,6 +16,7 @@ import type { MeshOptions } from './mesh-options.ts';
 import { translateServiceEntry } from './service-entries.ts';
 import { isMeshService, translateService } from './services.ts';
 import { visibilityIn } from './visibility.ts';
+import { type PublishedWay, type Way, type WaySources, wayToService } from './waypoint-way.ts';
 import { type Binding, bindWaypoint, type Waypoint } from './waypoints.ts';
 import type { WorkloadMemory } from './workload-memory.ts';
 
@@ -23,12 +24,15 @@ import type { WorkloadMemory } from './workload-memory.ts';
 export interface BoundObject {
   readonly object: ServiceObject | ServiceEntry;
   readonly binding: Binding;
+  /** Absent when it asks for none. */
+  readonly way?: Way;
 }
 
 /** What became of the hosts of a ServiceEntry. */
 export interface EntryOutcome {
   readonly object: ServiceEntry;
   readonly binding: Binding;
+  readonly way?: Way;
   /** Its services in force. */
   readonly services: readonly Service[];
   /** Why proxies are told of none of its hosts. */
@@ -40,8 +44,8 @@ export interface EntryOutcome {
 
 export interface RegisteredServices {
   readonly services: ReadonlyMap<ServiceKey, Service>;
-  /** `NAMESPACE/NAME` of the waypoint of each bound service. */
-  readonly waypointOf: ReadonlyMap<ServiceKey, string>;
+  /** `NAMESPACE/NAME` of the waypoints of each bound service: the first, then its canary. */
+  readonly waypointsOf: ReadonlyMap<ServiceKey, readonly string[]>;
   readonly bindings: readonly BoundObject[];
   readonly entries: readonly EntryOutcome[];
   /** The services in force of each ServiceEntry, by its key. */
@@ -55,7 +59,7 @@ export interface ServiceSources {
   readonly objects: ObjectSource;
   /** Those in force. */
   readonly serviceEntries: readonly ServiceEntry[];
-  readonly waypoints: ReadonlyMap<string, Waypoint>;
+  readonly ways: WaySources;
   /** As written in statuses. */
   readonly allocated: Allocations;
   readonly config: MeshConfig;
@@ -65,6 +69,7 @@ interface Candidate {
   readonly service: Service;
   readonly source: ServiceObject | ServiceEntry;
   readonly binding: Binding;
+  readonly way?: Way;
   readonly rule: EndpointRule;
 }
 
@@ -85,18 +90,18 @@ export function registerServices(
   }
   const canonical = canonicalOnes(winners.values());
   const services = new Map<ServiceKey, Service>();
-  const waypointOf = new Map<ServiceKey, string>();
-  for (const [key, { service, binding }] of winners) {
+  const waypointsOf = new Map<ServiceKey, readonly string[]>();
+  for (const [key, { service, binding, way }] of winners) {
     services.set(key, canonical.has(key) ? { ...service, canonical: true } : service);
-    if (binding.kind === 'bound') waypointOf.set(key, keyOf(binding.waypoint.gateway));
+    if (binding.kind === 'bound') waypointsOf.set(key, waypointKeys(binding.waypoint, way));
   }
   const entries = drafts.map((draft) => outcomeOf(draft, winners));
   return {
     services,
-    waypointOf,
+    waypointsOf,
     bindings: [
-      ...fromKubernetes.map(({ source, binding }) => ({ object: source, binding })),
-      ...entries.map(({ object, binding }) => ({ object, binding })),
+      ...fromKubernetes.map(({ source, ...one }) => ({ object: source, ...one })),
+      ...entries,
     ],
     entries,
     keysOfEntry: new Map(
@@ -107,7 +112,7 @@ export function registerServices(
 }
 
 function candidatesOfServices(
-  { objects, waypoints }: ServiceSources,
+  { objects, ways }: ServiceSources,
   mesh: MeshOptions,
   memory: WorkloadMemory,
 ): Candidate[] {
@@ -115,14 +120,31 @@ function candidatesOfServices(
     .list('Service')
     .filter(isMeshService)
     .map((source) => {
-      const binding: Binding = isWaypointService(source, waypoints)
+      const binding: Binding = isWaypointService(source, ways.waypoints)
         ? { kind: 'none' }
-        : bindWaypoint(source, 'service', objects, waypoints);
+        : bindWaypoint(source, 'service', objects, ways.waypoints);
       const namespace = objects.get('Namespace', undefined, source.metadata.namespace ?? '');
-      const waypoint = binding.kind === 'bound' ? binding.address : undefined;
-      const service = translateService(source, namespace, waypoint, mesh);
-      return { service, source, binding, rule: memory.ruleOfService(source, mesh) };
+      const chosen = chooseWay(source, binding, ways);
+      const service = translateService(source, namespace, publishedOf(chosen), mesh);
+      return { service, source, binding, ...chosen, rule: memory.ruleOfService(source, mesh) };
     });
+}
+
+function chooseWay(
+  object: ServiceObject | ServiceEntry,
+  binding: Binding,
+  ways: WaySources,
+): { readonly way?: Way } {
+  return binding.kind === 'none' ? {} : { way: wayToService(object, binding, ways) };
+}
+
+function publishedOf({ way }: { readonly way?: Way }): PublishedWay {
+  return way?.published ?? { weightedWaypoints: [] };
+}
+
+function waypointKeys({ gateway }: Waypoint, way: Way | undefined): readonly string[] {
+  const first = keyOf(gateway);
+  return way?.canary.kind === 'bound' ? [first, keyOf(way.canary.waypoint.gateway)] : [first];
 }
 
 /** A waypoint's own Service never goes through a waypoint. */
@@ -140,32 +162,33 @@ interface Draft extends Omit<EntryOutcome, 'services' | 'lost'> {
 
 function draftOf(
   object: ServiceEntry,
-  { objects, waypoints, allocated, config }: ServiceSources,
+  { objects, ways, allocated, config }: ServiceSources,
   mesh: MeshOptions,
   memory: WorkloadMemory,
 ): Draft {
   const namespace = objects.get('Namespace', undefined, object.metadata.namespace ?? '');
   const visibility = visibilityIn(namespace, config.serviceEntryVisibility);
   const binding = withinReach(
-    bindWaypoint(object, 'service', objects, waypoints),
+    bindWaypoint(object, 'service', objects, ways.waypoints),
     object,
     visibility,
   );
-  const draft = { object, binding, visibility, candidates: [] };
+  const chosen = chooseWay(object, binding, ways);
+  const draft = { object, binding, ...chosen, visibility, candidates: [] };
   if (visibility === 'none') return { ...draft, withheld: 'hidden' };
   if (object.spec?.resolution === 'DYNAMIC_DNS' && binding.kind !== 'bound') {
     return { ...draft, withheld: 'needs a waypoint' };
   }
   const services = translateServiceEntry(object, {
     namespace,
-    waypoint: binding.kind === 'bound' ? binding.address : undefined,
+    way: publishedOf(chosen),
     allocated: allocated.get(keyOf(object)) ?? [],
     visibility,
     network: mesh.network,
   });
   const candidates = services.map((service) => {
     const rule = memory.ruleOfHost(object, keyOfService(service));
-    return { service, source: object, binding, rule };
+    return { service, source: object, binding, ...chosen, rule };
   });
   return { ...draft, candidates };
 }
@@ -179,7 +202,8 @@ function withinReach(
   if (binding.kind !== 'bound' || visibility !== 'namespace') return binding;
   if (binding.waypoint.namespace === object.metadata.namespace) return binding;
   const message = `the entry is visible in ${object.metadata.namespace ?? ''} only (serviceEntryVisibility), so its waypoint must be there too`;
-  return { kind: 'refused', reason: 'CrossNamespaceWaypointForbidden', message };
+  const asked = binding.waypoint;
+  return { kind: 'refused', reason: 'CrossNamespaceWaypointForbidden', message, asked };
 }
 
 /** The keys of the services that clients of other namespaces mean by a host name. */

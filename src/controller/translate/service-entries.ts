@@ -2,19 +2,19 @@
 
 import { parseCidr } from '../../mesh/address.ts';
 import type { LoadBalancing, Service, VirtualAddress } from '../../mesh/service.ts';
-import type { GatewayAddress } from '../../mesh/workload.ts';
 import type { Namespace } from '../kinds/core.ts';
 import type { AllocatedAddress, ServiceEntry } from '../kinds/service-entry.ts';
 import { maskCidr } from './cidr.ts';
 import { protocolNamed } from './protocols.ts';
 import { ingressUsesWaypoint } from './services.ts';
 import { failover, preferenceOf } from './traffic-distribution.ts';
+import type { PublishedWay } from './waypoint-way.ts';
 
 /** What a ServiceEntry's services are made from beside it. */
 export interface ServiceEntrySurroundings {
   readonly namespace: Namespace | undefined;
   /** Where traffic goes first, if anywhere. */
-  readonly waypoint: GatewayAddress | undefined;
+  readonly way: PublishedWay;
   /** Given by the controller, and written down in the status of the object. */
   readonly allocated: readonly AllocatedAddress[];
   readonly visibility: Service['visibility'];
@@ -29,7 +29,7 @@ export function translateServiceEntry(
 ): Service[] {
   const { namespace: ownNamespace = '', name } = object.metadata;
   const spec = object.spec ?? {};
-  const { waypoint, namespace, visibility, allocated, network } = surroundings;
+  const { way, namespace, visibility, allocated, network } = surroundings;
   const addressOf = (text: string): VirtualAddress[] => virtualAddress(text, network);
   const declared = (spec.addresses ?? []).flatMap(addressOf);
   const loadBalancing = balancingOf(object, namespace);
@@ -49,12 +49,11 @@ export function translateServiceEntry(
       appProtocol: protocolNamed(port.protocol ?? '') ?? 'unknown',
     })),
     subjectAltNames: spec.subjectAltNames ?? [],
-    ...(waypoint && { waypoint }),
-    weightedWaypoints: [],
+    ...way,
     ...(loadBalancing && { loadBalancing }),
     ipFamilies: 'automatic',
     canonical: false,
-    ingressUseWaypoint: waypoint !== undefined && ingressUsesWaypoint(object, namespace),
+    ingressUseWaypoint: way.waypoint !== undefined && ingressUsesWaypoint(object, namespace),
     visibility,
   }));
 }

@@ -1,38 +1,77 @@
 // What the authors of Services and ServiceEntries are told: their waypoints, and which hosts are in force
 // (protocol section 1.11, features section 1.4.5).
 
-import type { ServiceEntry } from '../kinds/service-entry.ts';
+import {
+  connectStrategyAnnotation,
+  racesConnections,
+  type ServiceEntry,
+} from '../kinds/service-entry.ts';
 import { allocatedHosts } from './allocate-addresses.ts';
 import type { Finding } from './finding.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { type BoundObject, type EntryOutcome, hasWildcard } from './register-services.ts';
-import { asksForCanary } from './waypoints.ts';
-
-const raceAnnotation = 'istio.io/connect-strategy';
+import type { Canary } from './waypoint-canary.ts';
+import { failureModeAnnotation, failureModes, type Trouble } from './waypoint-way.ts';
 
 /** Conditions on what asks for a waypoint. */
 export function waypointFindings(bindings: readonly BoundObject[]): Finding[] {
-  return bindings.flatMap(({ object, binding }): Finding[] => {
+  return bindings.flatMap(({ object, binding, way }): Finding[] => {
     if (binding.kind === 'none') return [];
     const shared = { object: referenceTo(object), type: 'istio.io/WaypointBound' } as const;
+    const said = (way?.trouble && troubleText(way.trouble)) ?? '';
     if (binding.kind === 'refused') {
       const { reason } = binding;
-      const message = `AMB1615 ${binding.message}`;
-      // A waypoint that is starting needs nobody to act, so it is not announced.
-      const starting = reason === 'WaypointIsNotReady';
+      const message = `AMB1615 ${said}`;
+      // A waypoint that is starting needs nobody to act, so it is not announced; that it is gone around is.
+      const starting = reason === 'WaypointIsNotReady' && way?.trouble?.effect !== 'bypassed';
       return [
         { ...shared, status: 'False', reason, message, ...(!starting && { code: 'AMB1615' }) },
       ];
     }
     const { waypoint } = binding;
-    const bound = `bound to ${waypoint.namespace}/${waypoint.name}`;
-    if (asksForCanary(object)) {
-      const message = `AMB1610 ${bound}; label istio.io/use-waypoint-canary has no effect in this version`;
-      return [{ ...shared, status: 'True', reason: 'WaypointAccepted', message, code: 'AMB1610' }];
-    }
-    return [{ ...shared, status: 'True', reason: 'WaypointAccepted', message: bound }];
+    const canary = way?.canary ?? { kind: 'none' };
+    const message = `bound to ${waypoint.namespace}/${waypoint.name}${canaryText(canary)}`;
+    const bound = { ...shared, status: 'True', reason: 'WaypointAccepted', message } as const;
+    return [bound, ...readyFinding(shared.object, said), ...canaryFindings(shared.object, canary)];
   });
 }
+
+/** A bound waypoint whose pods are all gone; nothing is said while it has some. */
+function readyFinding(object: Finding['object'], said: string): Finding[] {
+  if (said === '') return [];
+  const shared = { object, type: 'ambit.io/WaypointReady', status: 'False' } as const;
+  return [{ ...shared, reason: 'NoReadyPod', message: `AMB1652 ${said}`, code: 'AMB1652' }];
+}
+
+function canaryText(canary: Canary): string {
+  if (canary.kind === 'none') return '';
+  if (canary.kind === 'refused') return `, without its canary (${canary.reason})`;
+  const { namespace, name } = canary.waypoint;
+  return `, and for ${canary.weight} of 100 new connections to canary ${namespace}/${name}`;
+}
+
+function canaryFindings(object: Finding['object'], canary: Canary): Finding[] {
+  if (canary.kind !== 'refused') return [];
+  const { reason } = canary;
+  const message = `AMB1650 ${canary.message}; the first waypoint takes every connection`;
+  const type = 'ambit.io/CanaryBound';
+  return [{ object, type, status: 'False', reason, message, code: 'AMB1650' }];
+}
+
+function troubleText({ message, effect, unknownMode }: Trouble): string {
+  const mode =
+    unknownMode === undefined
+      ? ''
+      : ` (${failureModeAnnotation} is "${unknownMode}"; write ${failureModes.join(', ')})`;
+  return `${message}; ${effects[effect]}${mode}`;
+}
+
+const effects = {
+  refused: `connections are refused (AMB1407) as long as it cannot be used; annotation ${failureModeAnnotation} can choose otherwise`,
+  bypassed: `connections go around it, without its routes, as ${failureModeAnnotation} says; policies of node proxies hold`,
+  'refused for a policy': `connections are refused (AMB1407), although ${failureModeAnnotation} is open: a policy counts on the waypoint, and only open-without-policies gives it up`,
+  direct: 'connections go directly',
+} as const;
 
 /** Conditions on ServiceEntries. `visibilityConfigured` tells whether the mesh's administrators limit who
  * sees them. */
@@ -102,8 +141,8 @@ function missingWaypoint({ object, binding }: EntryOutcome): Finding[] {
     const message = 'hosts with a wildcard need a waypoint, and none is bound';
     return [{ ...shared, reason: 'NoWaypointForWildcardService', message }];
   }
-  if (object.metadata.annotations?.[raceAnnotation] !== 'RACE_FIRST_TCP_CONNECT') return [];
-  const message = `annotation ${raceAnnotation} needs a waypoint, and none is bound`;
+  if (!racesConnections(object)) return [];
+  const message = `annotation ${connectStrategyAnnotation} needs a waypoint, and none is bound`;
   return [{ ...shared, reason: 'NoWaypointForRacingConnectStrategy', message }];
 }
 

@@ -2,23 +2,23 @@
 
 import { parseIp } from '../../mesh/address.ts';
 import type { LoadBalancing, Service } from '../../mesh/service.ts';
-import type { GatewayAddress } from '../../mesh/workload.ts';
 import type { Namespace, ServiceObject, ServicePortSpec } from '../kinds/core.ts';
 import type { KubernetesObject } from '../kinds/object.ts';
 import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import { protocolOf } from './protocols.ts';
 import { failover, preferenceOf } from './traffic-distribution.ts';
+import type { PublishedWay } from './waypoint-way.ts';
 
 /** Whether a Service becomes one of the mesh; ExternalName is a DNS matter only. */
 export function isMeshService(object: ServiceObject): boolean {
   return object.spec?.type !== 'ExternalName';
 }
 
-/** Translates a Service. `waypoint` is where its traffic goes first, if anywhere. */
+/** Translates a Service. `way` is where its traffic goes first, if anywhere. */
 export function translateService(
   object: ServiceObject,
   namespace: Namespace | undefined,
-  waypoint: GatewayAddress | undefined,
+  way: PublishedWay,
   mesh: MeshOptions,
 ): Service {
   const name = object.metadata.name;
@@ -40,8 +40,7 @@ export function translateService(
       appProtocol: protocolOf(port),
     })),
     subjectAltNames: [],
-    ...(waypoint === undefined ? {} : { waypoint }),
-    weightedWaypoints: [],
+    ...way,
     ...(loadBalancing === undefined ? {} : { loadBalancing }),
     ipFamilies: familiesOf(spec.ipFamilies ?? []),
     canonical: true,

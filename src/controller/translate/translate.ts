@@ -11,6 +11,7 @@ import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
 import { collectWorkloads, rulesBySlice, type WorkloadSources } from './collect-workloads.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
+import { withEntryTraits } from './entry-traits.ts';
 import {
   closeAuthorizationPolicy,
   closePeerAuthentication,
@@ -38,7 +39,7 @@ import { entryFindings, waypointFindings } from './service-findings.ts';
 import type { SettledMeshConfig } from './settle-mesh-config.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
 import type { Questions, ValidVersions } from './valid-versions.ts';
-import { validateDestinationRule } from './validate-destination-rules.ts';
+import { validateDestinationRule, warnOfDestinationRule } from './validate-destination-rules.ts';
 import { validateWorkloadEntry, warnOfWorkloadEntry } from './validate-endpoints.ts';
 import {
   validateConnectionRoute,
@@ -49,6 +50,7 @@ import { validateAuthorizationPolicy, validatePeerAuthentication } from './valid
 import { validateVirtualService } from './validate-routes.ts';
 import { validateServiceEntry, warnOfServiceEntry } from './validate-service-entries.ts';
 import { translateVirtualService } from './virtual-services.ts';
+import { WaypointPolicies } from './waypoint-policies.ts';
 import { collectWaypoints } from './waypoints.ts';
 import { WorkloadMemory } from './workload-memory.ts';
 import { writtenAddresses } from './written-addresses.ts';
@@ -89,8 +91,9 @@ export function layGround(
   const { config } = settledConfig;
   const serviceEntries = valid.serviceEntries.objects;
   const allocated = writtenAddresses(objects, serviceEntries, mesh);
+  const ways = { objects, waypoints, policies: new WaypointPolicies(objects, mesh.rootNamespace) };
   const services = registerServices(
-    { objects, serviceEntries, waypoints, allocated: allocated.written, config },
+    { objects, serviceEntries, ways, allocated: allocated.written, config },
     mesh,
     memory,
   );
@@ -99,7 +102,7 @@ export function layGround(
     objects,
     workloadEntries: valid.workloadEntries.objects,
     registered: services,
-    waypoints,
+    ways,
     bySlice: rulesBySlice(objects, services, mesh),
     policiesOf: policies.referencesOf,
     onlyRegistered: config.outboundPolicy === 'registry-only',
@@ -111,9 +114,9 @@ export function layGround(
 /** The rest of a translation. */
 export function translateOn(ground: Groundwork, memory: WorkloadMemory): Translation {
   const { mesh, valid, allocated, settledConfig, services, policies } = ground;
-  const { objects, waypoints } = ground.workloadSources;
+  const { objects, waypoints } = ground.workloadSources.ways;
   const { workloads, labels } = collectWorkloads(ground.workloadSources, mesh, memory);
-  const bound = { waypoints, waypointOf: services.waypointOf, keysOfEntry: services.keysOfEntry };
+  const bound = { waypoints, waypointsOf: services.waypointsOf, keysOfEntry: services.keysOfEntry };
   const targeted = resolveTargets(policies.targeted, bound, objects, mesh);
   const sources = { ...routesIn(valid, objects), ...bound, services: services.services };
   const gatewayRoutes = attachRoutes(sources, mesh);
@@ -124,6 +127,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
       gatewayRoutes,
       destinationRules: valid.destinationRules.objects,
       policies: targeted,
+      traffic: settledConfig.config.traffic,
     },
     mesh,
   );
@@ -144,7 +148,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     workloads,
     services: services.services,
     authorizations: policies.published,
-    serviceConfigs: configs.byWaypoint,
+    serviceConfigs: withEntryTraits(configs.byWaypoint, services.entries),
     workloadLabels: labels,
   };
   const routes = withInvalidRoutes(gatewayRoutes.reports, objects, valid);
@@ -248,11 +252,18 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     virtualServices: settle('VirtualService', validateVirtualService, (object) =>
       translateVirtualService(object, (host) => serviceKey('', host)),
     ),
-    destinationRules: settle('DestinationRule', validateDestinationRule, (object) => {
-      const namespace = object.metadata.namespace ?? '';
-      const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
-      return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
-    }),
+    destinationRules: settle(
+      'DestinationRule',
+      validateDestinationRule,
+      (object) => {
+        const namespace = object.metadata.namespace ?? '';
+        const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
+        const labels = object.spec?.workloadSelector?.matchLabels ?? {};
+        const service = { hostname: host, namespace, prefersPlace: false };
+        return new DestinationRuleIndex([object], mesh).choose(service, { namespace, labels });
+      },
+      { warn: warnOfDestinationRule },
+    ),
   };
 }
 
@@ -281,7 +292,7 @@ function findingsOnRoutes(
 ): Finding[] {
   return [
     ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...valid.destinationRules.objects.flatMap((one) => findingsOnDestinationRule(one, configs)),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
 }

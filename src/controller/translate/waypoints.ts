@@ -12,7 +12,6 @@ export const waypointClass = 'istio-waypoint';
 export const waypointController = 'istio.io/mesh-controller';
 export const useWaypointLabel = 'istio.io/use-waypoint';
 const useNamespaceLabel = 'istio.io/use-waypoint-namespace';
-const canaryLabel = 'istio.io/use-waypoint-canary';
 const waypointForLabel = 'istio.io/waypoint-for';
 /** The port of every waypoint's tunnel. */
 export const hbonePort = 15_008;
@@ -31,10 +30,26 @@ export interface Waypoint {
 }
 
 /** The outcome for one object. `none` when it asks for no waypoint. */
-export type Binding =
-  | { readonly kind: 'none' }
-  | { readonly kind: 'bound'; readonly waypoint: Waypoint; readonly address: GatewayAddress }
-  | { readonly kind: 'refused'; readonly reason: BindingRefusal; readonly message: string };
+export type Binding = { readonly kind: 'none' } | Bound | Refused;
+
+export interface Bound {
+  readonly kind: 'bound';
+  readonly waypoint: Waypoint;
+  readonly address: GatewayAddress;
+}
+
+export interface Refused {
+  readonly kind: 'refused';
+  readonly reason: BindingRefusal;
+  readonly message: string;
+  /** What was asked for, which may not exist. */
+  readonly asked: WaypointName;
+}
+
+export interface WaypointName {
+  readonly namespace: string;
+  readonly name: string;
+}
 
 export type BindingRefusal =
   | 'WaypointNotFound'
@@ -77,48 +92,67 @@ export function bindWaypoint(
   objects: ObjectSource,
   waypoints: ReadonlyMap<string, Waypoint>,
 ): Binding {
-  const namespace = object.metadata.namespace ?? '';
+  const { namespace = '' } = object.metadata;
   const request = requestOf(object, objects.get('Namespace', undefined, namespace));
   if (request === undefined) return { kind: 'none' };
-  const waypoint = waypoints.get(request.key);
+  const { asked, own } = request;
+  const type = waypoints.get(objectKey(asked.namespace, asked.name))?.trafficType ?? 'service';
+  // A workload that inherits its namespace's label was not asking for itself.
+  if (subject === 'workload' && !own && !serves(type, subject)) return { kind: 'none' };
+  return attachTo(asked, namespace, subject, objects, waypoints);
+}
+
+/** Whether a waypoint takes a service or workload of a namespace. */
+export function attachTo(
+  asked: WaypointName,
+  namespace: string,
+  subject: 'service' | 'workload',
+  objects: ObjectSource,
+  waypoints: ReadonlyMap<string, Waypoint>,
+): Bound | Refused {
+  const key = objectKey(asked.namespace, asked.name);
+  const waypoint = waypoints.get(key);
+  const refuse = (reason: BindingRefusal, message: string): Refused => ({
+    kind: 'refused',
+    reason,
+    message,
+    asked,
+  });
   if (waypoint === undefined) {
-    const message = `no Gateway ${request.key} of class ${waypointClass} exists`;
-    return { kind: 'refused', reason: 'WaypointNotFound', message };
+    return refuse('WaypointNotFound', `no Gateway ${key} of class ${waypointClass} exists`);
   }
   if (!serves(waypoint.trafficType, subject)) {
-    // A workload that inherits its namespace's label was not asking for itself.
-    if (subject === 'workload' && !request.own) return { kind: 'none' };
-    const message = `waypoint ${request.key} is for ${waypoint.trafficType} traffic (label ${waypointForLabel}), not for a ${subject}`;
-    return { kind: 'refused', reason: 'UnsupportedTrafficType', message };
+    return refuse(
+      'UnsupportedTrafficType',
+      `waypoint ${key} is for ${waypoint.trafficType} traffic (label ${waypointForLabel}), not for a ${subject}`,
+    );
   }
   if (!admits(waypoint, namespace, objects)) {
-    const message = `waypoint ${request.key} does not admit namespace ${namespace}; its listener of port ${hbonePort} has allowedRoutes.namespaces`;
-    return { kind: 'refused', reason: 'AttachmentDenied', message };
+    return refuse(
+      'AttachmentDenied',
+      `waypoint ${key} does not admit namespace ${namespace}; its listener of port ${hbonePort} has allowedRoutes.namespaces`,
+    );
   }
   if (waypoint.address === undefined) {
-    const message = `waypoint ${request.key} has no address yet; until it is ready traffic goes directly, without its routes and policies`;
-    return { kind: 'refused', reason: 'WaypointIsNotReady', message };
+    return refuse('WaypointIsNotReady', `waypoint ${key} has no address yet`);
   }
   return { kind: 'bound', waypoint, address: waypoint.address };
 }
 
-/** Whether an object asks for a second waypoint, which is not implemented. */
-export function asksForCanary(object: KubernetesObject): boolean {
-  return (object.metadata.labels?.[canaryLabel] ?? '') !== '';
+/** Whether an object asks for a waypoint by a label of its own. */
+export function asksItself({ metadata }: KubernetesObject): boolean {
+  return (metadata.labels?.[useWaypointLabel] ?? '') !== '';
 }
 
 function requestOf(
   object: KubernetesObject,
   namespace: Namespace | undefined,
-): { key: string; own: boolean } | undefined {
-  for (const [source, own] of [[object, true] as const, [namespace, false] as const]) {
-    const name = source?.metadata.labels?.[useWaypointLabel];
-    if (name === undefined || name === '') continue;
-    if (name === 'none') return undefined;
-    const home = source?.metadata.labels?.[useNamespaceLabel] ?? object.metadata.namespace;
-    return { key: objectKey(home, name), own };
-  }
-  return undefined;
+): { asked: WaypointName; own: boolean } | undefined {
+  const source = asksItself(object) ? object : namespace;
+  const name = source?.metadata.labels?.[useWaypointLabel] ?? '';
+  if (name === '' || name === 'none') return undefined;
+  const home = source?.metadata.labels?.[useNamespaceLabel] ?? object.metadata.namespace ?? '';
+  return { asked: { namespace: home, name }, own: source === object };
 }
 
 function serves(type: TrafficType, subject: 'service' | 'workload'): boolean {

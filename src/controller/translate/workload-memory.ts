@@ -85,7 +85,7 @@ function equal(left: WorkloadSurroundings, right: WorkloadSurroundings): boolean
     sameItems(left.alsoIn, right.alsoIn) &&
     left.onlyRegistered === right.onlyRegistered &&
     sameItems(left.authorizationPolicies, right.authorizationPolicies) &&
-    JSON.stringify(left.waypoint) === JSON.stringify(right.waypoint) &&
+    JSON.stringify(left.way) === JSON.stringify(right.way) &&
     JSON.stringify(left.networkGateway) === JSON.stringify(right.networkGateway)
   );
 }

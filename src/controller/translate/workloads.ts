@@ -26,7 +26,8 @@ export interface WorkloadSurroundings {
   readonly rules: readonly EndpointRule[];
   /** Of services without selector whose EndpointSlices name the pod. */
   readonly alsoIn: readonly EndpointRule[];
-  readonly waypoint: GatewayAddress | undefined;
+  /** Through a waypoint, or around it. */
+  readonly way: Pick<Workload, 'waypoint' | 'bypassedWaypoint'>;
   /** `NAMESPACE/NAME` of the policies that select it. */
   readonly authorizationPolicies: readonly string[];
   /** Connections to what the mesh does not know are denied. */
@@ -59,7 +60,7 @@ export function translatePod(
 ): Workload {
   const { metadata, spec } = pod;
   const workloadName = workloadNameOf(pod);
-  const { waypoint, networkGateway } = surroundings;
+  const { networkGateway } = surroundings;
   const tunnel = tunnelOf(metadata.labels, metadata.annotations);
   const confined = surroundings.onlyRegistered && tunnel.tunnelProtocol === 'hbone';
   return {
@@ -72,7 +73,7 @@ export function translatePod(
     ...tunnel,
     trustDomain: mesh.trustDomain,
     serviceAccount: spec?.serviceAccountName ?? 'default',
-    ...(waypoint === undefined ? {} : { waypoint }),
+    ...surroundings.way,
     ...(networkGateway && { networkGateway }),
     node: spec?.nodeName ?? '',
     ...canonicalLabels(metadata.labels, workloadName),

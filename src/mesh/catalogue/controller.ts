@@ -82,9 +82,9 @@ export const controllerCodes = {
   AMB1615: {
     title: 'a waypoint is asked for and not used',
     cause:
-      'The waypoint is missing, not ready, of the wrong kind, or does not admit the namespace.',
+      'The waypoint is missing, not ready, of the wrong kind, or does not admit the namespace. Unless it is of the wrong kind, connections are refused.',
     remedy:
-      'Make the Gateway (class istio-waypoint) that the label istio.io/use-waypoint names, and read its conditions.',
+      'Make the Gateway (class istio-waypoint) that the label istio.io/use-waypoint names, and read its conditions; or take the label away. Annotation ambit.io/waypoint-failure-mode chooses what happens meanwhile.',
   },
   AMB1616: {
     title: 'the target of a policy is not served by a waypoint',
@@ -209,6 +209,12 @@ export const controllerCodes = {
     remedy:
       'Put complete lists (no delta or indirect ones) into it, each in a PEM block X509 CRL; an empty file takes all back.',
   },
+  AMB1640: {
+    title: 'another DestinationRule holds instead',
+    cause:
+      'Rules of one host and namespace are merged when they are exported to the same namespaces and select the same clients. Of those that differ one holds: the one that selects the waypoint, else the oldest. A closer host goes before a wider one, and the namespace of the waypoint before that of the service and the root namespace.',
+    remedy: 'Give the rules the same exportTo and workloadSelector, or put all into one object.',
+  },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
     cause: 'The proxy could not read a resource; it keeps the version it had.',
@@ -220,10 +226,57 @@ export const controllerCodes = {
     cause: 'An unknown resource type, an unreadable node, or a broken order of requests.',
     remedy: 'Check that the proxy is a ztunnel or an Ambit waypoint of a matching version.',
   },
+  AMB1643: {
+    title: 'a DestinationRule reaches no waypoint',
+    cause:
+      'Waypoints obey rules of their own namespace, of the namespace of the service, and of the root namespace. None of them serves or leads to a service of that host: rules in the namespaces of clients have no effect in ambient mode.',
+    remedy:
+      'Put the rule into the namespace of the service, correct spec.host and spec.exportTo, or label the service with istio.io/use-waypoint.',
+  },
+  AMB1644: {
+    title: 'a part of a DestinationRule has no effect at a waypoint',
+    cause: 'The field is deprecated and does nothing, or is for proxies beside each client.',
+    remedy: 'Follow what the message says of the field, or take it out.',
+  },
+  AMB1645: {
+    title: 'a credential of a DestinationRule cannot be used',
+    cause:
+      'The Secret or ConfigMap that credentialName names is not in the namespace of the waypoint, lacks a key, or may not be read by the controller. Requests that need it are answered with 503 (AMB1739).',
+    remedy:
+      'Create it there with tls.crt, tls.key and ca.crt (of a ConfigMap only ca.crt); the condition names what is missing and where.',
+  },
+  AMB1646: {
+    title: 'a proxy asked for credentials that it is not given',
+    cause:
+      'Credentials go only to a waypoint that runs as the ServiceAccount of its Gateway; the token of this proxy proves another one.',
+    remedy:
+      'If it is a waypoint, run it as the ServiceAccount with the name of its Gateway; otherwise find out what it is.',
+  },
+  AMB1650: {
+    title: 'a canary waypoint is not used',
+    cause:
+      'It is missing, not ready, of the wrong kind, does not admit the namespace, is the first waypoint itself, or its weight is no whole number from 0 to 100.',
+    remedy:
+      'Correct the labels istio.io/use-waypoint-canary and -namespace, or the annotation istio.io/use-waypoint-canary-weight; the first waypoint takes everything meanwhile.',
+  },
   AMB1651: {
     title: 'the controller cannot listen',
     cause: 'Its port is taken, or the address is not its own.',
     remedy: 'Stop what has the port, or give the controller another address.',
+  },
+  AMB1652: {
+    title: 'a waypoint has no ready pod',
+    cause:
+      'The pods of a waypoint that services are bound to are gone or not ready. What comes of it, the message says: refused, or around the waypoint.',
+    remedy:
+      'Look at the Deployment of the waypoint and at its log. Annotation ambit.io/waypoint-failure-mode chooses what happens meanwhile.',
+  },
+  AMB1653: {
+    title: 'connections go around a waypoint',
+    cause:
+      'The waypoint of a service cannot be used, and annotation ambit.io/waypoint-failure-mode says to do without it: no route and no policy of the waypoint applies.',
+    remedy:
+      'Bring the waypoint back; its Gateway and the condition on the Service tell what it lacks. Without the annotation connections would be refused.',
   },
   AMB1661: {
     title: 'the configuration of the mesh cannot be used',
