@@ -26,8 +26,9 @@ export class ServedConnection {
   readonly #clock: Clock;
   /** The request read last. */
   #latest: Http1Exchange | undefined;
-  /** Requests without their whole response. */
-  #underWay = 0;
+  /** Requests that wait for the response to the one before: they may depend on it (RFC 9112 section 9.3.2). */
+  readonly #waiting: Exchange[] = [];
+  #isBusy = false;
   #onQuiet: (() => void) | undefined;
   /** Something could not be understood, or only in doubt: what follows it is no request. */
   #isOver = false;
@@ -47,7 +48,7 @@ export class ServedConnection {
   }
 
   get isIdle(): boolean {
-    return this.#underWay === 0;
+    return !this.#isBusy;
   }
 
   /** Watches what comes, before the codec does and after it. */
@@ -72,14 +73,23 @@ export class ServedConnection {
     if (this.#isOver) return { ended: () => undefined };
     this.#isOver = exchange.problem !== undefined;
     this.#latest = exchange;
-    this.#underWay++;
-    this.#owner.serve(exchange);
-    return {
-      ended: () => {
-        this.#underWay--;
-        if (this.#underWay === 0) this.#onQuiet?.();
-      },
-    };
+    if (this.#isBusy) {
+      this.#waiting.push(exchange);
+      // Those that wait are no more than what was read at once.
+      this.#duplex.pause();
+    } else {
+      this.#isBusy = true;
+      this.#owner.serve(exchange);
+    }
+    return { ended: () => this.#serveNext() };
+  }
+
+  #serveNext(): void {
+    const next = this.#duplex.destroyed ? undefined : this.#waiting.shift();
+    this.#isBusy = next !== undefined;
+    if (this.#waiting.length === 0) this.#duplex.resume();
+    if (next !== undefined) this.#owner.serve(next);
+    else this.#onQuiet?.();
   }
 
   /** Serves the last request of a connection that its codec has let go of. */
