@@ -108,6 +108,12 @@ const lines: readonly Case[] = [
   ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'AMB1711'],
   ['GET *', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'AMB1711'],
   ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n', 405, 'AMB1750'],
+  [
+    'CONNECT with Upgrade',
+    'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+    405,
+    'AMB1750',
+  ],
   ['a request line too long', `GET /${big}`, 414, 'AMB1745'],
 ];
 
