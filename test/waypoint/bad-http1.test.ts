@@ -247,6 +247,31 @@ test('a head that does not come to its end is answered with 408 after its time',
   assert.is((await waypoint.nextRecord(signal)).http?.status, 408);
 });
 
+test('the time of a head does not run while the request before it is served', async ({
+  stack,
+  signal,
+}) => {
+  const clock = new ManualClock();
+  const release = Promise.withResolvers<void>();
+  const waypoint = await startOne(
+    stack,
+    (_request, response) => void release.promise.then(() => response.end('first')),
+    { clock },
+  );
+  const stream = await waypoint.open();
+  await stream.write(Buffer.from(`${get}\r\n`));
+  while (waypoint.arrived.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await stream.write(Buffer.from(get));
+  clock.advance(10 * headTimeoutMs);
+  release.resolve();
+  await readUntil(stream, 'first');
+  await clock.waited(headTimeoutMs);
+  clock.advance(headTimeoutMs);
+  assert.match((await readAll(stream)).toString(), /^\r?\n?(?:0\r\n\r\n)?HTTP\/1\.1 408 /);
+  assert.is((await waypoint.nextRecord(signal)).http?.status, 200);
+  assert.is((await waypoint.nextRecord(signal)).http?.status, 408);
+});
+
 test('a refusal comes after the responses that are due before it', async ({ stack }) => {
   const release = Promise.withResolvers<void>();
   const waypoint = await startOne(stack, (_request, response) => {
@@ -261,34 +286,6 @@ test('a refusal comes after the responses that are due before it', async ({ stac
     text,
     /^HTTP\/1\.1 200 [^]*firstHTTP\/1\.1 400 |^HTTP\/1\.1 200 [^]*first[^]*HTTP\/1\.1 400 /,
   );
-});
-
-test('pipelined requests are served one after another, however many come at once', async ({
-  stack,
-}) => {
-  let underWay = 0;
-  let most = 0;
-  const waypoint = await startOne(stack, (request, response) => {
-    most = Math.max(most, ++underWay);
-    request.resume().on('end', () => {
-      setImmediate(() => {
-        underWay--;
-        response.end(`<${String(request.url)}>`);
-      });
-    });
-  });
-  const asked = Array.from({ length: 300 }, (_, index) =>
-    index % 2 === 0
-      ? `GET /${index} HTTP/1.1\r\nhost: a\r\n\r\n`
-      : `POST /${index} HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc`,
-  );
-  const stream = await waypoint.open();
-  const last = 'GET /last HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
-  await stream.write(Buffer.from(asked.join('') + last));
-  const answers = (await readAll(stream)).toString().match(/<[^>]+>/g);
-  assert.equal(answers, [...asked.map((_, index) => `</${index}>`), '</last>']);
-  assert.is(most, 1);
-  assert.is(waypoint.arrived.length, 1, 'one connection to the application carries them all');
 });
 
 test('nothing is served that follows a request that is refused', async ({ stack, signal }) => {

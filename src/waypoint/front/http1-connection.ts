@@ -32,9 +32,10 @@ export class ServedConnection {
   #onQuiet: (() => void) | undefined;
   /** Something could not be understood, or only in doubt: what follows it is no request. */
   #isOver = false;
-  /** Set while a head is incomplete. */
+  /** Set while the time of an incomplete head runs. */
   #slow: AbortController | undefined;
   #isLineComplete = false;
+  #isHeadOpen = false;
   #mayBeginHead = true;
 
   constructor(duplex: Duplex, owner: Http1Connection, clock: Clock) {
@@ -89,7 +90,10 @@ export class ServedConnection {
     this.#isBusy = next !== undefined;
     if (this.#waiting.length === 0) this.#duplex.resume();
     if (next !== undefined) this.#owner.serve(next);
-    else this.#onQuiet?.();
+    else {
+      if (this.#isHeadOpen && !this.#isOver) this.#limitHead();
+      this.#onQuiet?.();
+    }
   }
 
   /** Serves the last request of a connection that its codec has let go of. */
@@ -138,6 +142,12 @@ export class ServedConnection {
   readonly #after = (bytes: Buffer): void => {
     if (!this.#mayBeginHead || this.#isOver) return;
     this.#isLineComplete ||= bytes.includes('\n');
+    this.#isHeadOpen = true;
+    if (!this.#isBusy) this.#limitHead();
+  };
+
+  /** Only while nothing else is served: until then the client may be held back by us. */
+  #limitHead(): void {
     if (this.#slow !== undefined) return;
     this.#slow = new AbortController();
     this.#clock.wait(headTimeoutMs, this.#slow.signal).then(
@@ -148,11 +158,12 @@ export class ServedConnection {
       // The head came.
       () => undefined,
     );
-  };
+  }
 
   #headIsComplete(): void {
     this.#slow?.abort();
     this.#slow = undefined;
     this.#isLineComplete = false;
+    this.#isHeadOpen = false;
   }
 }
