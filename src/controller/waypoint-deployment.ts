@@ -53,7 +53,8 @@ export function waypointDeployment(
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata,
-    spec: { replicas: 1, selector: { matchLabels: { [gatewayNameLabel]: name } }, template },
+    // No replicas: how many is up to whoever scales it, an autoscaler perhaps.
+    spec: { selector: { matchLabels: { [gatewayNameLabel]: name } }, template },
   };
 }
 

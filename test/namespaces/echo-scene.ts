@@ -4,12 +4,12 @@
 import { once } from 'node:events';
 import http from 'node:http';
 import path from 'node:path';
-import type { Duplex } from 'node:stream';
 import { until } from '../../demo/mesh.ts';
 import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
-import { connectTcp, listenTcp } from '../../src/linux/tcp.ts';
+import { listenTcp } from '../../src/linux/tcp.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { addressesOf, apply, createPods, enrolled, namespaceOf } from './enrolled-pods.ts';
+import { PodAgent } from './request-load.ts';
 
 const bookinfo = path.resolve(import.meta.dirname, '../../examples/bookinfo');
 const clientConnections = 8;
@@ -78,26 +78,6 @@ export class EchoServer {
   }
 }
 
-class PodAgent extends http.Agent {
-  readonly #namespace: NetworkNamespace;
-
-  constructor(namespace: NetworkNamespace) {
-    super({ keepAlive: true, maxSockets: clientConnections });
-    this.#namespace = namespace;
-  }
-
-  override createConnection(
-    options: http.ClientRequestArgs,
-    done: (error: Error | null, stream: Duplex) => void,
-  ): undefined {
-    const { host, port } = options;
-    connectTcp({ host: String(host), port: Number(port), namespace: this.#namespace }).then(
-      (socket) => done(null, socket),
-      (error: Error) => done(error, undefined as never),
-    );
-  }
-}
-
 export interface AskOptions {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -120,7 +100,7 @@ export class EchoScene {
   ) {
     this.mesh = mesh;
     [this.v1, this.v2] = servers;
-    this.#agent = new PodAgent(client);
+    this.#agent = new PodAgent(client, { keepAlive: true, maxSockets: clientConnections });
     this.#addresses = addresses;
   }
 
