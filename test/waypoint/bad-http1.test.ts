@@ -108,6 +108,12 @@ const lines: readonly Case[] = [
   ['OPTIONS *', 'OPTIONS * HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'AMB1711'],
   ['GET *', 'GET * HTTP/1.1\r\nHost: a\r\n\r\n', 400, 'AMB1711'],
   ['CONNECT', 'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n', 405, 'AMB1750'],
+  [
+    'CONNECT with Upgrade',
+    'CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
+    405,
+    'AMB1750',
+  ],
   ['a request line too long', `GET /${big}`, 414, 'AMB1745'],
 ];
 
@@ -238,6 +244,31 @@ test('a head that does not come to its end is answered with 408 after its time',
   clock.advance(headTimeoutMs);
   assert.match((await readAll(stream)).toString(), /HTTP\/1\.1 408 [^]*AMB1746/);
   await waypoint.nextRecord(signal);
+  assert.is((await waypoint.nextRecord(signal)).http?.status, 408);
+});
+
+test('the time of a head does not run while the request before it is served', async ({
+  stack,
+  signal,
+}) => {
+  const clock = new ManualClock();
+  const release = Promise.withResolvers<void>();
+  const waypoint = await startOne(
+    stack,
+    (_request, response) => void release.promise.then(() => response.end('first')),
+    { clock },
+  );
+  const stream = await waypoint.open();
+  await stream.write(Buffer.from(`${get}\r\n`));
+  while (waypoint.arrived.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  await stream.write(Buffer.from(get));
+  clock.advance(10 * headTimeoutMs);
+  release.resolve();
+  await readUntil(stream, 'first');
+  await clock.waited(headTimeoutMs);
+  clock.advance(headTimeoutMs);
+  assert.match((await readAll(stream)).toString(), /^\r?\n?(?:0\r\n\r\n)?HTTP\/1\.1 408 /);
+  assert.is((await waypoint.nextRecord(signal)).http?.status, 200);
   assert.is((await waypoint.nextRecord(signal)).http?.status, 408);
 });
 

@@ -256,6 +256,18 @@ test('hundreds of fields pass, and the host may be named twice the same', async 
   assert.ok(Number(body?.payload.toString()) > 400);
 });
 
+test('a host without an authority is enough, as proxies of HTTP/1.1 write it', async ({
+  stack,
+}) => {
+  const waypoint = await startOne(stack, (request, response) => response.end(request.headers.host));
+  const client = new RawClient(await waypoint.open());
+  await client.write(headers([...without(':authority'), ['host', 'ratings']]));
+  const isBody = ({ type, payload }: Received): boolean =>
+    type === frameTypes.data && payload.length > 0;
+  assert.is((await client.next(isBody))?.payload.toString(), 'ratings');
+  client.close();
+});
+
 /** Writes frames over a stream and reads what comes back. */
 class RawClient {
   readonly #stream: ByteStream;

@@ -213,4 +213,26 @@ test('TCP connections that cannot be made count', async ({ stack, signal }) => {
   }
 });
 
+test('a body that its client breaks counts against no endpoint', async ({ stack, signal }) => {
+  const waypoint = await startWaypoint(stack);
+  const begun = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  for (const one of begun) {
+    const app = await startApp(stack, (request) => {
+      request.on('error', () => undefined).on('data', () => one.resolve());
+    });
+    serve(waypoint, app.port);
+  }
+  detect(waypoint, { consecutive5xxErrors: 1 });
+  for (const ending of ['zz\r\n', undefined]) {
+    const stream = await waypoint.open();
+    const head = 'POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n';
+    await stream.write(Buffer.from(head));
+    await Promise.race(begun.map(({ promise }) => promise));
+    if (ending === undefined) stream.destroy();
+    else await stream.write(Buffer.from(ending));
+    assert.is((await waypoint.nextRecord(signal)).verdict.outcome, 'failed');
+  }
+  assert.equal(waypoint.destinations.summaries()[0]?.ejected ?? [], []);
+});
+
 test.run();

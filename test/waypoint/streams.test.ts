@@ -164,6 +164,34 @@ test('pipelined requests are answered in their order', async ({ stack }) => {
   assert.equal(text.match(/\/[0-9]$|\/[0-9](?=\r?\n|HTTP)/gm), ['/0', '/1', '/2']);
 });
 
+test('pipelined requests are served one after another, however many come at once', async ({
+  stack,
+}) => {
+  let underWay = 0;
+  let most = 0;
+  const waypoint = await startOne(stack, (request, response) => {
+    most = Math.max(most, ++underWay);
+    request.resume().on('end', () => {
+      setImmediate(() => {
+        underWay--;
+        response.end(`<${String(request.url)}>`);
+      });
+    });
+  });
+  const asked = Array.from({ length: 300 }, (_, index) =>
+    index % 2 === 0
+      ? `GET /${index} HTTP/1.1\r\nhost: a\r\n\r\n`
+      : `POST /${index} HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\nabc`,
+  );
+  const stream = await waypoint.open();
+  const last = 'GET /last HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n';
+  await stream.write(Buffer.from(asked.join('') + last));
+  const answers = (await readAll(stream)).toString().match(/<[^>]+>/g);
+  assert.equal(answers, [...asked.map((_, index) => `</${index}>`), '</last>']);
+  assert.is(most, 1);
+  assert.is(waypoint.arrived.length, 1, 'one connection to the application carries them all');
+});
+
 test('a denied gRPC call gets a status it understands', async ({ stack }) => {
   const waypoint = await startWaypoint(stack);
   serve(waypoint, 1, 'grpc');

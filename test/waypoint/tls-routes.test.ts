@@ -104,6 +104,27 @@ test('what is no hello, or ends before it is one, is passed on as it came', asyn
   }
 });
 
+test('a server on an undeclared port may speak first though routes ask for names', async ({
+  stack,
+}) => {
+  const waypoint = await startWaypoint(stack);
+  const greeter = createServer((socket) => {
+    socket.write('220 hello\r\n');
+    socket.on('data', (bytes) => socket.end(bytes));
+  }).listen(0, '127.0.0.1');
+  await once(greeter, 'listening');
+  stack.defer(() => void greeter.close());
+  serve(waypoint, (greeter.address() as AddressInfo).port, 'unknown');
+  const service = keyOfService(serviceOf('reviews'));
+  const route = { origin: 'r', backends: [{ service, weight: 1 }] };
+  const connectionRoutes = [{ ...route, matches: [{ sniHosts: ['a'] }] }];
+  waypoint.configure({ service, routes: [], connectionRoutes });
+  const stream = await waypoint.open();
+  assert.is(Buffer.from((await stream.read()) ?? []).toString(), '220 hello\r\n');
+  await stream.write(Buffer.from('EHLO'));
+  assert.is((await readAll(stream)).toString(), 'EHLO');
+});
+
 test('a port declared tls whose server speaks first is not held up where no route asks for names', async ({
   stack,
 }) => {

@@ -17,17 +17,34 @@ export interface RawHead {
   readonly authority?: string;
   /** `:scheme`, where the protocol has it. */
   readonly scheme?: string;
-  /** The protocol that the client asks to change to. */
-  readonly upgrade?: string;
 }
 
-/** Whom a request is for, or why that is not clear. */
-export type Addressed =
+/** Whom a request is for, as far as that is clear, and what is wrong with it. */
+export interface CheckedHead {
+  readonly authority: string;
+  /** In origin form. */
+  readonly target: string;
+  readonly problem?: HeadProblem;
+}
+
+/** Checks a head. `fallback` is the authority of HTTP/1.0 requests without a `Host`. */
+export function checkHead(head: RawHead, fallback: string): CheckedHead {
+  const problem = problemOf(head);
+  const addressed = addressOf(head, fallback);
+  if (addressed.kind === 'addressed') {
+    const { authority, target } = addressed;
+    return { authority, target, ...(problem && { problem }) };
+  }
+  const authority = head.authority ?? valuesOf(head.headers, 'host')[0] ?? '';
+  return { authority, target: head.target, problem: problem ?? addressed.problem };
+}
+
+type Addressed =
   | { readonly kind: 'addressed'; readonly authority: string; readonly target: string }
   | { readonly kind: 'problem'; readonly problem: HeadProblem };
 
-/** The first problem of a head; undefined when it can be served. */
-export function problemOf(head: RawHead): HeadProblem | undefined {
+/** The first problem of a head beside its address. */
+function problemOf(head: RawHead): HeadProblem | undefined {
   return (
     versionProblem(head) ??
     sizeProblem(head) ??
@@ -35,6 +52,14 @@ export function problemOf(head: RawHead): HeadProblem | undefined {
     fieldProblem(head.headers) ??
     framingProblem(head)
   );
+}
+
+/** A protocol that a client may change to, in lower case; undefined for those in which requests could
+ * hide from a proxy, such as `h2c`, and for what is not one protocol. */
+export function otherProtocol(name: string): string | undefined {
+  const lower = name.toLowerCase();
+  const isOne = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[0-9a-z.]+)?$/.test(lower);
+  return isOne && !/^(?:h2c?|http|tls)(?:\/|$)/.test(lower) ? lower : undefined;
 }
 
 function versionProblem({ version }: RawHead): HeadProblem | undefined {
@@ -49,8 +74,8 @@ function sizeProblem({ headers }: RawHead): HeadProblem | undefined {
 }
 
 /** Methods have no lower-case letters, as in Istio: policies compare them literally. */
-function methodProblem({ method, upgrade }: RawHead): HeadProblem | undefined {
-  if (method === 'CONNECT' && upgrade === undefined) {
+function methodProblem({ method }: RawHead): HeadProblem | undefined {
+  if (method === 'CONNECT') {
     return { status: 405, code: 'AMB1750', reason: 'CONNECT is not for services' };
   }
   if (/^[A-Z][A-Z0-9!#$%&'*+.^_`|~-]*$/.test(method) && !otherProtocols.has(method)) {
@@ -151,8 +176,7 @@ function badFraming(status: number, reason: string): HeadProblem {
   return { status, code: 'AMB1747', reason };
 }
 
-/** Whom the request is for. `fallback` is used for HTTP/1.0, which has no `Host`. */
-export function addressOf(head: RawHead, fallback: string): Addressed {
+function addressOf(head: RawHead, fallback: string): Addressed {
   const { target, version, headers } = head;
   const hosts = valuesOf(headers, 'host');
   const [host] = hosts;

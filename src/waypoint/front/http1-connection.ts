@@ -26,14 +26,16 @@ export class ServedConnection {
   readonly #clock: Clock;
   /** The request read last. */
   #latest: Http1Exchange | undefined;
-  /** Requests without their whole response. */
-  #underWay = 0;
+  /** Requests that wait for the response to the one before: they may depend on it (RFC 9112 section 9.3.2). */
+  readonly #waiting: Exchange[] = [];
+  #isBusy = false;
   #onQuiet: (() => void) | undefined;
   /** Something could not be understood, or only in doubt: what follows it is no request. */
   #isOver = false;
-  /** Set while a head is incomplete. */
+  /** Set while the time of an incomplete head runs. */
   #slow: AbortController | undefined;
   #isLineComplete = false;
+  #isHeadOpen = false;
   #mayBeginHead = true;
 
   constructor(duplex: Duplex, owner: Http1Connection, clock: Clock) {
@@ -47,7 +49,7 @@ export class ServedConnection {
   }
 
   get isIdle(): boolean {
-    return this.#underWay === 0;
+    return !this.#isBusy;
   }
 
   /** Watches what comes, before the codec does and after it. */
@@ -72,14 +74,26 @@ export class ServedConnection {
     if (this.#isOver) return { ended: () => undefined };
     this.#isOver = exchange.problem !== undefined;
     this.#latest = exchange;
-    this.#underWay++;
-    this.#owner.serve(exchange);
-    return {
-      ended: () => {
-        this.#underWay--;
-        if (this.#underWay === 0) this.#onQuiet?.();
-      },
-    };
+    if (this.#isBusy) {
+      this.#waiting.push(exchange);
+      // Those that wait are no more than what was read at once.
+      this.#duplex.pause();
+    } else {
+      this.#isBusy = true;
+      this.#owner.serve(exchange);
+    }
+    return { ended: () => this.#serveNext() };
+  }
+
+  #serveNext(): void {
+    const next = this.#duplex.destroyed ? undefined : this.#waiting.shift();
+    this.#isBusy = next !== undefined;
+    if (this.#waiting.length === 0) this.#duplex.resume();
+    if (next !== undefined) this.#owner.serve(next);
+    else {
+      if (this.#isHeadOpen && !this.#isOver) this.#limitHead();
+      this.#onQuiet?.();
+    }
   }
 
   /** Serves the last request of a connection that its codec has let go of. */
@@ -128,6 +142,12 @@ export class ServedConnection {
   readonly #after = (bytes: Buffer): void => {
     if (!this.#mayBeginHead || this.#isOver) return;
     this.#isLineComplete ||= bytes.includes('\n');
+    this.#isHeadOpen = true;
+    if (!this.#isBusy) this.#limitHead();
+  };
+
+  /** Only while nothing else is served: until then the client may be held back by us. */
+  #limitHead(): void {
     if (this.#slow !== undefined) return;
     this.#slow = new AbortController();
     this.#clock.wait(headTimeoutMs, this.#slow.signal).then(
@@ -138,11 +158,12 @@ export class ServedConnection {
       // The head came.
       () => undefined,
     );
-  };
+  }
 
   #headIsComplete(): void {
     this.#slow?.abort();
     this.#slow = undefined;
     this.#isLineComplete = false;
+    this.#isHeadOpen = false;
   }
 }

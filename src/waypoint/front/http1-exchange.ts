@@ -14,7 +14,7 @@ import { headerIn, headerRecord, pairsOf, withoutHopHeaders } from '../request/h
 import { readableBody } from '../request/readable-body.ts';
 import { allowedTrailers } from '../request/trailers.ts';
 import { writeTo } from '../request/write-to.ts';
-import { addressOf, problemOf, type RawHead } from './check-head.ts';
+import { checkHead, otherProtocol, type RawHead } from './check-head.ts';
 
 interface InformingResponse {
   writeInformation?: (status: number, headers: Record<string, string | string[]>) => void;
@@ -31,38 +31,33 @@ export interface ReadHead {
 export function readHead(request: IncomingMessage, fallback: string, upgrade?: string): ReadHead {
   const headers = pairsOf(request.rawHeaders);
   const { method = '', url = '', httpVersion } = request;
-  const changes = upgrade === undefined ? {} : { upgrade };
-  const raw: RawHead = { method, target: url, version: httpVersion, headers, ...changes };
-  const addressed = method === 'CONNECT' ? undefined : addressOf(raw, fallback);
-  const problem = problemOf(raw) ?? (addressed?.kind === 'problem' ? addressed.problem : undefined);
-  const isClear = addressed?.kind === 'addressed';
+  const raw: RawHead = { method, target: url, version: httpVersion, headers };
+  const { target, authority, problem } = checkHead(raw, fallback);
   return {
     head: {
       method,
-      target: isClear ? addressed.target : url,
-      authority: isClear ? addressed.authority : (headerIn(headers, 'host') ?? ''),
+      target,
+      authority,
       scheme: 'http',
       headers: withoutHopHeaders(headers).filter(([name]) => {
         const lower = name.toLowerCase();
         return lower !== 'host' && lower !== 'expect';
       }),
       version: httpVersion === '1.0' ? '1.0' : '1.1',
-      ...changes,
+      ...(upgrade === undefined ? {} : { upgrade }),
     },
     ...(problem === undefined ? {} : { problem }),
   };
 }
 
 /** The protocol that a request may change its connection to; undefined when it stays. A body before the
- * change would be read differently by different endpoints, and `h2c` hides requests from a proxy. */
+ * change would be read differently by different endpoints. */
 export function upgradeOf(request: IncomingMessage): string | undefined {
   const { upgrade } = request.headers;
   const length = request.headers['content-length'] ?? '0';
   const hasBody = length !== '0' || request.headers['transfer-encoding'] !== undefined;
   if (upgrade === undefined || hasBody || request.httpVersion !== '1.1') return undefined;
-  const lower = upgrade.toLowerCase();
-  const isOther = /^[!#$%&'*+.^_`|~0-9a-z-]+(?:\/[0-9a-z.]+)?$/.test(lower);
-  return isOther && !/^(?:h2c?|http|tls)(?:\/|$)/.test(lower) ? lower : undefined;
+  return otherProtocol(upgrade);
 }
 
 /** A request under way. */

@@ -16,7 +16,7 @@ import { readableBody } from '../request/readable-body.ts';
 import { allowedTrailers } from '../request/trailers.ts';
 import { websocketAccept } from '../request/websocket-key.ts';
 import { writeTo } from '../request/write-to.ts';
-import { addressOf, problemOf, type RawHead } from './check-head.ts';
+import { checkHead, otherProtocol, type RawHead } from './check-head.ts';
 
 /** The head of a request, and what is wrong with it. A CONNECT with a `:protocol` is the request that an
  * HTTP/1.1 client would make with `Upgrade` (RFC 8441 section 4). */
@@ -27,33 +27,28 @@ function readHead(fields: HeaderList): {
   const pseudo = new Map(fields.filter(([name]) => name.startsWith(':')));
   const headers = fields.filter(([name]) => !name.startsWith(':'));
   const asked = pseudo.get(':method') ?? '';
-  const protocol = asked === 'CONNECT' ? pseudo.get(':protocol')?.toLowerCase() : undefined;
+  const protocol = asked === 'CONNECT' ? otherProtocol(pseudo.get(':protocol') ?? '') : undefined;
   const method = protocol === undefined ? asked : 'GET';
-  const target = pseudo.get(':path') ?? '';
-  const authority = pseudo.get(':authority');
   const scheme = pseudo.get(':scheme') ?? 'http';
-  const upgrade = protocol === undefined ? {} : { upgrade: protocol };
+  const named = pseudo.get(':authority');
   const raw: RawHead = {
     method,
-    target,
+    target: pseudo.get(':path') ?? '',
     version: '2',
     headers,
     scheme,
-    ...(authority === undefined ? {} : { authority }),
-    ...upgrade,
+    ...(named === undefined ? {} : { authority: named }),
   };
-  const addressed = method === 'CONNECT' ? undefined : addressOf(raw, '');
-  const problem = problemOf(raw) ?? (addressed?.kind === 'problem' ? addressed.problem : undefined);
-  const isClear = addressed?.kind === 'addressed';
+  const { target, authority, problem } = checkHead(raw, '');
   return {
     head: {
       method,
-      target: isClear ? addressed.target : target,
-      authority: isClear ? addressed.authority : (authority ?? ''),
+      target,
+      authority,
       scheme,
       headers: withoutHopHeaders(headers).filter(([name]) => name !== 'host' && name !== 'expect'),
       version: '2',
-      ...upgrade,
+      ...(protocol === undefined ? {} : { upgrade: protocol }),
     },
     ...(problem === undefined ? {} : { problem }),
   };

@@ -80,7 +80,10 @@ function startSession(below: ByteStream, connection: Http2Connection): ServerHtt
   duplex.on('close', () => session.destroy());
   // The streams tell the reason.
   duplex.on('error', (error) => session.destroy(error));
-  session.on('connect', () => session.setLocalWindowSize(connectionWindowBytes));
+  session.on('connect', () => {
+    // The event may come after the end of what it announces.
+    if (!session.destroyed) session.setLocalWindowSize(connectionWindowBytes);
+  });
   session.on(
     'stream',
     (stream: ServerHttp2Stream, _headers: IncomingHttpHeaders, flags: number, raw: string[]) => {

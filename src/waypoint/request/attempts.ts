@@ -225,7 +225,9 @@ async function attempt(
   } catch (error) {
     const isTimeout = abort.signal.aborted && !signal.aborted;
     const failed = failedBy(error, endpoint, isTimeout, isStale);
-    if (!exchange.signal.aborted && !failed.isStale) observe(choice, failureOf(failed, ended));
+    // A client that is gone, or whose body can not be read on, says nothing of the endpoint.
+    const isClients = exchange.signal.aborted || sending.body.broken.aborted;
+    if (!isClients && !failed.isStale) observe(choice, failureOf(failed, ended));
     return { ...found, kind: 'failed', failed };
   } finally {
     answered.abort();

@@ -93,9 +93,11 @@ export class UpstreamPool implements Disposable {
     try {
       const { connection } = await this.acquire(endpoint, 'http2', signal, destination);
       if (!(connection instanceof Http2Upstream)) return false;
-      const canUpgrade = await connection.canUpgrade();
-      connection.release();
-      return canUpgrade;
+      try {
+        return await unlessAborted(connection.canUpgrade(), signal);
+      } finally {
+        connection.release();
+      }
     } catch {
       // Who tries the other protocol learns why.
       return false;
