@@ -231,7 +231,7 @@ test('ends what a revoked client has open, refuses it from then on, and keeps re
   );
 });
 
-test('drains: requests under way finish, idle connections close, new ones are not taken', async ({
+test('drains: requests under way finish, idle connections close after a while, new ones are not taken', async ({
   stack,
   signal,
 }) => {
