@@ -4,7 +4,7 @@
 import { startAdminServer } from '../runtime/admin-server.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import type { Clock } from '../runtime/clock.ts';
-import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
+import { causeChain, codeOf } from '../runtime/errors.ts';
 import type { Logger } from '../runtime/log.ts';
 import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
@@ -16,6 +16,7 @@ import { loadAuthority } from './ca/load-authority.ts';
 import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
 import { SigningServer } from './ca/signing-server.ts';
+import { CredentialDelivery } from './credential-delivery.ts';
 import { Debouncer } from './debouncer.ts';
 import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
@@ -29,6 +30,7 @@ import { StatusWriter } from './kubernetes/write-status.ts';
 import { lastValidChanges, lastValidFindings, savedVersions } from './last-valid.ts';
 import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
+import { onHost } from './on-host.ts';
 import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
@@ -93,6 +95,7 @@ export class Controller implements AsyncDisposable {
   readonly #xds: XdsServer;
   readonly #verifier: TokenReviewer;
   readonly #watcher: ObjectWatcher;
+  readonly #credentials: CredentialDelivery;
   readonly #writer: StatusWriter;
   readonly #applier: ObjectApplier;
   readonly #translating: Debouncer;
@@ -142,6 +145,13 @@ export class Controller implements AsyncDisposable {
       onRefusal: ({ typeUrl }) => this.#metrics.refused(typeUrl),
       onStandingChange: () => this.#writing.changed(),
     });
+    this.#credentials = new CredentialDelivery({
+      client,
+      clock,
+      log,
+      publish: (credentials) => this.#xds.publishCredentials(credentials),
+      onChange: () => this.#writing.changed(),
+    });
     this.#registry.beforeReading(() => this.#metrics.connected(this.#xds.connected().length));
     processMetrics(this.#registry, clock.now());
   }
@@ -158,6 +168,7 @@ export class Controller implements AsyncDisposable {
     for (const name of ['certificate authority', 'objects', 'listener'])
       this.#readiness.block(name);
     this.#stack.use(this.#watcher);
+    this.#stack.use(this.#credentials);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),
@@ -289,6 +300,7 @@ export class Controller implements AsyncDisposable {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
       }
+      this.#credentials.update(translation.snapshot.serviceConfigs);
     } catch (error) {
       if (this.#end.signal.aborted) return;
       // A defect here must not take what is in force from the proxies.
@@ -305,6 +317,7 @@ export class Controller implements AsyncDisposable {
       const findings = withoutRepeats([
         ...refusalFindings(this.#xds.standing()),
         ...this.#translation.findings,
+        ...this.#credentials.findings(this.#tables.list('DestinationRule')),
         ...lastValidFindings(this.#translator.versions.kept),
         ...gateways.findings,
       ]);
@@ -376,22 +389,5 @@ export class Controller implements AsyncDisposable {
     } finally {
       this.#writeRetryWaits = false;
     }
-  }
-}
-
-/** Listens, on all IPv4 addresses where all of both families are wanted and there is no IPv6.
- * Rejects with AMB1651 when the address cannot be had. */
-async function onHost<T>(
-  host: string,
-  port: number,
-  listen: (host: string) => Promise<T>,
-): Promise<T> {
-  try {
-    return await listen(host);
-  } catch (cause) {
-    if (host === '::' && /EAFNOSUPPORT|EADDRNOTAVAIL/.test(causeChain(cause))) {
-      return await onHost('0.0.0.0', port, listen);
-    }
-    throw new AmbitError('AMB1651', `cannot listen on ${host} port ${port}`, { cause });
   }
 }

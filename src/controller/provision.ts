@@ -4,10 +4,11 @@
 import { type Changes, type DesiredObject, isApplied, marked } from './desired.ts';
 import type { Pod } from './kinds/core.ts';
 import type { Gateway } from './kinds/gateway.ts';
-import { managedLabel, objectPath, waypointManager } from './kinds/kinds.ts';
+import { objectPath } from './kinds/kinds.ts';
 import type { KubernetesObject } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
 import { ownNetwork } from './translate/networks.ts';
+import { gatewayNameLabel, labelsForWaypoint } from './translate/waypoint-labels.ts';
 import {
   collectWaypoints,
   hbonePort,
@@ -15,12 +16,7 @@ import {
   waypointClass,
   waypointController,
 } from './translate/waypoints.ts';
-import {
-  gatewayClassLabel,
-  gatewayNameLabel,
-  type ProvisionOptions,
-  waypointDeployment,
-} from './waypoint-deployment.ts';
+import { type ProvisionOptions, waypointDeployment } from './waypoint-deployment.ts';
 
 /** The objects that waypoints need and that are missing or different, and those without Gateway. */
 export function provisionChanges(objects: ObjectSource, options: ProvisionOptions): Changes {
@@ -91,12 +87,7 @@ function gatewayChanges(
   const metadata = {
     name,
     namespace,
-    labels: {
-      ...gateway.spec?.infrastructure?.labels,
-      [gatewayNameLabel]: name,
-      [gatewayClassLabel]: gateway.spec?.gatewayClassName ?? waypointClass,
-      [managedLabel]: waypointManager,
-    },
+    labels: labelsForWaypoint(gateway),
     annotations: { ...gateway.spec?.infrastructure?.annotations },
     ownerReferences: [
       {

@@ -9,10 +9,7 @@ import {
   rootCertificateName,
 } from './root-certificates.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
-
-/** Labels that lead from a waypoint's objects to its Gateway. */
-export const gatewayNameLabel = 'gateway.networking.k8s.io/gateway-name';
-export const gatewayClassLabel = 'gateway.networking.k8s.io/gateway-class-name';
+import { gatewayNameLabel, podLabelsForWaypoint } from './translate/waypoint-labels.ts';
 
 /** What provisioning knows beside the objects. */
 export interface ProvisionOptions {
@@ -37,15 +34,7 @@ export function waypointDeployment(
   const { name } = gateway.metadata;
   const template = {
     metadata: {
-      labels: {
-        ...metadata.labels,
-        'istio.io/dataplane-mode': 'none',
-        // It ends tunnels itself, so node proxies send tunnels to it as they are.
-        'networking.istio.io/tunnel': 'http',
-        'service.istio.io/canonical-name': name,
-        'service.istio.io/canonical-revision': 'latest',
-        'sidecar.istio.io/inject': 'false',
-      },
+      labels: podLabelsForWaypoint(gateway),
       annotations: {
         ...metadata.annotations,
         'prometheus.io/scrape': 'true',

@@ -188,6 +188,10 @@ export interface ServiceConfig {
   readonly destination?: DestinationRules;
   /** Policies whose targets include this service, its waypoint or its gateway class. */
   readonly policies: readonly AuthorizationPolicy[];
+  /** Of the addresses that an endpoint's host name has, one is used at a time. */
+  readonly oneAddressAtATime?: boolean;
+  /** Connections are opened to several of those addresses at once, and the first one counts. */
+  readonly raceConnections?: boolean;
 }
 
 /** The labels of one workload, which subsets and `sourceLabels` are compared with. */

@@ -38,6 +38,10 @@ export function adminRoutes(parts: AdminParts): Routes {
       services: serviceDump(waypoint.state),
       serviceConfigs: waypoint.table.configs(),
       certificates: certificateDump(waypoint.certificates),
+      // Without keys, as nothing that is shown has any.
+      credentials: waypoint.credentials.summaries(),
+      hosts: waypoint.hosts.dump(),
+      destinations: waypoint.destinations.summaries(),
       revocationLists: waypoint.revocations.states(),
       config: { configVersion: configVersion() },
     })),

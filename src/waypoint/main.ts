@@ -13,6 +13,7 @@ import { createLogger, type LevelledLogger } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
+import { readNameServers } from '../runtime/resolv-conf.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
 import { type RequestTracer, startTracing } from '../runtime/tracing.ts';
@@ -46,6 +47,7 @@ function assemble(
     clusterDomain: settings.CLUSTER_DOMAIN,
     identity,
     network: settings.NETWORK,
+    hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
     certificateSource: signingClient(ca, { impersonate: false }),
     configVersion: () => subscription.configVersion,
     registry,

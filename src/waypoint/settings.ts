@@ -1,7 +1,7 @@
 // The settings of a waypoint process; names as Istio has them.
 
 import { logLevels } from '../runtime/log.ts';
-import { integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
 
 const port = { min: 0, max: 65_535 };
 
@@ -22,6 +22,7 @@ export const settingsTable = {
   CLUSTER_DOMAIN: text('the domain of service names', 'cluster.local'),
   TRUST_DOMAIN: text('the trust domain of this pod', 'cluster.local'),
 
+  IPV6_ENABLED: flag('whether host names of endpoints are asked for IPv6 addresses too', 'true'),
   NETWORK: text('the network of this pod; empty in a mesh of one network', ''),
   HBONE_PORT: integer('the port of the tunnel', '15008', port),
   ADMIN_PORT: integer('the admin port, on loopback', '15000', port),

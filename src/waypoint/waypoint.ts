@@ -4,10 +4,12 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
+import { getCACertificates } from 'node:tls';
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
 import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
 import { DecisionLog, newDecisionId } from '../dataplane/decisions.ts';
+import type { HostLookup } from '../dataplane/dns/look-up-host.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
 import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-kind.ts';
 import { refusalMetric } from '../dataplane/tunnel/refusal-metric.ts';
@@ -23,16 +25,26 @@ import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { RequestTracer } from '../runtime/tracing.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
-import { decodeServiceConfig, decodeWorkloadLabels } from '../wire/waypoint-config.ts';
+import {
+  decodeCredential,
+  decodeServiceConfig,
+  decodeWorkloadLabels,
+} from '../wire/waypoint-config.ts';
 import { typeUrls } from '../wire/xds.ts';
+import { destinationMetrics, gaugeDestinations } from './destination-metrics.ts';
+import { Destinations } from './destinations/destinations.ts';
+import { HostTable } from './dns/host-table.ts';
 import { Front } from './front/front.ts';
 import { mirrorMetrics } from './mirror-metrics.ts';
 import { compileRegex } from './regex.ts';
 import { MirrorTraffic } from './request/mirror-traffic.ts';
-import { Activity } from './request/parts.ts';
+import { Activity, type PipelineParts } from './request/parts.ts';
 import { requestMetrics } from './request-metrics.ts';
 import { ServiceTable } from './state/service-table.ts';
-import { upstreamOpener } from './upstream/open-upstream.ts';
+import { ClientContexts } from './tls/client-contexts.ts';
+import { CredentialTable } from './tls/credential-table.ts';
+import { ProtocolNegotiator } from './upstream/negotiate-protocol.ts';
+import { upstreamNegotiator, upstreamOpener } from './upstream/open-upstream.ts';
 
 export interface WaypointOptions {
   readonly namespace: string;
@@ -42,6 +54,8 @@ export interface WaypointOptions {
   readonly identity: Identity;
   readonly network: string;
   readonly certificateSource: CertificateSource;
+  /** How the host names of endpoints are resolved. */
+  readonly hostLookup: HostLookup;
   readonly configVersion: () => string;
   readonly registry: MetricsRegistry;
   readonly clock: Clock;
@@ -57,6 +71,9 @@ export class Waypoint implements AsyncDisposable {
   readonly decisions: DecisionLog;
   readonly certificates: CertificateStore;
   readonly revocations: Revocations;
+  readonly credentials = new CredentialTable();
+  readonly hosts: HostTable;
+  readonly destinations: Destinations;
   readonly #tunnels: TunnelPool;
   readonly #front: Front;
   readonly #server: TunnelServer;
@@ -84,10 +101,15 @@ export class Waypoint implements AsyncDisposable {
       clock,
       log,
     });
+    this.hosts = new HostTable({ lookup: options.hostLookup, clock, log });
+    const watch = destinationMetrics(options.registry);
+    this.destinations = new Destinations({ clock, watch, log });
+    gaugeDestinations(options.registry, this.destinations);
     this.#front = new Front({
       mesh: this.state,
       table: this.table,
-      open: upstreamOpener({ identity, tunnels: this.#tunnels }),
+      ...this.#upstreams(options),
+      hosts: this.hosts,
       network,
       by: `waypoint/${namespace}/${gateway}`,
       configVersion: options.configVersion,
@@ -105,6 +127,7 @@ export class Waypoint implements AsyncDisposable {
       undecided: (record) => decisions.record(record),
       refused: (code) => refusals.add({ code }),
       activity: new Activity(),
+      destinations: this.destinations,
       mirrors: {
         traffic: new MirrorTraffic(mirrorMetrics(options.registry)),
         ended: this.#ended.signal,
@@ -124,6 +147,20 @@ export class Waypoint implements AsyncDisposable {
       clock,
       log,
     });
+  }
+
+  #upstreams({ identity, clock }: WaypointOptions): Pick<PipelineParts, 'open' | 'negotiate'> {
+    const parts = {
+      identity,
+      tunnels: this.#tunnels,
+      contexts: new ClientContexts({
+        credentials: this.credentials,
+        own: () => this.certificates.get(identity),
+        systemAuthorities: () => getCACertificates('system'),
+      }),
+      negotiator: new ProtocolNegotiator(clock),
+    };
+    return { open: upstreamOpener(parts), negotiate: upstreamNegotiator(parts) };
   }
 
   /** A peer that never got to ask for anything still leaves a record. */
@@ -175,6 +212,11 @@ export class Waypoint implements AsyncDisposable {
         decode: (_name, bytes) => decodeWorkloadLabels(bytes),
         apply: (batch) => this.table.applyLabels(batch),
       }),
+      subscribedKind({
+        typeUrl: typeUrls.credential,
+        decode: (_name, bytes) => decodeCredential(bytes),
+        apply: (batch) => this.credentials.apply(batch),
+      }),
     ];
   }
 
@@ -205,7 +247,9 @@ export class Waypoint implements AsyncDisposable {
     this.#ended.abort(new Error('the waypoint ends'));
     await this.#server[Symbol.asyncDispose]();
     await this.#front[Symbol.asyncDispose]();
+    this.hosts[Symbol.dispose]();
     await this.#tunnels[Symbol.asyncDispose]();
+    this.destinations[Symbol.dispose]();
     this.certificates[Symbol.dispose]();
   }
 }

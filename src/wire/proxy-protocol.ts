@@ -1,5 +1,6 @@
-// The PROXY protocol, version 2 (HAProxy's "The PROXY protocol", section 2.2), as a node proxy speaks it to
-// an application behind it: who is at the other end, and what it asked for (protocol section 3.6).
+// The PROXY protocol (HAProxy's "The PROXY protocol", sections 2.1 and 2.2): who is at the other end, and
+// what it asked for. Node proxies speak version 2 to applications behind them (protocol section 3.6),
+// waypoints either version to endpoints.
 
 import { type Endpoint, type IpAddress, ipToBytes, isV6 } from '../mesh/address.ts';
 import type { Identity } from '../mesh/identity.ts';
@@ -21,7 +22,17 @@ const streamOver = { ipv4: 0x11, ipv6: 0x21 } as const;
 /** Istio's type for the source's SPIFFE URI, of the range left to applications (section 2.2.8). */
 const identityType = 0xd0;
 
-/** The header's bytes. When the families differ both addresses are written as IPv6, the IPv4 one in its
+/** The header of version 1, a line. When the families differ both addresses are written as IPv6. */
+export function encodeProxyLine({ source, destination }: ProxyHeader): Buffer {
+  const ipv6 = isV6(source.address) || isV6(destination.address);
+  const written = (address: IpAddress): string =>
+    ipv6 && !isV6(address) ? `::ffff:${address}` : address;
+  const addresses = `${written(source.address)} ${written(destination.address)}`;
+  const ports = `${source.port} ${destination.port}`;
+  return Buffer.from(`PROXY ${ipv6 ? 'TCP6' : 'TCP4'} ${addresses} ${ports}\r\n`, 'latin1');
+}
+
+/** The header of version 2. When the families differ both addresses are written as IPv6, the IPv4 one in its
  * mapped form, since a header has one family. */
 export function encodeProxyHeader({ source, destination, identity }: ProxyHeader): Buffer {
   const ipv6 = isV6(source.address) || isV6(destination.address);

@@ -10,8 +10,13 @@ import {
   toBinary,
   toJson,
 } from '@bufbuild/protobuf';
+import type { Credential } from '../mesh/credential.ts';
 import type { ServiceConfig, WorkloadLabels } from '../mesh/route.ts';
-import { ServiceConfigSchema, WorkloadLabelsSchema } from './gen/ambit/waypoint_pb.ts';
+import {
+  CredentialSchema,
+  ServiceConfigSchema,
+  WorkloadLabelsSchema,
+} from './gen/ambit/waypoint_pb.ts';
 import type { Result } from './result.ts';
 
 /** Throws when the value has fields of other types or names than the message, which is our mistake. */
@@ -38,6 +43,20 @@ export function decodeWorkloadLabels(bytes: Uint8Array): Result<WorkloadLabels> 
   return decode(WorkloadLabelsSchema, bytes, ({ uid, labels }) => {
     if (typeof uid !== 'string') return { kind: 'problem', problem: 'uid is not set' };
     return { kind: 'ok', value: { uid, labels: (labels ?? {}) as WorkloadLabels['labels'] } };
+  });
+}
+
+/** Throws as `encodeServiceConfig` does. */
+export function encodeCredential(credential: Credential): Uint8Array {
+  return encode(CredentialSchema, credential);
+}
+
+/** Gives back what was encoded. */
+export function decodeCredential(bytes: Uint8Array): Result<Credential> {
+  return decode(CredentialSchema, bytes, (json) => {
+    const { name } = json;
+    if (typeof name !== 'string') return { kind: 'problem', problem: 'name is not set' };
+    return { kind: 'ok', value: { ...(json as Omit<Credential, 'name'>), name } };
   });
 }
 

@@ -16,6 +16,7 @@ export const typeUrls = {
   authorization: 'type.googleapis.com/istio.security.Authorization',
   serviceConfig: 'type.googleapis.com/ambit.waypoint.v1.ServiceConfig',
   workloadLabels: 'type.googleapis.com/ambit.waypoint.v1.WorkloadLabels',
+  credential: 'type.googleapis.com/ambit.waypoint.v1.Credential',
 } as const;
 
 /** The largest message a proxy accepts: the first push holds everything. */

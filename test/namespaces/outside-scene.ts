@@ -123,6 +123,27 @@ export async function ask(
   return (await inPod(mesh, pod, program, [String(family), ...urls])) as string[];
 }
 
+/** What pods get for requests of any method: status and body, or the code of the failure. */
+export async function request(
+  mesh: LaptopMesh,
+  pod: string,
+  asked: readonly { readonly url: string; readonly method?: string }[],
+): Promise<string[]> {
+  const program = `
+    const ask = ({ url, method }) => new Promise((resolve) => {
+      require('http').request(url, { method, family: 4, agent: false, timeout: 8000 }, (response) => {
+        let body = '';
+        response.on('data', (chunk) => (body += chunk))
+          .on('end', () => resolve(response.statusCode + ' ' + body));
+      }).on('error', (error) => resolve(error.code)).on('timeout', () => resolve('timeout')).end();
+    });
+    Promise.all(JSON.parse(process.argv[1]).map(ask)).then((all) => {
+      console.log(JSON.stringify(all));
+      process.exit();
+    });`;
+  return (await inPod(mesh, pod, program, [JSON.stringify(asked)])) as string[];
+}
+
 /** What a pod's resolver finds, or the code of the failure. */
 export async function lookUp(mesh: LaptopMesh, pod: string, method: string, name: string) {
   const program = `new (require('node:dns').promises.Resolver)({ timeout: 3000, tries: 2 })

@@ -2,6 +2,7 @@
 // directly, certificates come from an authority in this process.
 
 import { applyRedirection } from '../../src/cni/redirect/apply.ts';
+import type { HostLookup } from '../../src/dataplane/dns/look-up-host.ts';
 import { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import type { DecisionRecord } from '../../src/mesh/decision.ts';
 import { keyOfService, type Service } from '../../src/mesh/service.ts';
@@ -11,7 +12,6 @@ import { type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { DnsOptions } from '../../src/ztunnel/dns/dns-parts.ts';
 import { NodeProxy } from '../../src/ztunnel/node-proxy.ts';
-import type { HostLookup } from '../../src/ztunnel/proxy/host-addresses.ts';
 import { addresses, makePodNetwork, type PodNetwork, probeAddresses } from '../cni/pod-network.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { type Published, publish } from '../support/mesh-state.ts';

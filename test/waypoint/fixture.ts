@@ -5,6 +5,7 @@ import type { RequestListener } from 'node:http';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
+import type { HostLookup } from '../../src/dataplane/dns/look-up-host.ts';
 import { socketStream, toDuplex } from '../../src/dataplane/duplex-stream.ts';
 import { splice } from '../../src/dataplane/splice.ts';
 import { refusalMetric } from '../../src/dataplane/tunnel/refusal-metric.ts';
@@ -20,14 +21,20 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { RequestTracer } from '../../src/runtime/tracing.ts';
+import { destinationMetrics, gaugeDestinations } from '../../src/waypoint/destination-metrics.ts';
+import { Destinations } from '../../src/waypoint/destinations/destinations.ts';
+import { HostTable } from '../../src/waypoint/dns/host-table.ts';
 import { Front } from '../../src/waypoint/front/front.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
 import { type MirrorOutcome, MirrorTraffic } from '../../src/waypoint/request/mirror-traffic.ts';
 import { Activity, type Decided } from '../../src/waypoint/request/parts.ts';
 import { requestMetrics } from '../../src/waypoint/request-metrics.ts';
 import { ServiceTable } from '../../src/waypoint/state/service-table.ts';
+import { ClientContexts } from '../../src/waypoint/tls/client-contexts.ts';
+import { CredentialTable } from '../../src/waypoint/tls/credential-table.ts';
 import type { WaypointMeshView } from '../../src/waypoint/upstream/endpoints.ts';
-import { upstreamOpener } from '../../src/waypoint/upstream/open-upstream.ts';
+import { ProtocolNegotiator } from '../../src/waypoint/upstream/negotiate-protocol.ts';
+import { upstreamNegotiator, upstreamOpener } from '../../src/waypoint/upstream/open-upstream.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { dial, identity, startPool, startTunnelServer, targetAt } from '../support/tunnels.ts';
 
@@ -96,6 +103,10 @@ export interface WaypointUnderTest {
   readonly registry: MetricsRegistry;
   readonly table: ServiceTable;
   readonly mesh: FakeMesh;
+  readonly destinations: Destinations;
+  readonly credentials: CredentialTable;
+  /** Of the mesh's own certificates. */
+  readonly authority: TestAuthority;
   readonly endpoint: Endpoint;
   readonly pool: TunnelPool;
   /** Tunnel requests that the endpoint's side got. */
@@ -116,6 +127,8 @@ export class FakeMesh implements WaypointMeshView {
   readonly services: Service[] = [];
   readonly endpoints = new Map<string, ServiceEndpoint[]>();
   readonly workloads = new Map<string, Workload>();
+  /** Addresses of nodes. */
+  readonly nodes = new Set<string>();
 
   workloadByAddress(_network: string, address: IpAddress): Workload | undefined {
     return this.workloads.get(address);
@@ -137,6 +150,10 @@ export class FakeMesh implements WaypointMeshView {
     return this.endpoints.get(key) ?? [];
   }
 
+  isNodeAddress(_network: string, address: IpAddress): boolean {
+    return this.nodes.has(address);
+  }
+
   /** Adds an endpoint of a service that listens on a port. */
   add(service: Service, workload: Workload, targetPort: number): void {
     const key = keyOfService(service);
@@ -153,6 +170,9 @@ export async function startWaypoint(
     readonly random?: () => number;
     readonly tracer?: RequestTracer;
     readonly mirrored?: (outcome: MirrorOutcome, mirror: Mirror) => void;
+    readonly nameServers?: HostLookup['nameServers'];
+    /** PEM; none by default. */
+    readonly systemAuthorities?: readonly string[];
   } = {},
 ): Promise<WaypointUnderTest> {
   const { clock = systemClock, random = Math.random, tracer, mirrored } = options;
@@ -183,14 +203,32 @@ export async function startWaypoint(
     for (const wake of waiting.splice(0)) wake();
   };
   let next = 0;
+  const credentials = new CredentialTable();
+  const upstreams = {
+    identity: own,
+    tunnels: startPool(stack, authority),
+    endpointTunnelPort: behind.endpoint.port,
+    contexts: new ClientContexts({
+      credentials,
+      own: () => authority.issue(own),
+      systemAuthorities: () => options.systemAuthorities ?? [],
+    }),
+    negotiator: new ProtocolNegotiator(clock),
+  };
+  const { nameServers = () => Promise.resolve([]) } = options;
+  const hosts = stack.use(
+    new HostTable({ lookup: { nameServers, ipv6: true }, clock, log: silentLogger }),
+  );
+  const destinations = stack.use(
+    new Destinations({ clock, watch: destinationMetrics(registry), log: silentLogger }),
+  );
+  gaugeDestinations(registry, destinations);
   const front = new Front({
     mesh,
     table,
-    open: upstreamOpener({
-      identity: own,
-      tunnels: startPool(stack, authority),
-      endpointTunnelPort: behind.endpoint.port,
-    }),
+    open: upstreamOpener(upstreams),
+    negotiate: upstreamNegotiator(upstreams),
+    hosts,
     network: '',
     by: 'waypoint/default/waypoint',
     configVersion: () => 'c0ffee',
@@ -206,6 +244,7 @@ export async function startWaypoint(
     undecided: keep,
     refused: (code) => refusals.add({ code }),
     activity: new Activity(),
+    destinations,
     mirrors: { traffic: new MirrorTraffic(mirrored), ended: ending.signal },
     ...(tracer && { tracer }),
     log: silentLogger,
@@ -234,6 +273,9 @@ export async function startWaypoint(
     registry,
     table,
     mesh,
+    destinations,
+    credentials,
+    authority,
     endpoint,
     pool,
     arrived,

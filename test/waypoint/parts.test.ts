@@ -1,9 +1,10 @@
 import * as assert from 'uvu/assert';
 import type { ByteStream } from '../../src/dataplane/byte-stream.ts';
 import { requestLimits } from '../../src/mesh/request-limits.ts';
-import { detect, silenceLimitMs } from '../../src/waypoint/front/detect.ts';
+import { detect } from '../../src/waypoint/front/detect.ts';
 import { sniff } from '../../src/waypoint/front/sniff.ts';
 import { findTarget } from '../../src/waypoint/front/target.ts';
+import { silenceLimitMs } from '../../src/waypoint/limits.ts';
 import { compileRegex, replaceRegex } from '../../src/waypoint/regex.ts';
 import type { Body } from '../../src/waypoint/request/exchange.ts';
 import { headerMap, withoutHopHeaders } from '../../src/waypoint/request/hop-headers.ts';

@@ -213,7 +213,8 @@ async function startPostgres(stack: AsyncDisposableStack): Promise<number> {
   await run('initdb', ['-A', 'trust', '-U', 'postgres', '--no-sync', '-D', folder], { ...as, cwd });
   const port = await freePort();
   const options = ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'];
-  const server = spawn('postgres', ['-D', folder, '-p', String(port), '-k', folder, ...options], {
+  const program = (await pathOf('postgres')) ?? '';
+  const server = spawn(program, ['-D', folder, '-p', String(port), '-k', folder, ...options], {
     ...as,
     cwd,
     stdio: ['ignore', 'ignore', 'pipe'],

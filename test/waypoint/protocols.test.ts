@@ -1,6 +1,9 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import * as assert from 'uvu/assert';
 import type { ServicePort } from '../../src/mesh/service.ts';
 import { suite } from '../support/suite.ts';
+import { readAll } from '../support/tunnels.ts';
 import { serve } from './application.ts';
 import { startWaypoint } from './fixture.ts';
 import {
@@ -194,5 +197,36 @@ for (const client of protocols) {
     });
   }
 }
+
+test('repeated fields and bytes beyond ASCII mean the same on the other side', async ({
+  stack,
+}) => {
+  const seen: Seen[] = [];
+  const waypoint = await startWaypoint(stack);
+  const app = createServer((socket) => {
+    socket.on('error', () => undefined);
+    const fields = ['content-type: a/b', 'content-type: c/d', 'x-many: 1', 'X-Many: 2', 'x: \xe9'];
+    socket.once('data', () => {
+      const head = ['HTTP/1.1 200 OK', ...fields, 'content-length: 0', '', ''].join('\r\n');
+      socket.end(Buffer.from(head, 'latin1'));
+    });
+  }).listen(0, '127.0.0.1');
+  await once(app, 'listening');
+  stack.defer(() => void app.close());
+  serve(waypoint, (app.address() as AddressInfo).port);
+  const { status, headers } = await askBy('HTTP/2', waypoint, { path: '/' }, stack);
+  assert.equal([status, headers['x-many'], headers['x']], [200, '1, 2', '\xe9']);
+  assert.is(headers['content-type'], 'a/b, c/d');
+
+  const other = await startWaypoint(stack);
+  serve(other, await startEndpoint(stack, 'HTTP/2', (one) => seen.push(one)), 'http2');
+  const stream = await other.open();
+  const fields = ['authorization: a', 'Authorization: b', 'x: \xe9', 'cookie: a=1', 'x-many: 1'];
+  const lines = ['GET / HTTP/1.1', 'host: a', ...fields, 'x-many: 2', 'connection: close', '', ''];
+  await stream.write(Buffer.from(lines.join('\r\n'), 'latin1'));
+  assert.match((await readAll(stream)).toString(), /^HTTP\/1\.1 200 /);
+  const got = seen[0]?.headers;
+  assert.equal([got?.['authorization'], got?.['x-many'], got?.['x']], ['a, b', '1, 2', '\xe9']);
+});
 
 test.run();

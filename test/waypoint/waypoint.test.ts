@@ -52,6 +52,7 @@ async function start(
   const registry = createRegistry();
   const own = identity('waypoint');
   const waypoint = new Waypoint({
+    hostLookup: { nameServers: () => Promise.resolve([]), ipv6: false },
     namespace: 'default',
     gateway: 'waypoint',
     clusterDomain: 'cluster.local',

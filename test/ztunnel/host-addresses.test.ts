@@ -1,53 +1,17 @@
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
 import * as assert from 'uvu/assert';
 import type { Clock } from '../../src/runtime/clock.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
-import { buildResponse, type DnsRecord, parseQuery } from '../../src/wire/dns/message.ts';
-import { formatName, parseName } from '../../src/wire/dns/name.ts';
+import { parseName } from '../../src/wire/dns/name.ts';
 import { HostAddresses } from '../../src/ztunnel/proxy/host-addresses.ts';
 import { aWorkload, ipAddress } from '../support/mesh-values.ts';
+import { startZone, type Zone } from '../support/name-zone.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('addresses of host names');
 
 const over4 = { workload: aWorkload('a'), source: { address: ipAddress('10.0.0.1'), port: 1 } };
 const over6 = { workload: aWorkload('a'), source: { address: ipAddress('fd00::1'), port: 1 } };
-
-type Zone = Readonly<Record<string, readonly (readonly [DnsRecord['body'], number?])[]>>;
-
-/** A name server on loopback that knows `zone`, and the names it was asked for. */
-async function startZone(stack: AsyncDisposableStack, zone: Zone) {
-  const asked: string[] = [];
-  const socket = createSocket('udp4');
-  socket.bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  stack.defer(() => new Promise<void>((resolve) => void socket.close(() => resolve())));
-  socket.on('message', (bytes, { address, port }) => {
-    const parsed = parseQuery(bytes);
-    if (parsed.kind !== 'query') return;
-    const { name, type } = parsed.query.question;
-    asked.push(`${formatName(name)}${type === 1 ? 'A' : 'AAAA'}`);
-    const known = zone[formatName(name)];
-    const wanted = (known ?? []).filter(
-      ([body]) => body.type === 'CNAME' || (body.type === 'A') === (type === 1),
-    );
-    const answers = wanted.map(([body, ttlSeconds = 60]) => ({
-      name: body.type === 'CNAME' ? name : (parseName('target.example') ?? name),
-      ttlSeconds,
-      body,
-    }));
-    const direct = answers.some(({ body }) => body.type === 'CNAME')
-      ? answers
-      : answers.map((answer) => ({ ...answer, name }));
-    const code = known === undefined ? 3 : 0;
-    const response = { code, authoritative: true, answers: direct } as const;
-    socket.send(buildResponse(parsed.query, response, 'udp'), port, address);
-  });
-  const server = { address: '127.0.0.1', port: socket.address().port };
-  return { asked, nameServers: () => Promise.resolve([server]) };
-}
 
 /** Time stands still until it is moved. */
 function handClock(): Clock & { nowMs: number } {

@@ -1,5 +1,5 @@
-// networking.istio.io: VirtualService and DestinationRule (features sections 1.1 and 1.2), as far as
-// they are translated. Fields that are not listed are reported by translate/unsupported.ts.
+// networking.istio.io: VirtualService and DestinationRule (features sections 1.1 and 1.2). What of them
+// has no effect is reported by translate/unsupported.ts.
 
 import type { KubernetesObject } from './object.ts';
 
@@ -158,10 +158,127 @@ export interface VirtualServiceSpec {
 
 export type VirtualService = KubernetesObject<VirtualServiceSpec>;
 
-export interface TrafficPolicySpec {
-  readonly retryBudget?: { readonly percent?: number; readonly minRetryConcurrency?: number };
-  readonly loadBalancer?: { readonly simple?: string; readonly [field: string]: unknown };
-  readonly [field: string]: unknown;
+export interface HttpCookieSpec {
+  readonly name?: string;
+  readonly path?: string;
+  readonly ttl?: string;
+  readonly attributes?: readonly { readonly name?: string; readonly value?: string }[];
+}
+
+export interface ConsistentHashSpec {
+  readonly httpHeaderName?: string;
+  readonly httpCookie?: HttpCookieSpec;
+  readonly useSourceIp?: boolean;
+  readonly httpQueryParameterName?: string;
+  readonly ringHash?: { readonly minimumRingSize?: number };
+  readonly maglev?: { readonly tableSize?: number };
+  /** Deprecated; within `ringHash` now. */
+  readonly minimumRingSize?: number;
+}
+
+/** Of a DestinationRule, and of MeshConfig. */
+export interface LocalityLbSpec {
+  readonly enabled?: boolean;
+  readonly distribute?: readonly {
+    readonly from?: string;
+    readonly to?: Readonly<Record<string, number>>;
+  }[];
+  readonly failover?: readonly { readonly from?: string; readonly to?: string }[];
+  readonly failoverPriority?: readonly string[];
+}
+
+export interface LoadBalancerSpec {
+  readonly simple?: string;
+  readonly consistentHash?: ConsistentHashSpec;
+  readonly localityLbSetting?: LocalityLbSpec;
+  readonly zoneAwareLbSetting?: object;
+  readonly warmup?: {
+    readonly duration?: string;
+    readonly minimumPercent?: number;
+    readonly aggression?: number;
+  };
+  /** Deprecated; `warmup.duration` now. */
+  readonly warmupDurationSecs?: string;
+}
+
+export interface TcpKeepaliveSpec {
+  readonly probes?: number;
+  readonly time?: string;
+  readonly interval?: string;
+}
+
+/** Of a DestinationRule, and of MeshConfig. */
+export interface ConnectionPoolSpec {
+  readonly tcp?: {
+    readonly maxConnections?: number;
+    readonly connectTimeout?: string;
+    readonly tcpKeepalive?: TcpKeepaliveSpec;
+    readonly maxConnectionDuration?: string;
+    readonly idleTimeout?: string;
+  };
+  readonly http?: {
+    readonly http1MaxPendingRequests?: number;
+    readonly http2MaxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeout?: string;
+    readonly h2UpgradePolicy?: string;
+    readonly useClientProtocol?: boolean;
+    readonly maxConcurrentStreams?: number;
+    readonly http2KeepAlive?: { readonly interval?: string; readonly timeout?: string };
+  };
+}
+
+/** Of a DestinationRule, and of MeshConfig. */
+export interface OutlierDetectionSpec {
+  readonly consecutive5xxErrors?: number;
+  /** Deprecated, and without effect. */
+  readonly consecutiveErrors?: number;
+  readonly consecutiveGatewayErrors?: number;
+  readonly splitExternalLocalOriginErrors?: boolean;
+  readonly consecutiveLocalOriginFailures?: number;
+  readonly interval?: string;
+  readonly baseEjectionTime?: string;
+  readonly maxEjectionPercent?: number;
+  readonly minHealthPercent?: number;
+  readonly outlierDetectionHttpErrorCodes?: unknown;
+}
+
+export interface ClientTlsSpec {
+  readonly mode?: string;
+  readonly clientCertificate?: string;
+  readonly privateKey?: string;
+  readonly caCertificates?: string;
+  readonly caCrl?: string;
+  readonly credentialName?: string;
+  readonly subjectAltNames?: readonly string[];
+  readonly sni?: string;
+  readonly insecureSkipVerify?: boolean;
+}
+
+/** What a port of a destination can say for itself. */
+export interface PortTrafficPolicySpec {
+  readonly loadBalancer?: LoadBalancerSpec;
+  readonly connectionPool?: ConnectionPoolSpec;
+  readonly outlierDetection?: OutlierDetectionSpec;
+  readonly tls?: ClientTlsSpec;
+}
+
+export interface TrafficPolicySpec extends PortTrafficPolicySpec {
+  readonly portLevelSettings?: readonly (PortTrafficPolicySpec & {
+    readonly port?: { readonly number?: number };
+  })[];
+  readonly tunnel?: {
+    readonly protocol?: string;
+    readonly targetHost?: string;
+    readonly targetPort?: number;
+  };
+  readonly proxyProtocol?: { readonly version?: string };
+  readonly retryBudget?: {
+    readonly percent?: number;
+    readonly minRetryConcurrency?: number;
+    readonly budgetInterval?: string;
+  };
 }
 
 export interface SubsetSpec {

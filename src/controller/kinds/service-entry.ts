@@ -56,3 +56,11 @@ export type ServiceEntry = KubernetesObject<ServiceEntrySpec, ServiceEntryStatus
 export function isWildcard(host: string): boolean {
   return host.startsWith('*');
 }
+
+/** How connections are made to the addresses of a name. */
+export const connectStrategyAnnotation = 'istio.io/connect-strategy';
+
+/** Whether connections are to be opened to several addresses at once, which takes a waypoint. */
+export function racesConnections({ metadata }: ServiceEntry): boolean {
+  return metadata.annotations?.[connectStrategyAnnotation] === 'RACE_FIRST_TCP_CONNECT';
+}

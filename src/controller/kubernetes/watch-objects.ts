@@ -1,12 +1,7 @@
 // Lists and watches every kind into the tables. The client library's informer stops for good at most
 // errors (style section 3.6), so each is started again here, with back-off and a line in the log.
 
-import {
-  type KubernetesObject as ClientObject,
-  type KubeConfig,
-  ListWatch,
-  Watch,
-} from '@kubernetes/client-node';
+import { type KubernetesObject as ClientObject, ListWatch } from '@kubernetes/client-node';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
@@ -15,6 +10,7 @@ import { collectionPath, type KindName, kindNames, kindPlaces } from '../kinds/k
 import type { KubernetesObject } from '../kinds/object.ts';
 import type { ObjectTables } from '../objects.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
+import { WatchAfterList } from './watch-after-list.ts';
 
 const backoffShape = { firstMs: 100, maxMs: 2000, jitter: 0.2 } as const;
 /** How often a kind without a definition is looked for again. */
@@ -129,26 +125,6 @@ export class ObjectWatcher implements AsyncDisposable {
       // Waiting rejects when this object is disposed; the informer reports its own failures.
       if (!signal.aborted) this.#log.error({ code: 'AMB1621', kind }, causeChain(failure));
     }
-  }
-}
-
-/** The library watches once what it listed is in its cache; there is no event for that. */
-class WatchAfterList extends Watch {
-  readonly #end: AbortSignal;
-  readonly #onListed: () => void;
-
-  constructor(config: KubeConfig, end: AbortSignal, onListed: () => void) {
-    super(config);
-    this.#end = end;
-    this.#onListed = onListed;
-  }
-
-  override async watch(...parameters: Parameters<Watch['watch']>): Promise<AbortController> {
-    this.#onListed();
-    const request = await super.watch(...parameters);
-    // The informer cannot be stopped while it waits for this.
-    if (this.#end.aborted) request.abort();
-    return request;
   }
 }
 

@@ -19,6 +19,9 @@ export type Proxy =
       readonly name: string;
       /** `NAMESPACE/NAME` of its Gateway. */
       readonly gateway: string;
+      /** Whether it has proved to run as the ServiceAccount that the controller makes for this Gateway,
+       * which alone is given credentials: the name of the Gateway is only said. */
+      readonly isProved: boolean;
     };
 
 /** The types in the order in which they are sent: policies before the workloads that refer to them,
@@ -27,6 +30,7 @@ export const sendOrder = [
   typeUrls.authorization,
   typeUrls.workloadLabels,
   typeUrls.address,
+  typeUrls.credential,
   typeUrls.serviceConfig,
 ] as const;
 
@@ -37,8 +41,9 @@ export function isTypeUrl(text: string): text is TypeUrl {
   return (sendOrder as readonly string[]).includes(text);
 }
 
-/** Reads who a proxy is; undefined when its id is of no known form (protocol section 4.2). */
-export function proxyOf(node: DiscoveryNode): Proxy | undefined {
+/** Reads who a proxy is that runs as a ServiceAccount; undefined when its id is of no known form (protocol
+ * section 4.2). */
+export function proxyOf(node: DiscoveryNode, serviceAccount: string): Proxy | undefined {
   const [kind] = node.id.split('~');
   const namespace = textOf(node, 'NAMESPACE');
   const name = textOf(node, 'NAME') ?? node.id;
@@ -47,7 +52,8 @@ export function proxyOf(node: DiscoveryNode): Proxy | undefined {
   if (kind === 'ztunnel') return { kind, namespace, name, ...(own && { node: own }) };
   const gateway = textOf(node, 'GATEWAY_NAME');
   if (kind !== 'waypoint' || gateway === undefined) return undefined;
-  return { kind, namespace, name, gateway: `${namespace}/${gateway}` };
+  const isProved = serviceAccount === gateway;
+  return { kind, namespace, name, gateway: `${namespace}/${gateway}`, isProved };
 }
 
 /** Whether a proxy takes large responses in parts. */
@@ -76,6 +82,10 @@ export function interestOf(
     case typeUrls.serviceConfig:
       return proxy.kind === 'waypoint'
         ? (snapshot.serviceConfigs.get(proxy.gateway) ?? ResourceTable.empty)
+        : ResourceTable.empty;
+    case typeUrls.credential:
+      return proxy.kind === 'waypoint' && proxy.isProved
+        ? (snapshot.credentials?.get(proxy.gateway) ?? ResourceTable.empty)
         : ResourceTable.empty;
   }
 }

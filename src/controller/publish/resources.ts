@@ -1,6 +1,7 @@
 // A snapshot in the form that goes over the wire: bytes with versions, and one hash over all of it.
 
 import { createHash } from 'node:crypto';
+import type { Credential } from '../../mesh/credential.ts';
 import type { GatewayAddress } from '../../mesh/workload.ts';
 import { atOnce } from '../../runtime/turns.ts';
 import {
@@ -10,7 +11,11 @@ import {
   nameOfAddress,
 } from '../../wire/address.ts';
 import { encodeAuthorization } from '../../wire/authorization.ts';
-import { encodeServiceConfig, encodeWorkloadLabels } from '../../wire/waypoint-config.ts';
+import {
+  encodeCredential,
+  encodeServiceConfig,
+  encodeWorkloadLabels,
+} from '../../wire/waypoint-config.ts';
 import type { Snapshot } from '../translate/snapshot.ts';
 import { type PublishedResource, ResourceTable } from './resource-table.ts';
 
@@ -23,6 +28,8 @@ export interface PublishedSnapshot {
   readonly workloadLabels: ResourceTable;
   /** Per waypoint, `NAMESPACE/NAME`. */
   readonly serviceConfigs: ReadonlyMap<string, ResourceTable>;
+  /** Per waypoint; of no part in the hash, nor in anything that is shown. */
+  readonly credentials?: ReadonlyMap<string, ResourceTable>;
 }
 
 /** What could not be encoded, with the resource's name. */
@@ -96,6 +103,19 @@ export function publishWorkloads(
     workloadLabels: older.workloadLabels.with([...encoder.labels({ workloadLabels })], removed),
   };
   return { published: { ...parts, hash: hashOf(parts) }, problems: encoder.problems };
+}
+
+/** The credentials of each waypoint as resources. */
+export function publishCredentials(
+  credentials: ReadonlyMap<string, readonly Credential[]>,
+  older: ReadonlyMap<string, ResourceTable> = new Map(),
+): ReadonlyMap<string, ResourceTable> {
+  const tables = new Map<string, ResourceTable>();
+  for (const [waypoint, own] of credentials) {
+    const resources = own.map((one) => encoded(one.name, encodeCredential(one)));
+    tables.set(waypoint, atOnce(ResourceTable.of(resources, older.get(waypoint))));
+  }
+  return tables;
 }
 
 /** Encodes what has not been encoded before. */

@@ -2,17 +2,23 @@
 
 import { type handleBidiStreamingCall, type ServerDuplexStream, status } from '@grpc/grpc-js';
 import type { Code } from '../../mesh/catalogue.ts';
+import type { Credential } from '../../mesh/credential.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { Permits } from '../../runtime/permits.ts';
 import { inTurns, turnsOf } from '../../runtime/turns.ts';
 import { writeDeltaResponse } from '../../wire/write-discovery.ts';
-import type { DeltaRequest, DeltaResponse, DiscoveryNode } from '../../wire/xds.ts';
+import {
+  type DeltaRequest,
+  type DeltaResponse,
+  type DiscoveryNode,
+  typeUrls,
+} from '../../wire/xds.ts';
 import { bearerToken, type Caller, type TokenVerifier } from '../caller.ts';
 import { isTypeUrl, type Proxy, proxyOf, serviceAccountOf, takesParts } from './interest.ts';
 import { ProxySession } from './proxy-session.ts';
-import { emptySnapshot, type PublishedSnapshot } from './resources.ts';
+import { emptySnapshot, type PublishedSnapshot, publishCredentials } from './resources.ts';
 
 type Stream = ServerDuplexStream<DeltaRequest, Buffer>;
 
@@ -89,6 +95,17 @@ export class XdsServer implements Disposable {
 
   /** Makes a snapshot the current one and sends every proxy what changed for it. */
   publish(snapshot: PublishedSnapshot): void {
+    const { credentials } = this.#snapshot;
+    this.#replace({ ...snapshot, ...(credentials && { credentials }) });
+  }
+
+  /** Makes these the credentials of waypoints, of each its own. */
+  publishCredentials(credentials: ReadonlyMap<string, readonly Credential[]>): void {
+    const tables = publishCredentials(credentials, this.#snapshot.credentials);
+    this.#replace({ ...this.#snapshot, credentials: tables });
+  }
+
+  #replace(snapshot: PublishedSnapshot): void {
     this.#snapshot = snapshot;
     for (const connection of this.#connections) this.#send(connection);
   }
@@ -212,6 +229,9 @@ export class XdsServer implements Disposable {
       return;
     }
     const outcome = connection.session.receive(typeUrl, request);
+    if (typeUrl === typeUrls.credential && outcome.kind === 'subscribed') {
+      this.#warnUnproved(connection.session.proxy);
+    }
     if (outcome.kind === 'refused') {
       connection.refusals++;
       const { reason } = outcome;
@@ -232,6 +252,14 @@ export class XdsServer implements Disposable {
     } else {
       this.#send(connection);
     }
+  }
+
+  /** It asks for what only the waypoint itself is given. */
+  #warnUnproved(proxy: Proxy): void {
+    if (proxy.kind === 'waypoint' && proxy.isProved) return;
+    const code: Code = 'AMB1646';
+    const who = describe(proxy);
+    this.#parts.log.warn({ code, proxy: who }, 'asks for credentials without being a waypoint');
   }
 
   async #sendSoon(connection: Connection): Promise<void> {
@@ -295,7 +323,7 @@ export class XdsServer implements Disposable {
 
 /** Who a proxy is, once its token agrees with what it says (protocol section 4.2). */
 function identified(caller: Caller, node: DiscoveryNode): Proxy {
-  const proxy = proxyOf(node);
+  const proxy = proxyOf(node, caller.serviceAccount);
   if (proxy === undefined) {
     throw new AmbitError('AMB1642', `the node "${node.id}" is neither a ztunnel nor a waypoint`);
   }

@@ -5,6 +5,11 @@ import { parseDocument } from 'yaml';
 import type { ConfigMap } from '../kinds/core.ts';
 import type { Problem } from './finding.ts';
 import type { LabelRequirement } from './label-selector.ts';
+import {
+  readTrafficDefaults,
+  type TrafficDefaults,
+  trafficDefaultFields,
+} from './traffic-defaults.ts';
 import type { EntryVisibility, VisibilityRules } from './visibility.ts';
 
 /** What the mesh's administrators decide. */
@@ -13,10 +18,12 @@ export interface MeshConfig {
   readonly outboundPolicy: 'allow-any' | 'registry-only';
   /** Absent, every ServiceEntry is public, and none is told so. */
   readonly serviceEntryVisibility?: VisibilityRules;
+  /** What lies beneath all DestinationRules. */
+  readonly traffic: TrafficDefaults;
 }
 
 /** In force without a ConfigMap. */
-export const defaultMeshConfig: MeshConfig = { outboundPolicy: 'allow-any' };
+export const defaultMeshConfig: MeshConfig = { outboundPolicy: 'allow-any', traffic: {} };
 
 /** A configuration, what is wrong with it, and what of it has no effect. */
 export interface MeshConfigReading {
@@ -28,7 +35,7 @@ export interface MeshConfigReading {
 }
 
 /** Fields that say what holds here anyway, or that other settings hold. */
-const known = new Set(['outboundTrafficPolicy', 'serviceEntryVisibility']);
+const known = new Set(['outboundTrafficPolicy', 'serviceEntryVisibility', ...trafficDefaultFields]);
 
 /** Reads a ConfigMap. */
 export function readMeshConfig(object: ConfigMap): MeshConfigReading {
@@ -44,9 +51,15 @@ export function readMeshConfig(object: ConfigMap): MeshConfigReading {
   const problems: Problem[] = [];
   const outboundPolicy = outboundPolicyOf(root['outboundTrafficPolicy'], problems);
   const serviceEntryVisibility = visibilityOf(root['serviceEntryVisibility'], problems);
+  const traffic = readTrafficDefaults(root);
+  problems.push(...traffic.problems.map(({ field, text }) => problem(field, text)));
   if (problems.length > 0) return { problems, ignored: [] };
   return {
-    config: { outboundPolicy, ...(serviceEntryVisibility && { serviceEntryVisibility }) },
+    config: {
+      outboundPolicy,
+      ...(serviceEntryVisibility && { serviceEntryVisibility }),
+      traffic: traffic.defaults,
+    },
     problems,
     ignored: Object.keys(root).filter((field) => !known.has(field)),
   };

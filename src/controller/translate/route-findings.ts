@@ -28,8 +28,11 @@ export function findingsOnVirtualService(
 }
 
 /** Findings on one valid DestinationRule. */
-export function findingsOnDestinationRule(object: DestinationRule): Finding[] {
-  return unsupported(object, unsupportedInDestinationRule(object));
+export function findingsOnDestinationRule(
+  object: DestinationRule,
+  { ruleUses }: ServiceConfigs,
+): Finding[] {
+  return [ruleUses.finding(object), ...unsupported(object, unsupportedInDestinationRule(object))];
 }
 
 /** Findings on one valid route of the Gateway API, beside what its parents' conditions say. */
@@ -219,7 +222,10 @@ function unresolved(
       : [];
   if (subset === undefined || subset === '') return wrong;
   const [home = '', hostname = ''] = service.split('/');
-  const found = rules.find(hostname, home, namespace);
+  const found = rules.choose(
+    { hostname, namespace: home, prefersPlace: false },
+    { namespace, labels: {} },
+  ).rules;
   if (found?.subsets.some(({ name }) => name === subset) === true) return wrong;
   return [...wrong, `${path}.subset: no DestinationRule of "${host}" has the subset "${subset}"`];
 }

@@ -1,10 +1,12 @@
 // What each waypoint is told about its services: routes, destination rules and policies.
 
+import type { DestinationRules } from '../../mesh/destination.ts';
 import type { ServiceConfig } from '../../mesh/route.ts';
 import type { Service } from '../../mesh/service.ts';
 import { type ServiceKey, serviceKey } from '../../mesh/workload.ts';
 import type { DestinationRule, VirtualService } from '../kinds/networking.ts';
 import type { Delegates } from './delegates.ts';
+import { DestinationRuleUses } from './destination-findings.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
 import type { GatewayRoutes } from './gateway-routes.ts';
 import { HostIndex } from './host-index.ts';
@@ -12,6 +14,8 @@ import { type MeshOptions, serviceHostname } from './mesh-options.ts';
 import type { TargetedPolicies } from './policy-targets.ts';
 import { RouteTables } from './route-tables.ts';
 import type { RouteUses } from './route-use.ts';
+import type { TrafficDefaults } from './traffic-defaults.ts';
+import { podLabelsForWaypoint } from './waypoint-labels.ts';
 import type { Waypoint } from './waypoints.ts';
 
 /** What configurations are built from; only valid objects. */
@@ -23,12 +27,15 @@ export interface ServiceConfigSources {
   readonly gatewayRoutes: GatewayRoutes;
   readonly destinationRules: readonly DestinationRule[];
   readonly policies: TargetedPolicies;
+  /** What the mesh says of all destinations. */
+  readonly traffic: TrafficDefaults;
 }
 
 export interface ServiceConfigs {
   readonly byWaypoint: ReadonlyMap<string, ReadonlyMap<ServiceKey, ServiceConfig>>;
   readonly uses: RouteUses;
   readonly rules: DestinationRuleIndex;
+  readonly ruleUses: DestinationRuleUses;
   readonly hosts: HostIndex;
   readonly delegates: Delegates;
   /** The ports of a service. */
@@ -40,7 +47,8 @@ export function buildServiceConfigs(
   sources: ServiceConfigSources,
   mesh: MeshOptions,
 ): ServiceConfigs {
-  const rules = new DestinationRuleIndex(sources.destinationRules, mesh);
+  const rules = new DestinationRuleIndex(sources.destinationRules, mesh, sources.traffic);
+  const ruleUses = new DestinationRuleUses();
   const hosts = new HostIndex(sources.services, mesh);
   const tables = new RouteTables(sources, hosts, mesh);
   const byWaypoint = new Map<string, Map<ServiceKey, ServiceConfig>>();
@@ -54,7 +62,7 @@ export function buildServiceConfigs(
     const service = sources.services.get(key);
     const waypoint = sources.waypoints.get(waypointKey);
     if (service === undefined || waypoint === undefined) continue;
-    const destination = rules.find(service.hostname, service.namespace, waypoint.namespace);
+    const destination = ruled(service, waypoint, rules, ruleUses);
     byWaypoint.get(waypointKey)?.set(key, {
       service: key,
       ...tables.of(service, waypoint),
@@ -63,12 +71,43 @@ export function buildServiceConfigs(
     });
   }
   for (const [waypointKey, configs] of byWaypoint) {
-    const namespace = sources.waypoints.get(waypointKey)?.namespace ?? '';
-    addDestinations(configs, sources.services, rules, namespace);
+    const waypoint = sources.waypoints.get(waypointKey);
+    if (waypoint === undefined) continue;
+    addDestinations(configs, sources.services, (service) =>
+      ruled(service, waypoint, rules, ruleUses),
+    );
   }
   const ports = (key: ServiceKey): number[] =>
     (sources.services.get(key)?.ports ?? []).map(({ servicePort }) => servicePort);
-  return { byWaypoint, uses: tables.uses, rules, hosts, delegates: tables.delegates, ports };
+  return {
+    byWaypoint,
+    uses: tables.uses,
+    rules,
+    ruleUses,
+    hosts,
+    delegates: tables.delegates,
+    ports,
+  };
+}
+
+/** What DestinationRules say of a service at a waypoint. */
+function ruled(
+  service: Service,
+  { namespace, name, gateway }: Waypoint,
+  rules: DestinationRuleIndex,
+  uses: DestinationRuleUses,
+): DestinationRules | undefined {
+  const { hostname } = service;
+  const choice = rules.choose(
+    {
+      hostname,
+      namespace: service.namespace,
+      prefersPlace: (service.loadBalancing?.routingPreference ?? []).length > 0,
+    },
+    { namespace, labels: podLabelsForWaypoint(gateway) },
+  );
+  uses.note(`${hostname} at waypoint ${namespace}/${name}`, choice);
+  return choice.rules;
 }
 
 /** What holds for traffic that is addressed to workloads: the policies of the waypoint as a whole, under
@@ -88,14 +127,13 @@ function ownConfig(
 function addDestinations(
   configs: Map<ServiceKey, ServiceConfig>,
   services: ReadonlyMap<ServiceKey, Service>,
-  rules: DestinationRuleIndex,
-  waypointNamespace: string,
+  rulesFor: (service: Service) => DestinationRules | undefined,
 ): void {
   for (const config of configs.values()) {
     for (const key of destinationsOf(config)) {
       const service = services.get(key);
       if (configs.has(key) || service === undefined) continue;
-      const destination = rules.find(service.hostname, service.namespace, waypointNamespace);
+      const destination = rulesFor(service);
       configs.set(key, {
         service: key,
         routes: [],

@@ -1,15 +1,17 @@
 // What the authors of Services and ServiceEntries are told: their waypoints, and which hosts are in force
 // (protocol section 1.11, features section 1.4.5).
 
-import type { ServiceEntry } from '../kinds/service-entry.ts';
+import {
+  connectStrategyAnnotation,
+  racesConnections,
+  type ServiceEntry,
+} from '../kinds/service-entry.ts';
 import { allocatedHosts } from './allocate-addresses.ts';
 import type { Finding } from './finding.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { type BoundObject, type EntryOutcome, hasWildcard } from './register-services.ts';
 import type { Canary } from './waypoint-canary.ts';
 import { failureModeAnnotation, failureModes, type Trouble } from './waypoint-way.ts';
-
-const raceAnnotation = 'istio.io/connect-strategy';
 
 /** Conditions on what asks for a waypoint. */
 export function waypointFindings(bindings: readonly BoundObject[]): Finding[] {
@@ -139,8 +141,8 @@ function missingWaypoint({ object, binding }: EntryOutcome): Finding[] {
     const message = 'hosts with a wildcard need a waypoint, and none is bound';
     return [{ ...shared, reason: 'NoWaypointForWildcardService', message }];
   }
-  if (object.metadata.annotations?.[raceAnnotation] !== 'RACE_FIRST_TCP_CONNECT') return [];
-  const message = `annotation ${raceAnnotation} needs a waypoint, and none is bound`;
+  if (!racesConnections(object)) return [];
+  const message = `annotation ${connectStrategyAnnotation} needs a waypoint, and none is bound`;
   return [{ ...shared, reason: 'NoWaypointForRacingConnectStrategy', message }];
 }
 

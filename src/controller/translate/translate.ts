@@ -11,6 +11,7 @@ import type { ObjectSource } from '../objects.ts';
 import { hasTargets, policiesSelecting, translateAuthorization } from './authorizations.ts';
 import { collectWorkloads, rulesBySlice, type WorkloadSources } from './collect-workloads.ts';
 import { DestinationRuleIndex } from './destination-rules.ts';
+import { withEntryTraits } from './entry-traits.ts';
 import {
   closeAuthorizationPolicy,
   closePeerAuthentication,
@@ -38,7 +39,7 @@ import { entryFindings, waypointFindings } from './service-findings.ts';
 import type { SettledMeshConfig } from './settle-mesh-config.ts';
 import type { Snapshot, Translation } from './snapshot.ts';
 import type { Questions, ValidVersions } from './valid-versions.ts';
-import { validateDestinationRule } from './validate-destination-rules.ts';
+import { validateDestinationRule, warnOfDestinationRule } from './validate-destination-rules.ts';
 import { validateWorkloadEntry, warnOfWorkloadEntry } from './validate-endpoints.ts';
 import {
   validateConnectionRoute,
@@ -126,6 +127,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
       gatewayRoutes,
       destinationRules: valid.destinationRules.objects,
       policies: targeted,
+      traffic: settledConfig.config.traffic,
     },
     mesh,
   );
@@ -146,7 +148,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     workloads,
     services: services.services,
     authorizations: policies.published,
-    serviceConfigs: configs.byWaypoint,
+    serviceConfigs: withEntryTraits(configs.byWaypoint, services.entries),
     workloadLabels: labels,
   };
   const routes = withInvalidRoutes(gatewayRoutes.reports, objects, valid);
@@ -250,11 +252,18 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     virtualServices: settle('VirtualService', validateVirtualService, (object) =>
       translateVirtualService(object, (host) => serviceKey('', host)),
     ),
-    destinationRules: settle('DestinationRule', validateDestinationRule, (object) => {
-      const namespace = object.metadata.namespace ?? '';
-      const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
-      return new DestinationRuleIndex([object], mesh).find(host, namespace, namespace);
-    }),
+    destinationRules: settle(
+      'DestinationRule',
+      validateDestinationRule,
+      (object) => {
+        const namespace = object.metadata.namespace ?? '';
+        const host = resolveHost(object.spec?.host ?? '', namespace, mesh);
+        const labels = object.spec?.workloadSelector?.matchLabels ?? {};
+        const service = { hostname: host, namespace, prefersPlace: false };
+        return new DestinationRuleIndex([object], mesh).choose(service, { namespace, labels });
+      },
+      { warn: warnOfDestinationRule },
+    ),
   };
 }
 
@@ -283,7 +292,7 @@ function findingsOnRoutes(
 ): Finding[] {
   return [
     ...valid.virtualServices.objects.flatMap((one) => findingsOnVirtualService(one, configs)),
-    ...valid.destinationRules.objects.flatMap(findingsOnDestinationRule),
+    ...valid.destinationRules.objects.flatMap((one) => findingsOnDestinationRule(one, configs)),
     ...reports.flatMap((report) => findingsOnRoute(report, configs.uses)),
   ];
 }

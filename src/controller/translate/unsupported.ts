@@ -8,6 +8,7 @@ import type {
   TrafficPolicySpec,
   VirtualService,
 } from '../kinds/networking.ts';
+import { policiesIn } from './policies-in.ts';
 
 /** Paths of the fields of a VirtualService that have no effect. */
 export function unsupportedInVirtualService(object: VirtualService): string[] {
@@ -28,13 +29,7 @@ export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
 
 /** Paths of the fields of a DestinationRule that have no effect. */
 export function unsupportedInDestinationRule(object: DestinationRule): string[] {
-  const spec = object.spec ?? {};
-  const paths = inTrafficPolicy(spec.trafficPolicy, 'spec.trafficPolicy');
-  for (const [index, subset] of (spec.subsets ?? []).entries()) {
-    if (subset.trafficPolicy !== undefined) paths.push(`spec.subsets[${index}].trafficPolicy`);
-  }
-  if (spec.workloadSelector !== undefined) paths.push('spec.workloadSelector');
-  return paths;
+  return policiesIn(object).flatMap(({ policy, path }) => inTrafficPolicy(policy, path));
 }
 
 function inRoute(route: HttpRouteSpec, path: string): string[] {
@@ -52,21 +47,19 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
   return paths;
 }
 
-const simpleBalancers = new Set([
-  'UNSPECIFIED',
-  'LEAST_REQUEST',
-  'LEAST_CONN',
-  'ROUND_ROBIN',
-  'RANDOM',
-]);
-
-function inTrafficPolicy(policy: TrafficPolicySpec | undefined, path: string): string[] {
-  return Object.entries(policy ?? {}).flatMap(([field, value]) => {
-    if (field === 'retryBudget')
-      return 'budgetInterval' in Object(value) ? [`${path}.${field}.budgetInterval`] : [];
-    if (field !== 'loadBalancer') return [`${path}.${field}`];
-    return Object.entries((value ?? {}) as Record<string, unknown>).flatMap(([name, choice]) =>
-      name === 'simple' && simpleBalancers.has(String(choice)) ? [] : [`${path}.${field}.${name}`],
-    );
-  });
+/** What is translated and not carried out yet. */
+function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
+  const { loadBalancer } = policy;
+  const balancers = [
+    'consistentHash',
+    'localityLbSetting',
+    'warmup',
+    'warmupDurationSecs',
+  ] as const;
+  const paths = balancers
+    .filter((field) => loadBalancer?.[field] !== undefined)
+    .map((field) => `loadBalancer.${field}`);
+  if (loadBalancer?.simple === 'PASSTHROUGH') paths.push('loadBalancer.simple');
+  if (policy.retryBudget?.budgetInterval !== undefined) paths.push('retryBudget.budgetInterval');
+  return paths.map((field) => `${path}.${field}`);
 }

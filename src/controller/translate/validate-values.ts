@@ -74,6 +74,16 @@ export function rangeProblems(
   return [{ code: 'AMB1606', field: path, text: `${value} must be from ${min} to ${max}` }];
 }
 
+/** Checks a word of a list. */
+export function wordProblems(
+  word: string | undefined,
+  path: string,
+  words: readonly string[],
+): Problem[] {
+  if (word === undefined || words.includes(word)) return [];
+  return [invalid(path, `"${word}" must be ${words.slice(0, -1).join(', ')} or ${words.at(-1)}`)];
+}
+
 /** Checks a percentage of fractions down to a ten-thousandth. */
 export function percentProblems(value: number | undefined, path: string): Problem[] {
   if (value === undefined || value === 0 || (value >= 0.0001 && value <= 100)) return [];

@@ -90,6 +90,11 @@ export class MeshState implements GatewayView, NameView {
     this.#tell('authorizations');
   }
 
+  /** Whether an address is known to be that of a node. */
+  isNodeAddress(network: string, address: IpAddress): boolean {
+    return this.#workloads.isOnNode(network, address);
+  }
+
   workloadByAddress(network: string, address: IpAddress): Workload | undefined {
     return this.#workloads.byAddress(network, address);
   }

@@ -27,6 +27,11 @@ export class Workloads {
     return best(this.#byAddress.get(`${network}/${address}`));
   }
 
+  /** Whether pods on their node's network have an address. */
+  isOnNode(network: string, address: IpAddress): boolean {
+    return this.#byAddress.has(`${network}/${address} node`);
+  }
+
   byHostname(namespace: string, hostname: string): Workload | undefined {
     return best(this.#byHostname.get(`${namespace}/${hostname}`));
   }
@@ -78,10 +83,10 @@ function hostnameKey({ namespace, hostname }: Workload): string {
   return `${namespace}/${hostname}`;
 }
 
-/** Pods on their node's network share its address, so they are not found by it. */
-function addressKeys(workload: Workload): readonly string[] {
-  if (workload.networkMode === 'host') return [];
-  return workload.addresses.map((address) => `${workload.network}/${address}`);
+/** Pods on their node's network share its address, so they are not found by it as other workloads are. */
+function addressKeys({ networkMode, network, addresses }: Workload): readonly string[] {
+  const shared = networkMode === 'host' ? ' node' : '';
+  return addresses.map((address) => `${network}/${address}${shared}`);
 }
 
 /** A pod with a tunnel before a pod, before something else with a tunnel. */

@@ -209,6 +209,12 @@ export const controllerCodes = {
     remedy:
       'Put complete lists (no delta or indirect ones) into it, each in a PEM block X509 CRL; an empty file takes all back.',
   },
+  AMB1640: {
+    title: 'another DestinationRule holds instead',
+    cause:
+      'Rules of one host and namespace are merged when they are exported to the same namespaces and select the same clients. Of those that differ one holds: the one that selects the waypoint, else the oldest. A closer host goes before a wider one, and the namespace of the waypoint before that of the service and the root namespace.',
+    remedy: 'Give the rules the same exportTo and workloadSelector, or put all into one object.',
+  },
   AMB1641: {
     title: 'a proxy refused a part of its configuration',
     cause: 'The proxy could not read a resource; it keeps the version it had.',
@@ -219,6 +225,32 @@ export const controllerCodes = {
     title: 'a proxy speaks a protocol that the controller does not',
     cause: 'An unknown resource type, an unreadable node, or a broken order of requests.',
     remedy: 'Check that the proxy is a ztunnel or an Ambit waypoint of a matching version.',
+  },
+  AMB1643: {
+    title: 'a DestinationRule reaches no waypoint',
+    cause:
+      'Waypoints obey rules of their own namespace, of the namespace of the service, and of the root namespace. None of them serves or leads to a service of that host: rules in the namespaces of clients have no effect in ambient mode.',
+    remedy:
+      'Put the rule into the namespace of the service, correct spec.host and spec.exportTo, or label the service with istio.io/use-waypoint.',
+  },
+  AMB1644: {
+    title: 'a part of a DestinationRule has no effect at a waypoint',
+    cause: 'The field is deprecated and does nothing, or is for proxies beside each client.',
+    remedy: 'Follow what the message says of the field, or take it out.',
+  },
+  AMB1645: {
+    title: 'a credential of a DestinationRule cannot be used',
+    cause:
+      'The Secret or ConfigMap that credentialName names is not in the namespace of the waypoint, lacks a key, or may not be read by the controller. Requests that need it are answered with 503 (AMB1739).',
+    remedy:
+      'Create it there with tls.crt, tls.key and ca.crt (of a ConfigMap only ca.crt); the condition names what is missing and where.',
+  },
+  AMB1646: {
+    title: 'a proxy asked for credentials that it is not given',
+    cause:
+      'Credentials go only to a waypoint that runs as the ServiceAccount of its Gateway; the token of this proxy proves another one.',
+    remedy:
+      'If it is a waypoint, run it as the ServiceAccount with the name of its Gateway; otherwise find out what it is.',
   },
   AMB1650: {
     title: 'a canary waypoint is not used',

@@ -126,7 +126,7 @@ export const dataplaneCodes = {
     cause:
       'The endpoint is known by a host name only, and no name server of the proxy gave an address for it in time.',
     remedy:
-      'Check the address in the WorkloadEntry or ServiceEntry, and that the name servers in /etc/resolv.conf of the node proxy know it.',
+      'Check the address in the WorkloadEntry or ServiceEntry, and that the name servers in /etc/resolv.conf of the node proxy or waypoint know it.',
   },
   AMB1423: {
     title: 'the gateway to another network can not be reached',

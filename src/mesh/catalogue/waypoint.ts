@@ -97,4 +97,71 @@ export const waypointCodes = {
     remedy:
       'Read the conditions Accepted and ResolvedRefs of the route that ambit why ID names, and correct backendRefs or the filter.',
   },
+  AMB1720: {
+    title: 'a limit of the destination is reached',
+    cause:
+      'connectionPool of a DestinationRule (or MeshConfig) allows this waypoint no more connections, requests or waiting requests to the service, subset and port, so nothing was sent.',
+    remedy:
+      'Raise the limit that the message names, add endpoints, or slow the clients down. The limits hold for each replica of the waypoint.',
+  },
+  AMB1721: {
+    title: 'an endpoint is left out because it failed',
+    cause:
+      'It failed as many times in a row as outlierDetection of the DestinationRule counts. Where every endpoint is left out, requests are answered 503.',
+    remedy:
+      'Read the log of the endpoint that ambit why ID names. It is used again when baseEjectionTime, times the number of its ejections, has passed.',
+  },
+  AMB1722: {
+    title: 'a connection was ended because its time had passed',
+    cause:
+      'It carried nothing for tcp.idleTimeout, or lasted for tcp.maxConnectionDuration, of connectionPool in a DestinationRule.',
+    remedy: 'Raise the time, or have the client send something or connect anew before.',
+  },
+  AMB1735: {
+    title: 'a request names a host that its wildcard does not cover',
+    cause:
+      'The connection was made to a host with a wildcard (resolution DYNAMIC_DNS), whose endpoint is the host that each request names, and the request names another one or none.',
+    remedy: 'Send requests to the host that they name, or declare that host in a ServiceEntry.',
+  },
+  AMB1736: {
+    title: 'a host of a wildcard leads to an address that is not outside',
+    cause:
+      'The name in the request has only addresses that are loopback, link-local or reserved, or that belong to the mesh: requests there would go around its policies.',
+    remedy:
+      'If the name is meant to lead there, declare it in a ServiceEntry of its own, or address the service by its own name.',
+  },
+  AMB1737: {
+    title: 'TLS towards the endpoint could not be established',
+    cause:
+      'The endpoint does not speak TLS on that port, speaks no common version or protocol, or refused the certificate that was shown.',
+    remedy:
+      'Compare tls and the port in the DestinationRule with what the server expects; its own log tells why it refused.',
+  },
+  AMB1738: {
+    title: 'the certificate of the endpoint is not accepted',
+    cause:
+      'It is not signed by the authorities in force, is out of date or revoked, or names none of the expected hosts.',
+    remedy:
+      'The reason names what is wrong. Check sni, subjectAltNames and the authorities (caCertificates, credentialName) of the DestinationRule; without authorities those of the operating system count.',
+  },
+  AMB1739: {
+    title: 'what TLS towards an endpoint needs is missing',
+    cause:
+      'The Secret, ConfigMap or file that the TLS settings of a DestinationRule name does not exist, lacks a key, or cannot be read.',
+    remedy:
+      'Create it in the namespace of the waypoint with the keys tls.crt, tls.key and ca.crt as the mode needs them; the condition of the DestinationRule names what is missing.',
+  },
+  AMB1740: {
+    title: 'a proxy on the way did not open the tunnel',
+    cause:
+      'The HTTP proxy that a DestinationRule (trafficPolicy.tunnel) sends connections through answered with an error, or not at all.',
+    remedy:
+      'The reason has its answer. Check targetHost and targetPort, and what the proxy allows.',
+  },
+  AMB1741: {
+    title: 'connections without HTTP cannot be sent to a wildcard',
+    cause:
+      'The endpoint of a host with resolution DYNAMIC_DNS is the host that a request names, and these bytes name none.',
+    remedy: 'Declare the port HTTP, HTTP2 or GRPC, or declare the hosts one by one.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

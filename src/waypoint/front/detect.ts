@@ -4,11 +4,9 @@
 
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { silenceLimitMs } from '../limits.ts';
 import { prefixedStream } from './prefixed-stream.ts';
 import { type Sniffed, sniff, sniffVersion } from './sniff.ts';
-
-/** How long a client may be silent before the server gets its chance to speak first. */
-export const silenceLimitMs = 100;
 
 /** What the first bytes tell, with a stream from which nothing seems to have been read. */
 export interface Judged {

@@ -1,10 +1,9 @@
 // Whether the first bytes of a connection are HTTP (features section 0.5). Pure.
 
 import { METHODS as methods } from 'node:http';
+import { maxSniffedBytes } from '../limits.ts';
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-/** A request line that is not complete within this many bytes is taken for HTTP when all else fits. */
-const maxLineBytes = 8 * 1024;
 
 /** What the bytes are; `more` when they do not tell yet. */
 export type Sniffed = 'http1' | 'http2' | 'other' | 'more';
@@ -12,7 +11,7 @@ export type Sniffed = 'http1' | 'http2' | 'other' | 'more';
 /** Judges all bytes received so far. */
 export function sniff(bytes: Uint8Array): Sniffed {
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-    .subarray(0, maxLineBytes)
+    .subarray(0, maxSniffedBytes)
     .toString('latin1');
   if (text.startsWith(preface)) return 'http2';
   if (preface.startsWith(text)) return 'more';
@@ -23,7 +22,7 @@ export function sniff(bytes: Uint8Array): Sniffed {
   if (!methods.includes(text.slice(0, space))) return 'other';
   // One without a CR is no HTTP, and told so rather than passed on as something else.
   const end = text.indexOf('\n');
-  if (end === -1) return text.length < maxLineBytes ? 'more' : 'http1';
+  if (end === -1) return text.length < maxSniffedBytes ? 'more' : 'http1';
   return / HTTP\/1\.[01]\r?$/.test(text.slice(0, end)) ? 'http1' : 'other';
 }
 

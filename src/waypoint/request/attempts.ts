@@ -3,10 +3,13 @@
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import type { Attempt } from '../../mesh/decision.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.ts';
-import type { ServiceKey } from '../../mesh/workload.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { PoolOverflow } from '../destinations/destination-load.ts';
+import type { Destination } from '../destinations/destinations.ts';
+import { codeOfOpening } from '../upstream/begin-connection.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { chooseUpstream } from './choose-upstream.ts';
@@ -16,10 +19,13 @@ import {
   type UpstreamAnswer,
   UpstreamFailure,
 } from './exchange.ts';
+import { findUpstream, noteOn } from './find-upstream.ts';
 import { headerIn } from './hop-headers.ts';
+import { answeredWith, failureOf, observe } from './observe-endpoint.ts';
 import type { Way } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import type { ReplayBody } from './replay-body.ts';
+import { protocolTowards } from './upstream-protocol.ts';
 
 /** How the attempts ended. */
 export type Delivery =
@@ -29,8 +35,8 @@ export type Delivery =
       readonly endpoint: UpstreamEndpoint;
       /** To be disposed when the response is over. */
       readonly load: Disposable;
-      /** Would have been repeated, were any retry left. */
-      readonly isExhausted?: boolean;
+      /** Why it was not repeated, although it was to be. */
+      readonly flag?: 'URX' | 'UO';
     }
   | {
       readonly kind: 'failed';
@@ -38,6 +44,8 @@ export type Delivery =
       readonly code: Code;
       readonly reason: string;
       readonly body: string;
+      /** Beside those of every answer. */
+      readonly headers?: HeaderList;
       readonly flag: string;
       readonly endpoint?: UpstreamEndpoint;
     };
@@ -52,6 +60,8 @@ export interface Sending {
   readonly body: ReplayBody;
   /** Takes what came of each attempt, in order. */
   readonly attempted: (attempt: Attempt) => void;
+  /** Takes what is to be said of the choice of an endpoint. */
+  readonly noted: (text: string) => void;
   /** Ends everything: the client is gone, or the whole time has passed. */
   readonly signal: AbortSignal;
 }
@@ -60,7 +70,8 @@ const defaultBackoffMs = 25;
 const idempotent = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE']);
 
 interface Failed {
-  readonly outcome: AttemptOutcome;
+  /** Absent for what is never repeated. */
+  readonly outcome: AttemptOutcome | undefined;
   readonly failure: Extract<Delivery, { kind: 'failed' }>;
   /** The connection had carried requests before, and the endpoint may just have closed it. */
   readonly isStale: boolean;
@@ -92,47 +103,52 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       outcome !== undefined && retries.attempts > 0 && canRepeat
         ? retryCondition(retries.retryOn, outcome)
         : undefined;
-    const isAffordable = condition !== undefined && left > 0 && (isCounted || canAfford(sending));
-    if (!isAffordable) {
-      const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
-      return condition !== undefined && left === 0 ? exhausted(delivery) : delivery;
+    const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
+    if (condition === undefined) return delivery;
+    if (left === 0) return flagged(delivery, 'URX');
+    if (!isCounted) {
+      const retrying = enterRetry(result.destination);
+      if (retrying === undefined) return flagged(delivery, 'UO');
+      counted.use(retrying);
+      isCounted = true;
     }
     if (result.kind === 'result') abandon(result);
     if (retries.mayRepeatHosts === true) tried.clear();
     left--;
-    if (!isCounted) counted.use(parts.activity.enter(retriesOf(way.backend.service)));
-    isCounted = true;
     await backoff.wait(signal).catch(() => undefined);
   }
 }
 
-/** The names under which the requests of a service that are under way are counted, and those of them that
- * are in a retry. */
-export function requestsOf(service: ServiceKey): string {
-  return `requests of ${service}`;
+/** Counts a request in that is to be repeated; undefined when the destination's budget or limit has no room
+ * for it. A request that leads nowhere else is not limited. */
+function enterRetry(destination: Destination | undefined): Disposable | undefined {
+  if (destination === undefined) return unlimited;
+  const { load, policy } = destination;
+  const { requests, retries } = load.use;
+  if (!mayRetry(policy.retryBudget, requests, retries)) {
+    load.overflow('retryBudget');
+    return undefined;
+  }
+  try {
+    return load.enterRetry();
+  } catch (error) {
+    if (error instanceof PoolOverflow) return undefined;
+    throw error;
+  }
 }
 
-function retriesOf(service: ServiceKey): string {
-  return `retries of ${service}`;
-}
+const unlimited: Disposable = { [Symbol.dispose]: () => undefined };
 
-/** Whether the retry budget of the service has room for this request. */
-function canAfford({ way, parts }: Sending): boolean {
-  const { service } = way.backend;
-  const { table, activity } = parts;
-  const budget = table.get(service)?.destination?.policy?.retryBudget;
-  const underWay = activity.active(requestsOf(service));
-  return mayRetry(budget, underWay, activity.active(retriesOf(service)));
-}
-
-type AttemptResult =
+type AttemptResult = { readonly destination?: Destination } & (
   | { readonly kind: 'result'; readonly delivery: Delivery; readonly abort?: AbortController }
-  | { readonly kind: 'failed'; readonly failed: Failed };
+  | { readonly kind: 'failed'; readonly failed: Failed }
+);
 
-/** Marks what is returned only because no retry is left, as Envoy does (URX). */
-function exhausted(delivery: Delivery): Delivery {
-  if (delivery.kind === 'answered') return { ...delivery, isExhausted: true };
-  return { ...delivery, flag: `${delivery.flag},URX` };
+/** Marks what is returned only because it may not be repeated, as Envoy does: no retry is left (URX), or
+ * there are too many of them (UO). */
+function flagged(delivery: Delivery, flag: 'URX' | 'UO'): Delivery {
+  if (delivery.kind === 'answered') return { ...delivery, flag };
+  return { ...delivery, flag: `${delivery.flag},${flag}` };
 }
 
 /** An attempt as the decision record tells of it. */
@@ -156,43 +172,61 @@ async function attempt(
   tried: Set<string>,
 ): Promise<AttemptResult> {
   const { connection, parts, exchange, signal, way } = sending;
-  const choice = chooseUpstream(way.backend, connection, parts, tried);
+  const request = {
+    authority: () => sending.headFor('http1').authority,
+    isUpgrade: exchange.head.upgrade !== undefined,
+  };
+  const query = { backend: way.backend, connection, parts, request, signal };
+  const choice = await findUpstream(query, (known, ejected) =>
+    chooseUpstream(way.backend, connection, known, tried, ejected),
+  );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
     const body = 'no healthy upstream';
     return { kind: 'result', delivery: { kind: 'failed', status: 503, code, reason, flag, body } };
   }
-  const { endpoint } = choice;
+  const { endpoint, destination } = choice;
+  const note = destination && noteOn(destination.outliers);
+  if (note !== undefined) sending.noted(note);
   tried.add(endpoint.workload.uid);
-  const load = parts.activity.enter(endpoint.workload.uid);
+  const found = destination && { destination };
   const abort = new AbortController();
   const ended = AbortSignal.any([signal, abort.signal]);
   const answered = new AbortController();
-  if (perTryTimeoutMs !== undefined) {
-    void limitTry(perTryTimeoutMs, sending, abort, answered.signal);
-  }
+  using failing = new DisposableStack();
+  failing.use(parts.activity.enter(endpoint.workload.uid));
   let isStale = false;
   try {
-    const declared = protocolFor(choice.appProtocol, exchange.head);
-    const isExtended = exchange.head.upgrade !== undefined && declared === 'http2';
-    const canExtend = !isExtended || (await connection.upstreams.canUpgradeHttp2(endpoint));
-    const protocol = canExtend ? declared : 'http1';
-    const head = sending.headFor(protocol);
-    const acquired = await connection.upstreams.acquire(endpoint, protocol, ended);
+    if (destination) failing.use(enterRequest(destination));
+    if (perTryTimeoutMs !== undefined) {
+      void limitTry(perTryTimeoutMs, sending, abort, answered.signal);
+    }
+    const wished = protocolTowards(choice, exchange.head);
+    const isExtended = exchange.head.upgrade !== undefined && wished === 'http2';
+    const { upstreams } = connection;
+    const canExtend =
+      !isExtended || (await upstreams.canUpgradeHttp2(endpoint, ended, destination));
+    const protocol = canExtend ? wished : 'http1';
+    const head = schemed(sending.headFor(protocol), endpoint);
+    const acquired = await upstreams.acquire(endpoint, protocol, ended, destination);
     isStale = acquired.isReused;
     const answer = await acquired.connection.send(head, sending.body.forAttempt(), {
       signal: ended,
       inform: (informational) => exchange.inform(informational),
     });
+    observe(choice, answeredWith(answer));
+    const load = failing.move();
     return {
+      ...found,
       kind: 'result',
       delivery: { kind: 'answered', answer, endpoint, load },
       abort,
     };
   } catch (error) {
-    load[Symbol.dispose]();
     const isTimeout = abort.signal.aborted && !signal.aborted;
-    return { kind: 'failed', failed: failedBy(error, endpoint, isTimeout, isStale) };
+    const failed = failedBy(error, endpoint, isTimeout, isStale);
+    if (!exchange.signal.aborted && !failed.isStale) observe(choice, failureOf(failed, ended));
+    return { ...found, kind: 'failed', failed };
   } finally {
     answered.abort();
   }
@@ -227,7 +261,7 @@ function failedBy(
   const to = `${endpoint.workload.name} (${endpoint.address}:${endpoint.port})`;
   const isStale = isReused && stage === 'reset' && !isTimeout;
   const failed = (
-    outcome: AttemptOutcome,
+    outcome: AttemptOutcome | undefined,
     failure: Omit<Extract<Delivery, { kind: 'failed' }>, 'kind' | 'endpoint'>,
   ): Failed => ({ outcome, isStale, failure: { kind: 'failed', endpoint, ...failure } });
   if (isTimeout) {
@@ -236,15 +270,32 @@ function failedBy(
     const failure = { status: 504, code: 'AMB1708', reason, body, flag: 'UT' } as const;
     return failed({ kind: 'failure', stage: 'timeout' }, failure);
   }
+  if (stage === 'overflow') {
+    const failure = { status: 503, code: 'AMB1720', reason: detail, flag: 'UO' } as const;
+    return failed(undefined, { ...failure, body: overflowBody, headers: overflowHeaders });
+  }
   const table = {
     connect: { code: 'AMB1706', words: 'could not be reached', flag: 'UF' },
     refused: { code: 'AMB1716', words: 'refused the request', flag: 'UR' },
     reset: { code: 'AMB1707', words: 'broke off before a response', flag: 'UC' },
   } as const;
-  const { code, words, flag } = table[stage];
+  const { words, flag } = table[stage];
+  const code = stage === 'connect' ? codeOfOpening(error) : table[stage].code;
   const reason = `${to} ${words}: ${detail}`;
   const body = 'upstream connect error or disconnect/reset before headers';
   return failed({ kind: 'failure', stage }, { status: 503, code, reason, body, flag });
+}
+
+const overflowBody =
+  'upstream connect error or disconnect/reset before headers. reset reason: overflow';
+const overflowHeaders: HeaderList = [['x-envoy-overloaded', 'true']];
+
+function enterRequest({ load }: Destination): Disposable {
+  try {
+    return load.enterRequest();
+  } catch (error) {
+    throw error instanceof PoolOverflow ? new UpstreamFailure('overflow', error) : error;
+  }
 }
 
 function outcomeOf(delivery: Delivery): AttemptOutcome | undefined {
@@ -256,10 +307,7 @@ function outcomeOf(delivery: Delivery): AttemptOutcome | undefined {
   return { kind: 'response', status, rateLimited, ...grpc };
 }
 
-/** The protocol towards the endpoint: what the port declares, otherwise what the client speaks, but for
- * changes to another protocol, which every HTTP/1.1 endpoint may take. */
-export function protocolFor(declared: string, head: RequestHead): UpstreamProtocol {
-  if (declared === 'http2' || declared === 'grpc') return 'http2';
-  if (head.upgrade !== undefined || declared === 'http11') return 'http1';
-  return head.version === '2' ? 'http2' : 'http1';
+/** The head with the scheme that the endpoint sees, which strict servers compare with the connection's. */
+export function schemed(head: RequestHead, { opening }: UpstreamEndpoint): RequestHead {
+  return opening?.tls === undefined ? head : { ...head, scheme: 'https' };
 }

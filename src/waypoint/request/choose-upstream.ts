@@ -19,12 +19,13 @@ export type UpstreamChoice =
     }
   | { readonly kind: 'none'; readonly code: Code; readonly reason: string; readonly flag: string };
 
-/** Chooses an endpoint for a backend; workloads in `avoid` only when there is no other. */
+/** Chooses an endpoint for a backend; workloads in `avoid` only when there is no other, ejected ones never. */
 export function chooseUpstream(
   backend: RouteBackend | undefined,
   connection: ClientConnection,
   parts: PipelineParts,
   avoid: ReadonlySet<string>,
+  ejected: (uid: string) => boolean = () => false,
 ): UpstreamChoice {
   const { target } = connection;
   const { mesh, table } = parts;
@@ -49,7 +50,8 @@ export function chooseUpstream(
   const wanted = subset?.labels ?? {};
   const endpoints = mesh
     .endpointsOf(key)
-    .filter(({ workload }) => hasLabels(table.labelsOf(workload.uid), wanted));
+    .filter(({ workload }) => hasLabels(table.labelsOf(workload.uid), wanted))
+    .filter(({ workload }) => !ejected(workload.uid));
   const chosen = balanceEndpoints(service, endpoints, {
     network: parts.network,
     port: servicePort,

@@ -87,11 +87,11 @@ export interface UpstreamConnection {
   ): Promise<UpstreamAnswer>;
 }
 
-/** Why no response came. `connect`: nothing was sent. `refused`: the endpoint said that it processed
+/** Why no response came. `overflow`: there was no room for it, and nobody was asked. `connect`: nothing was sent. `refused`: the endpoint said that it processed
  * nothing. `reset`: the request may have been processed. */
 export class UpstreamFailure extends Error {
   override readonly name = 'UpstreamFailure';
-  readonly stage: 'connect' | 'refused' | 'reset';
+  readonly stage: 'overflow' | 'connect' | 'refused' | 'reset';
 
   constructor(stage: UpstreamFailure['stage'], cause: unknown) {
     super(`upstream ${stage} failure`, { cause });

@@ -4,7 +4,7 @@
 import { splice } from '../../dataplane/splice.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
-import { type Delivery, deliver, requestsOf, type Sending } from './attempts.ts';
+import { type Delivery, deliver, type Sending } from './attempts.ts';
 import { type Body, type Exchange, goneCode, type UpstreamAnswer } from './exchange.ts';
 import { headerIn } from './hop-headers.ts';
 import { isStatusWithoutBody } from './local-answer.ts';
@@ -28,7 +28,6 @@ export type Forwarding = Omit<Sending, 'body' | 'signal'> & { readonly source: B
 export async function forward(options: Forwarding): Promise<Forwarded> {
   const { exchange, way, parts } = options;
   const { timeoutMs, retries } = way.limits;
-  using _underWay = parts.activity.enter(requestsOf(way.backend.service));
   const body = new ReplayBody(options.source, retries.attempts > 0);
   const over = new AbortController();
   const late = new AbortController();
@@ -47,7 +46,7 @@ export async function forward(options: Forwarding): Promise<Forwarded> {
     }
     using _load = delivery.load;
     const { answer, endpoint } = delivery;
-    const retried = delivery.isExhausted === true ? { flag: 'URX' } : {};
+    const retried = delivery.flag === undefined ? {} : { flag: delivery.flag };
     const ending =
       answer.kind === 'upgraded'
         ? await passUpgrade(exchange, answer, endpoint)

@@ -56,14 +56,19 @@ export function headerMap(headers: HeaderList): Map<string, string> {
   return map;
 }
 
-/** The form in which HTTP/2 codecs take headers: lower-case names, repeated values as a list. */
+/** The form in which HTTP/2 codecs take headers: lower-case names, repeated values as a list, or joined
+ * with commas where node:http2 takes no list (RFC 9110 section 5.3 makes the two the same). */
 export function headerRecord(headers: HeaderList): Record<string, string | string[]> {
   const record: Record<string, string | string[]> = Object.create(null) as Record<string, string>;
   for (const [name, value] of headers) {
     const lower = name.toLowerCase();
     const earlier = record[lower];
     if (earlier === undefined) record[lower] = value;
-    else record[lower] = Array.isArray(earlier) ? [...earlier, value] : [earlier, value];
+    else if (Array.isArray(earlier)) earlier.push(value);
+    else record[lower] = lists.has(lower) ? [earlier, value] : `${earlier}, ${value}`;
   }
   return record;
 }
+
+/** Fields whose values must not be joined (RFC 6265 section 3, RFC 9113 section 8.2.3). */
+const lists = new Set(['cookie', 'set-cookie']);

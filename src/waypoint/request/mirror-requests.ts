@@ -4,11 +4,13 @@
 import type { Mirror } from '../../mesh/route.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { UpstreamPool, type UpstreamProtocol } from '../upstream/upstream-pool.ts';
-import { protocolFor } from './attempts.ts';
+import { schemed } from './attempts.ts';
 import { chooseUpstream } from './choose-upstream.ts';
 import { type Body, noBody, type RequestHead } from './exchange.ts';
+import { findUpstream } from './find-upstream.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 import { TeeBody } from './tee-body.ts';
+import { protocolTowards } from './upstream-protocol.ts';
 
 /** The time for one copy where the route has no timeout, milliseconds. */
 const defaultTimeoutMs = 60_000;
@@ -68,14 +70,23 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
   try {
     const { service, subset, port } = mirror;
     const backend = { service, weight: 1, ...(subset && { subset }), ...(port && { port }) };
-    const choice = chooseUpstream(backend, connection, parts, new Set());
+    const { head } = mirroring;
+    const request = { authority: () => headFor('http1').authority, isUpgrade: false };
+    const choice = await findUpstream(
+      { backend, connection, parts, request, signal },
+      (known, ejected) => chooseUpstream(backend, connection, known, new Set(), ejected),
+    );
     if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
-    const protocol = protocolFor(choice.appProtocol, mirroring.head);
-    const acquired = await upstreams.acquire(choice.endpoint, protocol, signal);
-    const answer = await acquired.connection.send(headFor(protocol), body, {
-      signal,
-      inform: () => undefined,
-    });
+    const protocol = protocolTowards(choice, head);
+    const acquired = await upstreams.acquire(choice.endpoint, protocol, signal, choice.destination);
+    const answer = await acquired.connection.send(
+      schemed(headFor(protocol), choice.endpoint),
+      body,
+      {
+        signal,
+        inform: () => undefined,
+      },
+    );
     if (answer.kind === 'response') while ((await answer.body.read()) !== undefined);
     mirrors.traffic.count('answered', mirror);
   } catch (error) {

@@ -10,9 +10,11 @@ import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { RequestTracer } from '../../runtime/tracing.ts';
+import type { Destinations } from '../destinations/destinations.ts';
+import type { HostTable } from '../dns/host-table.ts';
 import type { ServiceTable } from '../state/service-table.ts';
 import type { UpstreamEndpoint, WaypointMeshView } from '../upstream/endpoints.ts';
-import type { OpenUpstream } from '../upstream/open-upstream.ts';
+import type { NegotiateUpstream, OpenUpstream } from '../upstream/open-upstream.ts';
 import type { UpstreamPool } from '../upstream/upstream-pool.ts';
 import type { MessageCounts } from './grpc-messages.ts';
 import type { MirrorTraffic } from './mirror-traffic.ts';
@@ -75,6 +77,9 @@ export interface PipelineParts {
   readonly mesh: WaypointMeshView;
   readonly table: ServiceTable;
   readonly open: OpenUpstream;
+  readonly negotiate: NegotiateUpstream;
+  /** The addresses of endpoints that have a name only. */
+  readonly hosts: Pick<HostTable, 'addressesOf'>;
   readonly network: string;
   /** `waypoint/NAMESPACE/NAME`. */
   readonly by: string;
@@ -94,6 +99,7 @@ export interface PipelineParts {
   /** Counts a tunnel request that was refused. */
   readonly refused: (code: Code) => void;
   readonly activity: Activity;
+  readonly destinations: Destinations;
   readonly mirrors: {
     readonly traffic: MirrorTraffic;
     /** Ends those under way. */
@@ -104,7 +110,7 @@ export interface PipelineParts {
   readonly log: Logger;
 }
 
-/** What is under way, of workloads and of services, and turns taken, which load balancing goes by; bounded by what is under way. */
+/** What is under way of workloads, and turns taken, which load balancing goes by; bounded by what is under way. */
 export class Activity {
   readonly #active = new Map<string, number>();
   #turn = 0;

@@ -231,19 +231,22 @@ async function faultAndForward(
       ? undefined
       : mirrorRequests({ mirrors, head, body: source, connection, parts, headFor, ...limits });
   const { attempts, attempted } = keepAttempts();
-  const sending = { exchange, connection, parts, way: plan, headFor, attempted };
+  const notes = new Set<string>();
+  const noted = (text: string): unknown => notes.add(text);
+  const sending = { exchange, connection, parts, way: plan, headFor, attempted, noted };
   const forwarded = await forward({ ...sending, source: tee ?? source });
+  for (const note of notes) reason += `; ${note}`;
   const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
   if (forwarded.kind === 'done') {
     const { ending } = forwarded;
     const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
     return { ...named, flag: '-', ...delayFlag, ...ending, attempts, reason: whole };
   }
-  const { status, code, body, reason: why, flag, endpoint } = forwarded.failure;
+  const { status, code, body, headers: added, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(
     exchange,
     id,
-    { status, code, body },
+    { status, code, body, ...(added && { headers: added }) },
     {
       ...named,
       reason: `${reason}; ${why}`,

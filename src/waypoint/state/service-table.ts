@@ -9,6 +9,7 @@ import type { ServiceConfig, WorkloadLabels } from '../../mesh/route.ts';
 import type { CompileRegex } from '../../mesh/text-match.ts';
 import type { ServiceKey } from '../../mesh/workload.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { declaredUid } from '../upstream/endpoints.ts';
 
 /** One service, ready for use. */
 export interface ServedService extends ServiceRules {
@@ -50,7 +51,8 @@ export class ServiceTable {
 
   /** The labels of a workload; none when they are not known. */
   labelsOf(uid: string): Readonly<Record<string, string>> {
-    return this.#labels.get(uid)?.labels ?? noLabels;
+    const own = this.#labels.get(uid) ?? this.#labels.get(declaredUid(uid));
+    return own?.labels ?? noLabels;
   }
 
   #compile(config: ServiceConfig): ServedService {

@@ -9,9 +9,13 @@ import { chooseConnectionRoute } from '../../mesh/choose-connection-route.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { chooseUpstream } from '../request/choose-upstream.ts';
+import { findUpstream, noteOn } from '../request/find-upstream.ts';
 import type { ClientConnection, PipelineParts, RelayMeter } from '../request/parts.ts';
 import type { Ending } from '../request/record-request.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
+import { lifeLimits } from '../upstream/limit-life.ts';
+import { RelayLife } from './limit-relay.ts';
+import { failedOpening, openLimited } from './open-limited.ts';
 
 /** A way to an endpoint, or why there is none. */
 export type TcpWay =
@@ -20,6 +24,7 @@ export type TcpWay =
       readonly stream: ByteStream;
       readonly endpoint: UpstreamEndpoint;
       readonly reason: string;
+      readonly life: RelayLife;
       readonly route?: string;
       readonly shadow?: ShadowVerdict;
     }
@@ -65,21 +70,28 @@ export async function openTcp(
     const ending = { outcome: 'failed', code: 'AMB1717', reason, status: 0, flag: 'NC' } as const;
     return refused(503, { ...ending, ...route });
   }
-  const choice = chooseUpstream(drawn?.backend, connection, parts, new Set());
+  const query = { backend: drawn?.backend, connection, parts, signal };
+  const choice = await findUpstream(query, (known, ejected) =>
+    chooseUpstream(drawn?.backend, connection, known, new Set(), ejected),
+  );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
     return refused(503, { outcome: 'failed', code, reason, status: 0, flag, ...route });
   }
-  const { endpoint } = choice;
+  const { endpoint, destination } = choice;
+  const note = destination && noteOn(destination.outliers);
+  const reason = note === undefined ? why : `${why}; ${note}`;
+  const life = new RelayLife(lifeLimits(destination?.policy.connectionPool, 'tcp'), parts.clock);
   try {
     const caller = { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer };
-    const stream = await parts.open(endpoint, caller, signal);
+    const stream = await openLimited(choice, caller, parts, signal);
     const { shadow } = verdict;
-    return { kind: 'open', stream, endpoint, reason: why, ...route, ...(shadow && { shadow }) };
+    return { kind: 'open', stream, endpoint, reason, life, ...route, ...(shadow && { shadow }) };
   } catch (error) {
     signal.throwIfAborted();
-    const reason = `the endpoint could not be reached: ${causeChain(error)}`;
-    const ending = { outcome: 'failed', code: 'AMB1706', reason, status: 0, flag: 'UF' } as const;
+    const failed = failedOpening(error);
+    const what = `${reason}; the endpoint could not be reached: ${causeChain(error)}`;
+    const ending = { outcome: 'failed', reason: what, status: 0, ...failed } as const;
     return refused(503, { ...ending, ...route, endpoint });
   }
 }
@@ -90,15 +102,26 @@ export async function relayTcp(
   way: Extract<TcpWay, { kind: 'open' }>,
   { signal, meter }: { readonly signal: AbortSignal; readonly meter: RelayMeter },
 ): Promise<Ending> {
-  const onBytes = (direction: 'a-to-b' | 'b-to-a', count: number): void =>
-    direction === 'a-to-b' ? meter.sent(count) : meter.received(count);
-  const { aToB, bToA, error } = await splice(client, way.stream, { signal, onBytes });
-  meter.close(error === undefined ? '-' : 'UC');
+  const { life } = way;
+  const onBytes = (direction: 'a-to-b' | 'b-to-a', count: number): void => {
+    life.touch();
+    if (direction === 'a-to-b') meter.sent(count);
+    else meter.received(count);
+  };
+  const ending = AbortSignal.any([signal, life.start()]);
+  const { aToB, bToA, error } = await splice(client, way.stream, { signal: ending, onBytes });
+  const ended = life.stop();
+  const late = error === undefined ? undefined : ended;
+  meter.close(error === undefined ? '-' : (late?.flag ?? 'UC'));
   const { endpoint, reason, route, shadow } = way;
   const named = { ...(route !== undefined && { route }), ...(shadow && { shadow }) };
   const bytes = { bytesSent: aToB, bytesReceived: bToA, ...named };
   if (error === undefined) {
     return { outcome: 'forwarded', reason, endpoint, status: 0, flag: '-', ...bytes };
+  }
+  if (late !== undefined) {
+    const told = `AMB1722 ${reason}; ended: ${late.reason}`;
+    return { outcome: 'forwarded', reason: told, endpoint, status: 0, flag: late.flag, ...bytes };
   }
   const broken = `${reason}; the connection broke: ${causeChain(error)}`;
   return { outcome: 'forwarded', reason: broken, endpoint, status: 0, flag: 'UC', ...bytes };

@@ -6,6 +6,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { maxHeadBytes } from '../limits.ts';
 import {
   type Body,
   type RequestHead,
@@ -20,10 +21,9 @@ import { endGently } from './end-gently.ts';
 import { ReceivedBody } from './received-body.ts';
 import { trailingDuplex } from './trailing-duplex.ts';
 
-/** Largest head of a response, bytes. */
-const maxHeadBytes = 64 * 1024;
-/** An idle connection is closed after this. */
-const idleMs = 60_000;
+/** Undici's own limit of idle connections, milliseconds; how long they are kept is the pool's to say. What
+ * the endpoint says in `Keep-Alive` counts still. */
+const idleMs = 86_400_000;
 
 type Controller = Dispatcher.DispatchController;
 
@@ -34,6 +34,7 @@ export class Http1Upstream implements UpstreamConnection {
   readonly #trail: (trailers: HeaderList) => void;
   #busy = false;
   #usable = true;
+  #taken = 0;
 
   /** Takes over the stream. `onIdle` is called when the connection can take another request, or is
    * closed. */
@@ -49,6 +50,7 @@ export class Http1Upstream implements UpstreamConnection {
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: idleMs,
+      keepAliveMaxTimeout: idleMs,
       // Undici would connect again after a loss; this connection has only the one stream.
       connect: (_options, done) => {
         const isLate = isTaken;
@@ -72,17 +74,29 @@ export class Http1Upstream implements UpstreamConnection {
 
   /** Takes it for one `send`, if it can take a request now. */
   reserve(): boolean {
-    if (!this.isFree) return false;
+    if (!this.isIdle) return false;
     this.#busy = true;
+    this.#taken++;
     return true;
   }
 
-  get isFree(): boolean {
-    return this.#usable && !this.#busy;
+  /** Whether it could take a request now. */
+  isFree(): boolean {
+    return this.isIdle;
   }
 
   get isUsable(): boolean {
     return this.#usable;
+  }
+
+  /** It can carry requests and carries none. */
+  get isIdle(): boolean {
+    return this.#usable && !this.#busy;
+  }
+
+  /** Requests that it was reserved for so far. */
+  get taken(): number {
+    return this.#taken;
   }
 
   /** To be called once after each `reserve`. */
@@ -117,7 +131,7 @@ export class Http1Upstream implements UpstreamConnection {
 
   /** Closes the connection: gently when it is idle. */
   close(clock: Clock): void {
-    if (!this.isFree) {
+    if (!this.isIdle) {
       this.destroy();
       return;
     }

@@ -12,6 +12,7 @@ import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import { DuplexStream, toDuplex } from '../../dataplane/duplex-stream.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { connectionWindowBytes, maxFields, maxHeadBytes, streamWindowBytes } from '../limits.ts';
 import {
   type Body,
   noBody,
@@ -27,9 +28,11 @@ import { allowedTrailers } from '../request/trailers.ts';
 import { writeTo } from '../request/write-to.ts';
 import { endGently } from './end-gently.ts';
 
-const settings = { enablePush: false, initialWindowSize: 1024 * 1024 };
-/** Of the whole session, bytes. */
-const connectionWindow = 4 * 1024 * 1024;
+const settings = {
+  enablePush: false,
+  initialWindowSize: streamWindowBytes,
+  maxHeaderListSize: maxHeadBytes,
+};
 
 interface SendOptions {
   readonly signal: AbortSignal;
@@ -40,25 +43,34 @@ interface SendOptions {
 export class Http2Upstream implements UpstreamConnection {
   readonly #session: ClientHttp2Session;
   readonly #stream: ByteStream;
+  readonly #onFree: () => void;
+  /** Requests that it was reserved for, and of those the ones that have not ended. */
+  #taken = 0;
+  #active = 0;
   /** Resolves when the endpoint's settings are there, or will not come. */
   readonly #settled: Promise<void>;
 
-  /** Takes over the stream. `onClose` is called when no more requests can be sent on it. */
-  constructor(stream: ByteStream, onClose: () => void) {
+  /** Takes over the stream. `onFree` is called when a request has ended, and when no more can be sent. */
+  constructor(stream: ByteStream, onFree: () => void) {
     this.#stream = stream;
+    this.#onFree = onFree;
     const duplex = toDuplex(stream);
     this.#session = connect('http://upstream.invalid', {
       createConnection: () => duplex,
       settings,
+      maxHeaderListPairs: maxFields,
     });
-    this.#session.on('connect', () => this.#session.setLocalWindowSize(connectionWindow));
+    this.#session.on('connect', () => {
+      // The event may come after the end of what it announces.
+      if (!this.#session.destroyed) this.#session.setLocalWindowSize(connectionWindowBytes);
+    });
     this.#settled = new Promise((resolve) => {
       this.#session.once('remoteSettings', () => resolve());
       this.#session.once('close', () => resolve());
     });
-    this.#session.on('goaway', onClose);
-    this.#session.on('close', onClose);
-    this.#session.on('error', onClose);
+    this.#session.on('goaway', onFree);
+    this.#session.on('close', onFree);
+    this.#session.on('error', onFree);
     duplex.on('close', () => this.#session.destroy());
     duplex.on('error', () => this.#session.destroy());
   }
@@ -67,8 +79,58 @@ export class Http2Upstream implements UpstreamConnection {
     return !this.#session.closed && !this.#session.destroyed;
   }
 
+  get isIdle(): boolean {
+    return this.isUsable && this.#active === 0;
+  }
+
+  /** Requests that it was reserved for so far. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** Whether it could take a request beside those it has. `most` is how many it may have; the endpoint may
+   * allow less. */
+  isFree(most = Infinity): boolean {
+    const { maxConcurrentStreams = Infinity } = this.#session.remoteSettings ?? {};
+    return this.isUsable && this.#active < Math.min(most, maxConcurrentStreams);
+  }
+
+  /** Takes it for one `send`, if it is free. */
+  reserve(most?: number): boolean {
+    if (!this.isFree(most)) return false;
+    this.#active++;
+    this.#taken++;
+    return true;
+  }
+
+  /** Asks the endpoint again and again whether it is there; one that does not answer in time is given up.
+   * Resolves when the connection is closed. */
+  async keepAlive(
+    { intervalMs, timeoutMs }: { readonly intervalMs: number; readonly timeoutMs: number },
+    clock: Clock,
+  ): Promise<void> {
+    const closed = new AbortController();
+    this.#session.once('close', () => closed.abort());
+    try {
+      while (this.isUsable) {
+        await clock.wait(intervalMs, closed.signal);
+        const answered = new AbortController();
+        this.#session.ping(() => answered.abort());
+        const signal = AbortSignal.any([answered.signal, closed.signal]);
+        await clock.wait(timeoutMs, signal).then(
+          () => this.#session.destroy(new Error(`no answer to a PING within ${timeoutMs} ms`)),
+          () => undefined,
+        );
+      }
+    } catch {
+      // It closed.
+    }
+  }
+
+  /** To be called once after each `reserve`. */
   send(head: RequestHead, body: Body, options: SendOptions): Promise<UpstreamAnswer> {
     if (options.signal.aborted) {
+      this.#end();
       return Promise.reject(new UpstreamFailure('connect', options.signal.reason));
     }
     let stream: ClientHttp2Stream;
@@ -78,8 +140,10 @@ export class Http2Upstream implements UpstreamConnection {
         waitForTrailers: body.length !== 0,
       });
     } catch (error) {
+      this.#end();
       return Promise.reject(new UpstreamFailure('refused', error));
     }
+    stream.once('close', () => this.#end());
     const answer = answerOf(stream, head, options);
     if (body.length !== 0) void sendBody(stream, body);
     return answer;
@@ -90,6 +154,16 @@ export class Http2Upstream implements UpstreamConnection {
     // The settings come first, before any answer (RFC 9113 section 3.4).
     await this.#settled;
     return this.isUsable && this.#session.remoteSettings.enableConnectProtocol === true;
+  }
+
+  /** Gives back a reservation without sending anything. */
+  release(): void {
+    this.#end();
+  }
+
+  #end(): void {
+    this.#active--;
+    this.#onFree();
   }
 
   /** Closes the connection once its requests have ended, or the limit has passed. */

@@ -1,24 +1,51 @@
 // The upstream connections of one client connection: by endpoint and protocol. They are not shared
 // among clients, so that every hop of a connection carries that connection's trace id and no client's
-// bytes follow another's; what is dear, the mutual TLS below, is shared in the tunnel pool.
+// bytes follow another's; what is dear, the mutual TLS below, is shared in the tunnel pool. How many there
+// may be of all clients together is their destination's to say.
 
 import type { ByteStream } from '../../dataplane/byte-stream.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { unlessAborted } from '../../runtime/unless-aborted.ts';
+import { PoolOverflow } from '../destinations/destination-load.ts';
+import type { Destination } from '../destinations/destinations.ts';
 import { type UpstreamConnection, UpstreamFailure } from '../request/exchange.ts';
 import { keyOfEndpoint, type UpstreamEndpoint } from './endpoints.ts';
 import { Http1Upstream } from './http1-upstream.ts';
 import { Http2Upstream } from './http2-upstream.ts';
+import { PooledConnection } from './pooled-connection.ts';
 
 export type UpstreamProtocol = 'http1' | 'http2';
 
-/** Most idle HTTP/1.1 connections that are kept for one endpoint. */
+/** Most idle connections that are kept for one endpoint. */
 const maxIdle = 8;
+
+/** What one connection is for. */
+interface Wish {
+  readonly endpoint: UpstreamEndpoint;
+  readonly protocol: UpstreamProtocol;
+  /** Absent where nothing is said of the destination. */
+  readonly destination: Destination | undefined;
+  /** Connections for the like. */
+  readonly known: Set<PooledConnection>;
+}
+
+interface Found {
+  readonly connection: PooledConnection;
+  readonly isReused: boolean;
+}
+
+/** A connection that is being opened, for so many requests. */
+interface Opening {
+  readonly found: Promise<Found>;
+  sharers: number;
+}
 
 export class UpstreamPool implements Disposable {
   readonly #open: (endpoint: UpstreamEndpoint, signal: AbortSignal) => Promise<ByteStream>;
   readonly #clock: Clock;
-  readonly #http1 = new Map<string, Set<Http1Upstream>>();
-  readonly #http2 = new Map<string, Promise<Http2Upstream>>();
+  readonly #known = new Map<string, Set<PooledConnection>>();
+  /** Of HTTP/2, whose connections are shared from the start. */
+  readonly #opening = new Map<Set<PooledConnection>, Opening>();
   readonly #ended = new AbortController();
 
   constructor(
@@ -29,86 +56,125 @@ export class UpstreamPool implements Disposable {
     this.#clock = clock;
   }
 
-  /** A connection reserved for one request, which must be sent. Rejects with `UpstreamFailure` of stage `connect`. */
+  /** A connection reserved for one request, which must be sent. Rejects with `UpstreamFailure` of stage
+   * `connect`, or `overflow` where the destination has no room. */
   async acquire(
     endpoint: UpstreamEndpoint,
     protocol: UpstreamProtocol,
     signal: AbortSignal,
+    destination?: Destination,
   ): Promise<{ readonly connection: UpstreamConnection; readonly isReused: boolean }> {
-    const key = keyOfEndpoint(endpoint);
+    const key = `${protocol} ${keyOfEndpoint(endpoint)}`;
+    const known = this.#known.get(key) ?? new Set<PooledConnection>();
+    this.#known.set(key, known);
+    const free = [...known].find((one) => one.reserve());
+    if (free !== undefined) return { connection: free.upstream, isReused: true };
+    const wish = { endpoint, protocol, destination, known };
     try {
-      return protocol === 'http1'
-        ? await this.#acquireHttp1(key, endpoint, signal)
-        : await this.#acquireHttp2(key, endpoint);
+      using _pending = destination?.load.enterPending();
+      const found = await (protocol === 'http1'
+        ? this.#openOwn(wish, signal)
+        : this.#openShared(wish, signal));
+      return { connection: found.connection.upstream, isReused: found.isReused };
     } catch (error) {
-      throw new UpstreamFailure('connect', error);
+      throw new UpstreamFailure(error instanceof PoolOverflow ? 'overflow' : 'connect', error);
     }
   }
 
   /** Whether an endpoint that speaks HTTP/2 takes requests that change to another protocol. */
-  async canUpgradeHttp2(endpoint: UpstreamEndpoint): Promise<boolean> {
-    const opened = this.#acquireHttp2(keyOfEndpoint(endpoint), endpoint);
-    return await opened.then(
-      ({ connection }) => connection.canUpgrade(),
-      () => false,
+  async canUpgradeHttp2(
+    endpoint: UpstreamEndpoint,
+    signal: AbortSignal,
+    destination?: Destination,
+  ): Promise<boolean> {
+    try {
+      const { connection } = await this.acquire(endpoint, 'http2', signal, destination);
+      if (!(connection instanceof Http2Upstream)) return false;
+      const canUpgrade = await connection.canUpgrade();
+      connection.release();
+      return canUpgrade;
+    } catch {
+      // Who tries the other protocol learns why.
+      return false;
+    }
+  }
+
+  /** For one request, whose end is also that of the opening. */
+  async #openOwn(wish: Wish, signal: AbortSignal): Promise<Found> {
+    const found = await this.#openOne(wish, AbortSignal.any([signal, this.#ended.signal]), (one) =>
+      one.reserve(),
     );
+    if (!found.isReused && !found.connection.reserve()) throw new Error('it closed at once');
+    return found;
   }
 
-  async #acquireHttp1(key: string, endpoint: UpstreamEndpoint, signal: AbortSignal) {
-    const known = this.#http1.get(key) ?? new Set<Http1Upstream>();
-    this.#http1.set(key, known);
-    const free = [...known].find((one) => one.reserve());
-    if (free !== undefined) return { connection: free, isReused: true };
-    const bounded = AbortSignal.any([signal, this.#ended.signal]);
-    const stream = await this.#open(endpoint, bounded);
-    const connection: Http1Upstream = new Http1Upstream(stream, () => {
-      const idle = [...known].filter((one) => one.isFree).length;
-      if (connection.isUsable && idle <= maxIdle) return;
-      known.delete(connection);
-      connection.close(this.#clock);
-    });
-    known.add(connection);
-    connection.reserve();
-    if (this.#ended.signal.aborted) connection.destroy();
-    return { connection, isReused: false };
+  /** Whoever comes while one is being opened shares it, so no single request's signal ends it. */
+  async #openShared(wish: Wish, signal: AbortSignal): Promise<Found> {
+    const { known, destination } = wish;
+    const most = destination?.policy.connectionPool?.maxConcurrentStreams ?? Infinity;
+    const later = this.#opening.get(known);
+    const opening = later !== undefined && later.sharers < most ? later : this.#start(wish);
+    opening.sharers++;
+    const found = await unlessAborted(opening.found, signal);
+    if (found.connection.reserve()) return found;
+    // The endpoint allows less than all who shared need: each of the rest has one of its own.
+    const again = [...known].find((one) => one.reserve());
+    if (again !== undefined) return { connection: again, isReused: true };
+    return await this.#openOwn(wish, signal);
   }
 
-  async #acquireHttp2(key: string, endpoint: UpstreamEndpoint) {
-    const known = await this.#http2.get(key)?.catch(() => undefined);
-    if (known?.isUsable === true) return { connection: known, isReused: true };
-    if (known !== undefined) this.#http2.delete(key);
-    // Whoever comes while one is being opened shares it, so no single request's signal ends it.
-    const later = this.#http2.get(key);
-    const opening = later ?? this.#openHttp2(key, endpoint);
-    return { connection: await opening, isReused: false };
-  }
-
-  #openHttp2(key: string, endpoint: UpstreamEndpoint): Promise<Http2Upstream> {
-    const opening = this.#open(endpoint, this.#ended.signal).then(
-      (stream) =>
-        new Http2Upstream(stream, () => {
-          forget();
-        }),
-    );
+  #start(wish: Wish): Opening {
+    const found = this.#openOne(wish, this.#ended.signal, (one) => one.isFree);
+    const opening: Opening = { found, sharers: 0 };
+    this.#opening.set(wish.known, opening);
     const forget = (): void => {
-      if (this.#http2.get(key) === opening) this.#http2.delete(key);
+      if (this.#opening.get(wish.known) === opening) this.#opening.delete(wish.known);
     };
-    this.#http2.set(key, opening);
-    opening.catch(forget);
+    found.then(forget, forget);
     return opening;
+  }
+
+  /** A new connection, or one that became free in the meantime and was taken. */
+  async #openOne(
+    { endpoint, protocol, destination, known }: Wish,
+    signal: AbortSignal,
+    take: (connection: PooledConnection) => boolean,
+  ): Promise<Found> {
+    const load = destination?.load;
+    let taken: PooledConnection | undefined;
+    const slot = await load?.slot(signal, (offered) => {
+      taken = [...known].find((one) => one === offered && take(one));
+      return taken !== undefined;
+    });
+    if (taken !== undefined) return { connection: taken, isReused: true };
+    try {
+      const stream = await this.#open(endpoint, signal);
+      const connection = new PooledConnection({
+        stream,
+        connect: (under, onFree) =>
+          protocol === 'http1'
+            ? new Http1Upstream(under, onFree)
+            : new Http2Upstream(under, onFree),
+        slot,
+        load,
+        limits: destination?.policy.connectionPool,
+        clock: this.#clock,
+        isSpare: () => [...known].filter((one) => one.isIdle).length > maxIdle,
+        onRetired: (one) => known.delete(one),
+      });
+      known.add(connection);
+      if (this.#ended.signal.aborted) connection.end();
+      return { connection, isReused: false };
+    } catch (error) {
+      slot?.release();
+      throw error;
+    }
   }
 
   [Symbol.dispose](): void {
     this.#ended.abort(new Error('the client connection ended'));
-    for (const connections of this.#http1.values()) {
-      for (const connection of connections) connection.close(this.#clock);
-    }
-    for (const opening of this.#http2.values()) {
-      opening.then(
-        (connection) => connection.close(this.#clock),
-        // It never opened.
-        () => undefined,
-      );
+    for (const connections of this.#known.values()) {
+      for (const connection of connections) connection.end();
     }
   }
 }

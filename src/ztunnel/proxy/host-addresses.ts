@@ -1,27 +1,14 @@
 // Addresses of endpoints that are known by a host name only, asked for when a connection needs them
 // (protocol section 9.4) and kept for as long as DNS says.
 
+import { type HostLookup, lookUpHost } from '../../dataplane/dns/look-up-host.ts';
 import { type Endpoint, type IpAddress, isV6, parseIp } from '../../mesh/address.ts';
 import type { Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError } from '../../runtime/errors.ts';
-import type { NameServer } from '../../runtime/resolv-conf.ts';
-import { parseName } from '../../wire/dns/name.ts';
-import { type AddressRecords, askForAddresses } from './ask-for-addresses.ts';
 
 /** Names kept at most, as Istio's; the one kept longest makes room. */
 const maxNames = 4_096;
-/** However long DNS allows. Seconds. */
-const maxTtlSeconds = 3_600;
-
-/** How names are asked for. */
-export interface HostLookup {
-  /** Whom to ask, in order. */
-  readonly nameServers: () => Promise<readonly NameServer[]>;
-  /** Whether IPv6 addresses are of use. */
-  readonly ipv6: boolean;
-}
-
 /** On whose behalf. */
 export interface Client {
   readonly workload: Workload;
@@ -88,30 +75,13 @@ export class HostAddresses {
   }
 
   async #ask(hostname: string): Promise<readonly IpAddress[]> {
-    const itself = parseIp(hostname);
-    if (itself !== undefined) return [itself];
-    const name = parseName(hostname);
-    if (name === undefined) throw new AmbitError('AMB1422', `"${hostname}" is no host name`);
-    const { nameServers, ipv6 } = this.#lookup;
-    const servers = await nameServers();
-    const types = ipv6 ? (['A', 'AAAA'] as const) : (['A'] as const);
-    const outcomes = await Promise.allSettled(
-      types.map((type) => askForAddresses(servers, name, type)),
-    );
-    const found = outcomes.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    const addresses = found.flatMap((one) => one.addresses);
-    if (addresses.length > 0) {
-      this.#keep(hostname, addresses, found);
-      return addresses;
-    }
-    const failed = outcomes.find((one) => one.status === 'rejected');
-    throw new AmbitError('AMB1422', `${hostname} gave no address`, { cause: failed?.reason });
+    const { addresses, ttlSeconds } = await lookUpHost(this.#lookup, hostname);
+    if (parseIp(hostname) === undefined) this.#keep(hostname, addresses, ttlSeconds);
+    return addresses;
   }
 
   /** Until the first of the records ends. */
-  #keep(hostname: string, addresses: readonly IpAddress[], found: readonly AddressRecords[]): void {
-    const ttls = found.filter((one) => one.addresses.length > 0).map((one) => one.ttlSeconds);
-    const seconds = Math.min(maxTtlSeconds, ...ttls);
+  #keep(hostname: string, addresses: readonly IpAddress[], ttlSeconds: number): void {
     this.#kept.delete(hostname);
     for (const oldest of this.#kept.keys()) {
       if (this.#kept.size < this.#maxNames) break;
@@ -119,7 +89,7 @@ export class HostAddresses {
     }
     this.#kept.set(hostname, {
       addresses,
-      untilMs: this.#clock.monotonic() + seconds * 1_000,
+      untilMs: this.#clock.monotonic() + ttlSeconds * 1_000,
     });
   }
 }

@@ -13,7 +13,13 @@ const test = suite('the session of one proxy');
 
 const { address, authorization, serviceConfig } = typeUrls;
 const ztunnel: Proxy = { kind: 'ztunnel', namespace: 'istio-system', name: 'z' };
-const waypoint: Proxy = { kind: 'waypoint', namespace: 'a', name: 'w-1', gateway: 'a/w' };
+const waypoint: Proxy = {
+  kind: 'waypoint',
+  namespace: 'a',
+  name: 'w-1',
+  gateway: 'a/w',
+  isProved: true,
+};
 
 const table = (versions: Record<string, string>): ResourceTable =>
   ResourceTable.empty.with(

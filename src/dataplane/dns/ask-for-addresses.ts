@@ -2,8 +2,8 @@
 // TCP when the answer was cut (RFC 1035, section 4.2.1).
 
 import { randomInt } from 'node:crypto';
-import { connectTcp } from '../../linux/tcp.ts';
-import { openUdp } from '../../linux/udp.ts';
+import { createSocket } from 'node:dgram';
+import { connect } from 'node:net';
 import { type IpAddress, parseIp } from '../../mesh/address.ts';
 import type { NameServer } from '../../runtime/resolv-conf.ts';
 import { exchangeTcp, exchangeUdp } from '../../wire/dns/exchange.ts';
@@ -45,12 +45,12 @@ export async function askForAddresses(
 async function exchange(server: NameServer, name: Labels, type: number): Promise<Buffer> {
   const { bytes, questionBytes } = encodeQuery({ name, type });
   const query = relayQuery(bytes, questionBytes, randomInt(0x1_0000));
-  const host = server.address.includes(':') ? '::' : '0.0.0.0';
-  const udp = await openUdp({ host, port: 0 });
+  // The kernel binds it to a port by chance when it is connected.
+  const udp = createSocket(server.address.includes(':') ? 'udp6' : 'udp4');
   const answer = await exchangeUdp(udp, server, query, AbortSignal.timeout(timeoutMs.udp));
   if (((answer[2] ?? 0) & truncated) === 0) return answer;
   const signal = AbortSignal.timeout(timeoutMs.tcp);
-  const socket = await connectTcp({ host: server.address, port: server.port, signal });
+  const socket = connect({ host: server.address, port: server.port });
   return await exchangeTcp(socket, query, signal);
 }
 

@@ -1,0 +1,157 @@
+// The endpoint of one attempt with all that is needed to connect to it: names are resolved, the client's own
+// destination is taken where a service has none, and what the destination rules say of TLS and the like
+// stands beside the address. Choosing among endpoints is choose-upstream.ts's.
+
+import type { IpAddress } from '../../mesh/address.ts';
+import type { Code } from '../../mesh/catalogue.ts';
+import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
+import { policyFor } from '../../mesh/destination.ts';
+import { keyOfService } from '../../mesh/service.ts';
+import { causeChain, codeOf } from '../../runtime/errors.ts';
+import { unlessAborted } from '../../runtime/unless-aborted.ts';
+import type { Destination } from '../destinations/destinations.ts';
+import { isNamed, resolvedEndpoints } from '../dns/resolved-endpoints.ts';
+import { backendPort } from '../upstream/endpoints.ts';
+import type { UpstreamChoice } from './choose-upstream.ts';
+import { MeshWithAddresses } from './mesh-with-addresses.ts';
+import { outsideEndpoint, resolveRequested } from './outside-endpoint.ts';
+import type { PipelineParts } from './parts.ts';
+import type { UpstreamQuery, Wanted } from './upstream-query.ts';
+import { withOpening } from './with-opening.ts';
+
+/** An endpoint with the destination that it was found for, where a service was asked for. */
+export type FoundUpstream =
+  | Extract<UpstreamChoice, { kind: 'none' }>
+  | (Extract<UpstreamChoice, { kind: 'endpoint' }> & { readonly destination?: Destination });
+
+/** Chooses among the endpoints that the parts know of, without those that are ejected. */
+export type Choose = (parts: PipelineParts, ejected: (uid: string) => boolean) => UpstreamChoice;
+
+/** Finds an endpoint. Never rejects. */
+export async function findUpstream(query: UpstreamQuery, choose: Choose): Promise<FoundUpstream> {
+  const wanted = wantedService(query);
+  if (wanted === undefined) return choose(query.parts, () => false);
+  try {
+    const destination = query.parts.destinations.at(wanted, wanted.policy);
+    const choice = await find(query, wanted, (parts) => {
+      const { outliers } = destination;
+      outliers.update(wanted.policy.outlierDetection, () => membersOf(wanted, parts));
+      return choose(parts, (uid) => outliers.isEjected(uid));
+    });
+    if (choice.kind === 'none') return withoutEjected(choice, destination);
+    const { endpoint, ...rest } = await withOpening(choice, wanted, query);
+    const { connectTimeoutMs, keepalive } = wanted.policy.connectionPool ?? {};
+    const connecting = {
+      ...(connectTimeoutMs !== undefined && { connectTimeoutMs }),
+      ...(keepalive && { keepalive }),
+    };
+    return { ...rest, endpoint: { ...endpoint, ...connecting }, destination };
+  } catch (error) {
+    if (!query.signal.aborted) throw error;
+    const reason = `given up while the endpoint was looked for: ${causeChain(error)}`;
+    return { kind: 'none', code: 'AMB1706', reason, flag: 'UF' };
+  }
+}
+
+/** The endpoints of a destination. */
+function membersOf({ service, labels }: Wanted, { mesh, table }: PipelineParts): string[] {
+  return mesh
+    .endpointsOf(keyOfService(service))
+    .map(({ workload }) => workload.uid)
+    .filter((uid) => hasLabels(table.labelsOf(uid), labels));
+}
+
+/** Tells of ejections where they may be why there is no endpoint. */
+function withoutEjected<None extends Extract<UpstreamChoice, { kind: 'none' }>>(
+  choice: None,
+  { outliers }: Destination,
+): Extract<UpstreamChoice, { kind: 'none' }> {
+  const note = noteOn(outliers);
+  return note === undefined
+    ? choice
+    : { ...choice, code: 'AMB1721', reason: `${choice.reason}; ${note}` };
+}
+
+/** Which endpoints are left out, for a decision's reason. */
+export function noteOn(outliers: Destination['outliers']): string | undefined {
+  const left = outliers.ejections.filter(({ uid }) => outliers.isEjected(uid));
+  if (left.length === 0) return undefined;
+  const named = left.slice(0, maxNoted).map(({ uid, reason }) => `${nameIn(uid)} (${reason})`);
+  const more = left.length > maxNoted ? ` and ${left.length - maxNoted} more` : '';
+  return `left out: ${named.join(', ')}${more}`;
+}
+
+/** Most ejected endpoints that a reason names. */
+const maxNoted = 5;
+
+function nameIn(uid: string): string {
+  return uid.slice(uid.lastIndexOf('/') + 1);
+}
+
+/** Rejects only with the signal's reason. */
+async function find(
+  query: UpstreamQuery,
+  wanted: Wanted,
+  choose: (parts: PipelineParts) => UpstreamChoice,
+): Promise<UpstreamChoice> {
+  const { parts, connection } = query;
+  const { service } = wanted;
+  if (service.loadBalancing?.mode === 'passthrough') {
+    const { address } = connection.target.destination;
+    return outsideEndpoint(wanted, address, query);
+  }
+  const key = keyOfService(service);
+  const endpoints = parts.mesh.endpointsOf(key);
+  const named = endpoints.filter(isNamed);
+  if (named.length === 0) return choose(parts);
+  if (named.some(({ workload }) => workload.hostname.startsWith('*'))) {
+    return await resolveRequested(wanted, query);
+  }
+  const resolving = {
+    ipFamilies: service.ipFamilies,
+    requested: connection.target.destination.address,
+    oneAtATime: parts.table.get(key)?.config.oneAddressAtATime === true,
+  };
+  const names = [...new Set(named.map(({ workload }) => workload.hostname))];
+  const asking = Promise.allSettled(names.map((name) => parts.hosts.addressesOf(name)));
+  const answers = await unlessAborted(asking, query.signal);
+  const addresses = new Map<string, readonly IpAddress[]>();
+  for (const [index, answer] of answers.entries()) {
+    if (answer.status === 'fulfilled') addresses.set(names[index] ?? '', answer.value);
+  }
+  const resolved = endpoints.flatMap((one) =>
+    isNamed(one)
+      ? resolvedEndpoints(one, addresses.get(one.workload.hostname) ?? [], resolving)
+      : [one],
+  );
+  const failed = answers.find((one) => one.status === 'rejected');
+  if (resolved.length === 0 && failed !== undefined) {
+    const code: Code = codeOf(failed.reason);
+    return { kind: 'none', code, reason: causeChain(failed.reason), flag: 'UH' };
+  }
+  return choose({ ...parts, mesh: new MeshWithAddresses(parts.mesh, key, resolved) });
+}
+
+/** The service that a backend means; undefined where choosing tells what is wrong, and for workloads. */
+function wantedService({ backend, connection, parts }: UpstreamQuery): Wanted | undefined {
+  const { target } = connection;
+  const isOther = backend !== undefined && backend.service !== target.rules;
+  const service = isOther
+    ? parts.mesh.serviceByKey(backend.service)
+    : target.kind === 'service'
+      ? target.service
+      : undefined;
+  if (service === undefined) return undefined;
+  const rules = parts.table.get(keyOfService(service))?.destination;
+  const name = backend?.subset;
+  const subset = name === undefined ? undefined : findSubset(rules, name);
+  if (name !== undefined && subset === undefined) return undefined;
+  const port = backendPort(service, backend?.port, target.destination.port);
+  return {
+    service,
+    port,
+    subset: name ?? '',
+    labels: subset?.labels ?? {},
+    policy: policyFor(rules, subset, port),
+  };
+}
