@@ -131,6 +131,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     },
     mesh,
   );
+  const { accessLog } = settledConfig.config;
   const isVisibilitySet = settledConfig.config.serviceEntryVisibility !== undefined;
   const findings = [
     ...Object.values(valid).flatMap((settled) => settled.findings),
@@ -157,6 +158,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     snapshot,
     findings: withoutRepeats(findings).filter(isOurs),
     allocations: allocated.writes,
+    logging: accessLog === undefined ? {} : { accessLog },
     routes,
   };
 }

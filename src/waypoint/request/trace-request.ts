@@ -65,6 +65,10 @@ export function endSpan(span: RequestSpan, { id, requestId, nodeId, ending }: Sp
         'network.peer.address': endpoint.address,
         'network.peer.port': endpoint.port,
         'ambit.destination.workload': endpoint.workload.name,
+        ...(endpoint.cluster !== undefined && {
+          upstream_cluster: endpoint.cluster,
+          'upstream_cluster.name': endpoint.cluster,
+        }),
       }),
       'http.status_code': String(status),
       response_flags: flag,

@@ -43,6 +43,8 @@ export interface UpstreamEndpoint {
   readonly port: number;
   /** The service it was chosen for. */
   readonly service?: Service;
+  /** As logs and spans name it: `outbound|PORT|SUBSET|HOST`. */
+  readonly cluster?: string;
   readonly opening?: Opening;
   /** Milliseconds; the mesh's default when absent. */
   readonly connectTimeoutMs?: number;
