@@ -5,6 +5,8 @@ export const toolPackages = {
   iperf3: 'iperf3',
   h2load: 'nghttp2-client',
   wrk: 'wrk',
+  nginx: 'nginx',
+  haproxy: 'haproxy',
 } as const;
 export type ToolName = keyof typeof toolPackages;
 

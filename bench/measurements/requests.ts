@@ -4,6 +4,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
+import type { NetworkNamespace } from '../../src/linux/network-namespace.ts';
 import type { Measurement, Metric, Sample, Turn } from '../measurement.ts';
 import { trafficPaths } from '../names.ts';
 import { ports } from '../stage/manifests.ts';
@@ -96,15 +97,30 @@ function wrkMeasurement({ name, summary, metric, connections, headers }: WrkOpti
 }
 
 async function lookAtLatency({ place, proxies }: Route, turn: Turn): Promise<Sample> {
+  const used = countCpu(proxies);
+  const url = `http://${place.serviceAddress}:${ports.http}/`;
+  const sample = await fixedRateLook(place.client.namespace, url, turn);
+  const cpu = used().reduce((sum, one) => sum + one, 0);
+  const figures = {
+    ...sample.figures,
+    ...(proxies.length > 0 && { 'CPU, proxies': cpu / turn.seconds }),
+  };
+  return { ...sample, figures };
+}
+
+/** Latencies at the fixed rate. */
+export async function fixedRateLook(
+  namespace: NetworkNamespace,
+  url: string,
+  turn: Turn,
+  headers: readonly string[] = [],
+): Promise<Sample> {
   const folder = mkdtempSync(path.join(os.tmpdir(), 'ambit-bench-h2load-'));
   try {
     const log = path.join(folder, 'requests');
-    const used = countCpu(proxies);
     const load = ['-c', `${fixedClients}`, `--rps=${fixedRatePerClient}`, '-D', `${turn.seconds}`];
-    const url = `http://${place.serviceAddress}:${ports.http}/`;
-    const words = ['h2load', '--h1', ...load, `--log-file=${log}`, url] as const;
-    await runTool(place.client.namespace, [...words], turn.signal);
-    const cpu = used().reduce((sum, one) => sum + one, 0);
+    const words = ['h2load', '--h1', ...load, ...headers, `--log-file=${log}`, url] as const;
+    await runTool(namespace, [...words], turn.signal);
     const { times, errors } = parseH2loadLog(readFileSync(log, 'utf8'));
     const expected = fixedClients * fixedRatePerClient * turn.seconds;
     if (times.length < expected * sentShareMin) {
@@ -115,7 +131,6 @@ async function lookAtLatency({ place, proxies }: Route, turn: Turn): Promise<Sam
       figures: {
         p50: percentile(times, 0.5),
         p99: percentile(times, 0.99),
-        ...(proxies.length > 0 && { 'CPU, proxies': cpu / turn.seconds }),
       },
       errors,
       ...(errors > 0 && { note: `${errors} requests failed` }),

@@ -7,6 +7,7 @@ import { cniAdd } from './cni-add.ts';
 import { coldPeers } from './cold-peers.ts';
 import { configLoad } from './config-load.ts';
 import { idleMemory } from './idle-memory.ts';
+import { layer7Latency, layer7Rate } from './layer7.ts';
 import { latency, rate, tunnels } from './requests.ts';
 import { routeChanges } from './route-changes.ts';
 import { tunnelMemory } from './tunnel-memory.ts';
@@ -18,6 +19,8 @@ export const measurements: readonly Measurement[] = [
   latency,
   rate,
   tunnels,
+  layer7Rate,
+  layer7Latency,
   coldPeers,
   routeChanges,
   bulk(1),

@@ -53,6 +53,7 @@ const writing = { quietMs: 20, maxMs: 200 } as const;
 const startRetry = { firstMs: 50, maxMs: 2000, jitter: 0.2 } as const;
 const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 
+const noChanges: Changes = { apply: [], remove: [] };
 const emptyTranslation: Translation = {
   snapshot: {
     workloads: new Map(),
@@ -62,6 +63,7 @@ const emptyTranslation: Translation = {
     workloadLabels: new Map(),
   },
   findings: [],
+  logging: {},
   allocations: [],
   routes: [],
 };
@@ -88,7 +90,7 @@ export class Controller implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
-  readonly #bypasses: WaypointBypasses;
+  readonly #bypasses = new WaypointBypasses(this.#registry);
   readonly #readiness = new Readiness();
   readonly #translator: Translator;
   readonly #tables: ObjectTables;
@@ -136,7 +138,6 @@ export class Controller implements AsyncDisposable {
     this.#verifier = new TokenReviewer(client, clock);
     this.#writer = new StatusWriter(client, clock, log);
     this.#applier = new ObjectApplier(client, clock, log);
-    this.#bypasses = new WaypointBypasses(this.#registry, log);
     this.#xds = new XdsServer({
       verifier: this.#verifier,
       clock,
@@ -295,7 +296,7 @@ export class Controller implements AsyncDisposable {
       }
       const { workloads, services } = translation.snapshot;
       this.#metrics.translated(workloads.size, services.size);
-      this.#bypasses.published(services);
+      this.#bypasses.published(services, log);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
@@ -324,7 +325,7 @@ export class Controller implements AsyncDisposable {
       const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
       const lists = this.#listChanges(this.#authority);
       const saved = this.#versionChanges();
-      const waypoints = provisionChanges(this.#tables, this.#provision);
+      const waypoints = this.#waypointChanges();
       const writes = statusWrites(
         this.#tables,
         findings,
@@ -366,9 +367,15 @@ export class Controller implements AsyncDisposable {
     return true;
   }
 
+  /** None before the first translation: the Deployments depend on what MeshConfig says. */
+  #waypointChanges(): Changes {
+    if (this.#translation === emptyTranslation) return noChanges;
+    return provisionChanges(this.#tables, { ...this.#provision, ...this.#translation.logging });
+  }
+
   /** Nothing before the first translation, which alone tells what is invalid. */
   #versionChanges(): Changes {
-    if (this.#translation === emptyTranslation) return { apply: [], remove: [] };
+    if (this.#translation === emptyTranslation) return noChanges;
     return lastValidChanges(
       this.#tables,
       this.#translator.versions.kept,

@@ -7,12 +7,10 @@ import type { MetricsRegistry } from '../runtime/metrics.ts';
 
 /** Counts such services, and logs when one begins or ends to be one. */
 export class WaypointBypasses {
-  readonly #log: Logger;
   readonly #count: (count: number) => void;
   #known: ReadonlyMap<ServiceKey, string> = new Map();
 
-  constructor(registry: MetricsRegistry, log: Logger) {
-    this.#log = log;
+  constructor(registry: MetricsRegistry) {
     const gauge = registry.gauge({
       name: 'ambit_controller_waypoint_bypasses',
       help: 'services whose connections go around a waypoint that cannot be used',
@@ -22,18 +20,18 @@ export class WaypointBypasses {
   }
 
   /** Takes the services in force. */
-  published(services: ReadonlyMap<ServiceKey, Service>): void {
+  published(services: ReadonlyMap<ServiceKey, Service>, log: Logger): void {
     const now = new Map<ServiceKey, string>();
     for (const [key, { bypassedWaypoint }] of services) {
       if (bypassedWaypoint !== undefined) now.set(key, bypassedWaypoint);
     }
     for (const [service, waypoint] of now) {
       if (this.#known.get(service) === waypoint) continue;
-      this.#log.warn({ code: 'AMB1653', service, waypoint }, 'connections go around a waypoint');
+      log.warn({ code: 'AMB1653', service, waypoint }, 'connections go around a waypoint');
     }
     for (const [service, waypoint] of this.#known) {
       if (now.has(service)) continue;
-      this.#log.info({ service, waypoint }, 'connections no longer go around a waypoint');
+      log.info({ service, waypoint }, 'connections no longer go around a waypoint');
     }
     this.#known = now;
     this.#count(now.size);

@@ -8,6 +8,7 @@ import {
   rootCertificateKey,
   rootCertificateName,
 } from './root-certificates.ts';
+import type { AccessLogConfig } from './translate/access-log-config.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import { gatewayNameLabel, podLabelsForWaypoint } from './translate/waypoint-labels.ts';
 
@@ -20,6 +21,8 @@ export interface ProvisionOptions {
   readonly controllerAddress: string;
   /** Where waypoints send spans by OTLP; empty when they make none. */
   readonly spansTo: string;
+  /** The form of their access logs; their own when absent. */
+  readonly accessLog?: AccessLogConfig;
 }
 
 const statusPort = 15_021;
@@ -59,7 +62,7 @@ export function waypointDeployment(
 }
 
 function container(gateway: Gateway, options: ProvisionOptions): object {
-  const { mesh, controllerAddress, waypointImage, spansTo } = options;
+  const { mesh, controllerAddress, waypointImage, spansTo, accessLog } = options;
   const fromPod = (name: string, fieldPath: string): object => ({
     name,
     valueFrom: { fieldRef: { fieldPath } },
@@ -82,6 +85,12 @@ function container(gateway: Gateway, options: ProvisionOptions): object {
       ...(mesh.network === '' ? [] : [{ name: 'NETWORK', value: mesh.network }]),
       { name: 'CRL_PATH', value: `/var/run/secrets/istio/crl/${revocationListKey}` },
       ...(spansTo === '' ? [] : [{ name: 'OTEL_EXPORTER_OTLP_ENDPOINT', value: spansTo }]),
+      ...(accessLog
+        ? [
+            { name: 'ACCESS_LOG_ENCODING', value: accessLog.encoding },
+            { name: 'ACCESS_LOG_FORMAT', value: accessLog.format },
+          ]
+        : []),
       fromPod('POD_NAME', 'metadata.name'),
       fromPod('POD_NAMESPACE', 'metadata.namespace'),
       fromPod('INSTANCE_IP', 'status.podIP'),

@@ -2,6 +2,7 @@
 // 7.3), then our own for the decision itself.
 
 import type { DecisionRecord, Hop, Party } from '../mesh/decision.ts';
+import { responseDetails } from '../mesh/response-details.ts';
 import type { Logger } from '../runtime/log.ts';
 
 /** A connection whose both ends are known, at its beginning. */
@@ -32,7 +33,7 @@ export function writeAccessLog(log: Logger, record: DecisionRecord): void {
 
 /** A request under the names of Istio's JSON encoding (features section 3.1.4); these are Envoy's, and so are their
  * meanings: bytes as the proxy received them from the client and sent them to it, durations in milliseconds. */
-function requestFields({
+export function requestFields({
   http,
   time,
   durationMs,
@@ -53,7 +54,11 @@ function requestFields({
     protocol: http.protocol,
     response_code: http.status,
     response_flags: http.flags,
-    response_code_details: isAnswered ? 'via_upstream' : verdict.code,
+    response_code_details: responseDetails({
+      ...verdict,
+      isUpstream: isAnswered,
+      isDirect: verdict.route !== undefined,
+    }),
     upstream_transport_failure_reason: isAnswered ? undefined : failed?.reason,
     bytes_received: bytesSent,
     bytes_sent: bytesReceived,
@@ -64,6 +69,8 @@ function requestFields({
     request_id: http.requestId,
     authority: http.authority,
     upstream_host: transport === 'none' ? undefined : destination.address,
+    upstream_cluster: http.upstreamCluster,
+    downstream_local_address: http.addressed,
     downstream_remote_address: source.address,
     route_name: verdict.route,
     grpc_status: http.grpcStatus,

@@ -30,6 +30,11 @@ export interface DecisionLogOptions {
   /** Takes the access log. */
   readonly log: Logger;
   readonly registry: MetricsRegistry;
+  /** Makes lines of another form, in the place of those of the access log, and takes them. */
+  readonly formatted?: {
+    readonly render: (record: DecisionRecord) => string;
+    readonly write: (line: string) => void;
+  };
   /** Records kept. */
   readonly limit?: number;
 }
@@ -40,11 +45,13 @@ export class DecisionLog {
   readonly #log: Logger;
   readonly #count: (verdict: Verdict) => void;
   readonly #limit: number;
+  readonly #formatted: DecisionLogOptions['formatted'];
   #next = 0;
 
   constructor(options: DecisionLogOptions) {
     this.#log = options.log;
     this.#count = dryRunMetrics(options.registry);
+    this.#formatted = options.formatted;
     this.#limit = options.limit ?? maxRecords;
   }
 
@@ -58,7 +65,8 @@ export class DecisionLog {
     this.#records[this.#next] = record;
     this.#next = (this.#next + 1) % this.#limit;
     this.#count(record.verdict);
-    writeAccessLog(this.#log, record);
+    if (this.#formatted === undefined) writeAccessLog(this.#log, record);
+    else this.#formatted.write(this.#formatted.render(record));
   }
 
   /** Matching records, newest first. */

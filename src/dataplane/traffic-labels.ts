@@ -24,9 +24,8 @@ export interface TrafficParties {
   readonly mutualTls: boolean;
 }
 
-/** Istio's names, in its order. */
-export const trafficLabelNames = [
-  'reporter',
+/** The client's, in Istio's order. */
+export const sourceLabelNames = [
   'source_workload',
   'source_canonical_service',
   'source_canonical_revision',
@@ -35,6 +34,12 @@ export const trafficLabelNames = [
   'source_app',
   'source_version',
   'source_cluster',
+] as const;
+
+/** Istio's names, in its order. */
+export const trafficLabelNames = [
+  'reporter',
+  ...sourceLabelNames,
   'destination_service',
   'destination_service_namespace',
   'destination_service_name',

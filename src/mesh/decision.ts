@@ -68,6 +68,10 @@ export interface HttpFacts {
   readonly userAgent?: string;
   readonly forwardedFor?: string;
   readonly grpcStatus?: string;
+  /** What was addressed, `ADDRESS:PORT`. */
+  readonly addressed?: string;
+  /** Envoy's name of what the endpoint was chosen from: `outbound|PORT|SUBSET|HOST`. */
+  readonly upstreamCluster?: string;
   /** Every attempt in order, the first ones at most; absent when none was made. */
   readonly attempts?: readonly Attempt[];
 }

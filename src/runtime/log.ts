@@ -75,5 +75,11 @@ export function createLogger(scope: string, level: LogLevel): LevelledLogger {
   };
 }
 
+/** Takes lines that have their form already, for standard output. */
+export function lineWriter(): (line: string) => void {
+  const output = pino.destination({ dest: 1, sync: true });
+  return (line) => void output.write(`${line}\n`);
+}
+
 /** A logger that drops everything, for parts that are used without a process around them. */
 export const silentLogger: Logger = pino({ level: 'silent' });

@@ -3,13 +3,14 @@
 import { followRevocationLists } from '../dataplane/certificates/follow-revocation-lists.ts';
 import { followRoots } from '../dataplane/certificates/follow-roots.ts';
 import { signingClient } from '../dataplane/certificates/signing-client.ts';
+import { formattedAccessLog } from '../dataplane/formatted-access-log.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
 import { type Identity, identityOf } from '../mesh/identity.ts';
 import { startAdminServer } from '../runtime/admin-server.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../runtime/errors.ts';
-import { createLogger, type LevelledLogger } from '../runtime/log.ts';
+import { createLogger, type LevelledLogger, lineWriter } from '../runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
@@ -41,6 +42,10 @@ function assemble(
     serviceAccount: settings.SERVICE_ACCOUNT,
   });
   const ca = { ...access, address: settings.CA_ADDRESS };
+  const render = formattedAccessLog({
+    encoding: settings.ACCESS_LOG_ENCODING,
+    format: settings.ACCESS_LOG_FORMAT,
+  });
   const waypoint: Waypoint = new Waypoint({
     namespace: settings.POD_NAMESPACE,
     gateway: settings.GATEWAY_NAME,
@@ -53,6 +58,7 @@ function assemble(
     registry,
     clock,
     log,
+    ...(render && { accessLog: { render, write: lineWriter() } }),
     ...(tracer && { tracer }),
   });
   const subscription: Subscription = new Subscription({

@@ -2,20 +2,14 @@
 // section 7.4).
 
 import { ConnectionCounters } from '../dataplane/connection-counters.ts';
+import { sourceLabelNames } from '../dataplane/traffic-labels.ts';
 import { identityOfWorkload, type Workload } from '../mesh/workload.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { Decided, PipelineParts } from './request/parts.ts';
 
 const tcpLabelNames = [
   'reporter',
-  'source_workload',
-  'source_canonical_service',
-  'source_canonical_revision',
-  'source_workload_namespace',
-  'source_principal',
-  'source_app',
-  'source_version',
-  'source_cluster',
+  ...sourceLabelNames,
   'destination_workload',
   'destination_workload_namespace',
   'destination_principal',

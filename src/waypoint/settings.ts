@@ -31,6 +31,15 @@ export const settingsTable = {
   TERMINATION_GRACE_PERIOD_SECONDS: integer('time to drain', '30', { min: 1, max: 86_400 }),
   OTEL_EXPORTER_OTLP_ENDPOINT: text('where spans go by OTLP; none are made when empty', ''),
   ISTIO_META_ISTIO_VERSION: text('the version to be shown in istio_build', 'unknown'),
+  ACCESS_LOG_ENCODING: oneOf(
+    'the form of the access log; empty for JSON with the fields of the decision',
+    ['', 'TEXT', 'JSON'],
+    '',
+  ),
+  ACCESS_LOG_FORMAT: text(
+    "the format, with Envoy's command operators; Istio's default when empty",
+    '',
+  ),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 } as const;
 

@@ -8,7 +8,7 @@ import { getCACertificates } from 'node:tls';
 import { CertificateStore } from '../dataplane/certificates/certificate-store.ts';
 import { Revocations } from '../dataplane/certificates/revocations.ts';
 import type { CertificateSource } from '../dataplane/certificates/signing-client.ts';
-import { DecisionLog, newDecisionId } from '../dataplane/decisions.ts';
+import { DecisionLog, type DecisionLogOptions, newDecisionId } from '../dataplane/decisions.ts';
 import type { HostLookup } from '../dataplane/dns/look-up-host.ts';
 import { MeshState } from '../dataplane/state/mesh-state.ts';
 import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-kind.ts';
@@ -60,6 +60,8 @@ export interface WaypointOptions {
   readonly registry: MetricsRegistry;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Writes the access log in another form than ours. */
+  readonly accessLog?: DecisionLogOptions['formatted'];
   /** Absent when nobody asked for spans. */
   readonly tracer?: RequestTracer;
 }
@@ -86,6 +88,7 @@ export class Waypoint implements AsyncDisposable {
     const decisions = new DecisionLog({
       log: log.child({ target: 'access' }),
       registry: options.registry,
+      ...(options.accessLog && { formatted: options.accessLog }),
     });
     const metrics = requestMetrics(options.registry);
     const refusals = refusalMetric(options.registry);

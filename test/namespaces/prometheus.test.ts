@@ -35,6 +35,17 @@ test('scrapes ztunnel and waypoint, and answers what traffic passed', async ({ s
     connection_security_policy: 'mutual_tls',
   });
   assert.ok((requests?.value ?? 0) > 0);
+  const labelled = await prometheus.query(
+    'sum(istio_requests_total{reporter="waypoint", request_protocol="http", response_flags="-", ' +
+      'grpc_response_status="", source_canonical_service="productpage", destination_canonical_service="reviews", ' +
+      'destination_service="reviews.default.svc.cluster.local", source_principal=~"spiffe://.+/sa/bookinfo-productpage", ' +
+      'destination_principal=~"spiffe://.+/sa/bookinfo-reviews"}) > 0',
+  );
+  assert.is(labelled.length, 1);
+  for (const histogram of ['request_duration_milliseconds', 'request_bytes', 'response_bytes']) {
+    const quantile = `histogram_quantile(0.5, sum by (le) (istio_${histogram}_bucket{reporter="waypoint"})) >= 0`;
+    assert.is((await prometheus.query(quantile)).length, 1, histogram);
+  }
   const bytes = await until('bytes by mutual TLS', async () => {
     const found = await prometheus.query(
       'sum(istio_tcp_sent_bytes_total{reporter="destination", destination_workload="details-v1", connection_security_policy="mutual_tls"}) > 0',

@@ -25,6 +25,8 @@ interface Collector {
   readonly port: number;
   /** Takes the span with this decision id; waits for it. */
   span(decisionId: string): Promise<ReceivedSpan>;
+  /** How many have not been taken. */
+  left(): number;
 }
 
 const attribute = (span: ReceivedSpan, name: string): string => {
@@ -55,6 +57,7 @@ async function startCollector(stack: AsyncDisposableStack): Promise<Collector> {
   });
   return {
     port: (server.address() as AddressInfo).port,
+    left: () => spans.length,
     span: async (decisionId) => {
       for (;;) {
         const at = spans.findIndex((span) => attribute(span, 'ambit.decision.id') === decisionId);
@@ -113,7 +116,7 @@ test('continues the trace of a request, and the endpoint continues that of the w
   const span = await collector.span(record.id);
   assert.is(span.traceId, traceId);
   assert.is(span.parentSpanId, 'b'.repeat(16));
-  assert.is(span.name, 'GET');
+  assert.is(span.name, 'reviews.default.svc.cluster.local:9080/*');
   assert.is(span.kind, 2, 'a server span');
   assert.is(attribute(span, 'http.request.method'), 'GET');
   assert.is(attribute(span, 'url.path'), '/x');
@@ -126,6 +129,7 @@ test('continues the trace of a request, and the endpoint continues that of the w
     'http.url': 'http://reviews:9080/x?y=1',
     'http.status_code': '200',
     response_flags: '-',
+    upstream_cluster: 'outbound|9080||reviews.default.svc.cluster.local',
     response_size: '5',
     'istio.canonical_service': 'reviews',
     'guid:x-request-id': String(seen[0]?.headers['x-request-id']),
@@ -178,6 +182,8 @@ test('continues B3 in the form in which it came, beside W3C', async ({
 
 test('what is not to be sampled is not, and the next hop is told the same', async ({
   stack,
+  signal,
+  collector,
   tracer,
 }) => {
   const { waypoint, seen } = await start(stack, tracer);
@@ -194,7 +200,12 @@ test('what is not to be sampled is not, and the next hop is told the same', asyn
     if (headers['b3'] !== undefined)
       assert.match(String(onward['b3']), /^[0-9a-f]{32}-[0-9a-f]{16}-0-/);
     if (headers['x-b3-sampled'] !== undefined) assert.is(onward['x-b3-sampled'], '0');
+    await waypoint.nextRecord(signal);
   }
+  // Spans are sent in order: theirs would have come before this one.
+  await ask(await waypoint.open(), { headers: given });
+  await collector.span((await waypoint.nextRecord(signal)).id);
+  assert.is(collector.left(), 0);
 });
 
 test('a request that could not be served is an error with its code', async ({

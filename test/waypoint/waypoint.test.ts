@@ -146,27 +146,70 @@ test('subsets are found by the labels it is told', async ({ stack }) => {
   assert.is((await ask(await open())).status, 503);
 });
 
+/** The labels of the requests that were answered so. */
+function labelsIn(text: string, code: string): Record<string, string> {
+  const line = text
+    .split('\n')
+    .find((one) => one.startsWith('istio_requests_total{') && one.includes(`_code="${code}"`));
+  const pairs = [...(line ?? '').matchAll(/(\w+)="([^"]*)"/g)];
+  return Object.fromEntries(pairs.map(([, name = '', value = '']) => [name, value]));
+}
+
 test('counts requests with the labels of Istio', async ({ stack }) => {
   const { registry, configure, open } = await start(stack);
   await configure({});
   await ask(await open());
+  const matches = [{ uri: { exact: '/elsewhere' } }];
+  await configure({ routes: [{ origin: 'r', matches, directResponse: { status: 200 } }] });
+  await ask(await open());
   const text = await registry.text();
-  const line = text.split('\n').find((one) => one.startsWith('istio_requests_total{')) ?? '';
-  assert.match(line, / 1$/);
-  for (const label of [
-    'reporter="waypoint"',
-    'source_principal="spiffe://cluster.local/ns/default/sa/client"',
-    'source_workload_namespace="default"',
-    'destination_workload="reviews-v1"',
-    'destination_service="reviews.default.svc.cluster.local"',
-    'destination_service_name="reviews"',
-    'request_protocol="http"',
-    'response_code="200"',
-    'response_flags="-"',
-    'connection_security_policy="mutual_tls"',
-  ]) {
-    assert.ok(line.includes(label), `${label} in ${line}`);
-  }
+  const source = {
+    source_workload: 'unknown',
+    source_canonical_service: 'unknown',
+    source_canonical_revision: 'latest',
+    source_workload_namespace: 'default',
+    source_principal: 'spiffe://cluster.local/ns/default/sa/client',
+    source_app: 'unknown',
+    source_version: 'unknown',
+    source_cluster: 'unknown',
+  };
+  const shared = {
+    reporter: 'waypoint',
+    ...source,
+    destination_service: 'reviews.default.svc.cluster.local',
+    destination_service_name: 'reviews',
+    destination_service_namespace: 'default',
+    request_protocol: 'http',
+    grpc_response_status: '',
+    connection_security_policy: 'mutual_tls',
+  };
+  assert.equal(labelsIn(text, '200'), {
+    ...shared,
+    destination_workload: 'reviews-v1',
+    destination_workload_namespace: 'default',
+    // The endpoint is not in the mesh.
+    destination_principal: 'unknown',
+    destination_app: 'reviews',
+    destination_version: 'v1',
+    destination_canonical_service: 'reviews',
+    destination_canonical_revision: 'v1',
+    destination_cluster: 'Kubernetes',
+    response_code: '200',
+    response_flags: '-',
+  });
+  assert.equal(labelsIn(text, '404'), {
+    ...shared,
+    destination_workload: 'unknown',
+    destination_workload_namespace: 'unknown',
+    destination_principal: 'unknown',
+    destination_app: 'unknown',
+    destination_version: 'unknown',
+    destination_canonical_service: 'unknown',
+    destination_canonical_revision: 'latest',
+    destination_cluster: 'unknown',
+    response_code: '404',
+    response_flags: 'NR',
+  });
   assert.match(text, 'istio_request_duration_milliseconds_bucket{');
 });
 
@@ -232,7 +275,7 @@ test('ends what a revoked client has open, refuses it from then on, and keeps re
   );
 });
 
-test('drains: requests under way finish, idle connections close, new ones are not taken', async ({
+test('drains: requests under way finish, idle connections close after a while, new ones are not taken', async ({
   stack,
   signal,
 }) => {

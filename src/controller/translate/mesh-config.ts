@@ -3,6 +3,7 @@
 
 import { parseDocument } from 'yaml';
 import type { ConfigMap } from '../kinds/core.ts';
+import { type AccessLogConfig, accessLogFields, readAccessLog } from './access-log-config.ts';
 import type { Problem } from './finding.ts';
 import type { LabelRequirement } from './label-selector.ts';
 import {
@@ -20,6 +21,8 @@ export interface MeshConfig {
   readonly serviceEntryVisibility?: VisibilityRules;
   /** What lies beneath all DestinationRules. */
   readonly traffic: TrafficDefaults;
+  /** Absent, waypoints write lines of their own form. */
+  readonly accessLog?: AccessLogConfig;
 }
 
 /** In force without a ConfigMap. */
@@ -35,7 +38,12 @@ export interface MeshConfigReading {
 }
 
 /** Fields that say what holds here anyway, or that other settings hold. */
-const known = new Set(['outboundTrafficPolicy', 'serviceEntryVisibility', ...trafficDefaultFields]);
+const known = new Set([
+  'outboundTrafficPolicy',
+  'serviceEntryVisibility',
+  ...trafficDefaultFields,
+  ...accessLogFields,
+]);
 
 /** Reads a ConfigMap. */
 export function readMeshConfig(object: ConfigMap): MeshConfigReading {
@@ -52,16 +60,19 @@ export function readMeshConfig(object: ConfigMap): MeshConfigReading {
   const outboundPolicy = outboundPolicyOf(root['outboundTrafficPolicy'], problems);
   const serviceEntryVisibility = visibilityOf(root['serviceEntryVisibility'], problems);
   const traffic = readTrafficDefaults(root);
-  problems.push(...traffic.problems.map(({ field, text }) => problem(field, text)));
+  const { accessLog, ...logging } = readAccessLog(root);
+  const found = [...traffic.problems, ...logging.problems];
+  problems.push(...found.map(({ field, text }) => problem(field, text)));
   if (problems.length > 0) return { problems, ignored: [] };
   return {
     config: {
       outboundPolicy,
       ...(serviceEntryVisibility && { serviceEntryVisibility }),
       traffic: traffic.defaults,
+      ...(accessLog && { accessLog }),
     },
     problems,
-    ignored: Object.keys(root).filter((field) => !known.has(field)),
+    ignored: [...Object.keys(root).filter((field) => !known.has(field)), ...logging.ignored],
   };
 }
 

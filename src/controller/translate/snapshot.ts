@@ -4,6 +4,7 @@ import type { Authorization } from '../../mesh/authorization.ts';
 import type { ServiceConfig } from '../../mesh/route.ts';
 import type { Service } from '../../mesh/service.ts';
 import type { ServiceKey, Workload } from '../../mesh/workload.ts';
+import type { AccessLogConfig } from './access-log-config.ts';
 import type { Finding, StatusFields } from './finding.ts';
 import type { RouteReport } from './gateway-parents.ts';
 
@@ -23,6 +24,8 @@ export interface Snapshot {
 export interface Translation {
   readonly snapshot: Snapshot;
   readonly findings: readonly Finding[];
+  /** The form of the access logs of waypoints, where one is asked for. */
+  readonly logging: { readonly accessLog?: AccessLogConfig };
   /** What to say of the parents of routes. */
   readonly routes: readonly RouteReport[];
   /** What the status of each ServiceEntry should say of its addresses, where it does not. */

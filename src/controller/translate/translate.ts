@@ -50,6 +50,7 @@ import { validateAuthorizationPolicy, validatePeerAuthentication } from './valid
 import { validateVirtualService } from './validate-routes.ts';
 import { validateServiceEntry, warnOfServiceEntry } from './validate-service-entries.ts';
 import { translateVirtualService } from './virtual-services.ts';
+import { warnOfNoWeight, warnOfWeights } from './warn-weights.ts';
 import { WaypointPolicies } from './waypoint-policies.ts';
 import { collectWaypoints } from './waypoints.ts';
 import { WorkloadMemory } from './workload-memory.ts';
@@ -131,6 +132,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     },
     mesh,
   );
+  const { accessLog } = settledConfig.config;
   const isVisibilitySet = settledConfig.config.serviceEntryVisibility !== undefined;
   const findings = [
     ...Object.values(valid).flatMap((settled) => settled.findings),
@@ -157,6 +159,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     snapshot,
     findings: withoutRepeats(findings).filter(isOurs),
     allocations: allocated.writes,
+    logging: accessLog === undefined ? {} : { accessLog },
     routes,
   };
 }
@@ -245,12 +248,19 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
     workloadEntries: settle('WorkloadEntry', validateWorkloadEntry, () => undefined, {
       warn: warnOfWorkloadEntry,
     }),
-    httpRoutes: settle('HTTPRoute', validateHttpRoute, () => undefined),
-    grpcRoutes: settle('GRPCRoute', validateGrpcRoute, () => undefined),
-    tcpRoutes: settle('TCPRoute', validateConnectionRoute, () => undefined),
-    tlsRoutes: settle('TLSRoute', validateConnectionRoute, () => undefined),
-    virtualServices: settle('VirtualService', validateVirtualService, (object) =>
-      translateVirtualService(object, (host) => serviceKey('', host)),
+    httpRoutes: settle('HTTPRoute', validateHttpRoute, () => undefined, { warn: warnOfNoWeight }),
+    grpcRoutes: settle('GRPCRoute', validateGrpcRoute, () => undefined, { warn: warnOfNoWeight }),
+    tcpRoutes: settle('TCPRoute', validateConnectionRoute, () => undefined, {
+      warn: warnOfNoWeight,
+    }),
+    tlsRoutes: settle('TLSRoute', validateConnectionRoute, () => undefined, {
+      warn: warnOfNoWeight,
+    }),
+    virtualServices: settle(
+      'VirtualService',
+      validateVirtualService,
+      (object) => translateVirtualService(object, (host) => serviceKey('', host)),
+      { warn: warnOfWeights },
     ),
     destinationRules: settle(
       'DestinationRule',

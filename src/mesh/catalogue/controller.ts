@@ -278,6 +278,12 @@ export const controllerCodes = {
     remedy:
       'Bring the waypoint back; its Gateway and the condition on the Service tell what it lacks. Without the annotation connections would be refused.',
   },
+  AMB1654: {
+    title: 'a weight may not do what was meant',
+    cause:
+      'Weights are shares of their sum, an absent one of several is 0, and that of an only destination does not count.',
+    remedy: 'Write a weight for each of several destinations, so that they add up to 100.',
+  },
   AMB1661: {
     title: 'the configuration of the mesh cannot be used',
     cause:

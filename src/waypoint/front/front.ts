@@ -29,6 +29,10 @@ export interface FrontOptions extends PipelineParts {
   readonly ownService: ServiceKey;
 }
 
+/** How long a client whose connection is idle has to use it once more, and be told that this was the last time: to close it
+ * at once would lose the request that is on its way. Istio's terminationDrainDuration. */
+const leavingMs = 5_000;
+
 /** Takes tunnel requests of one waypoint. */
 export class Front implements AsyncDisposable {
   readonly #options: FrontOptions;
@@ -299,10 +303,15 @@ export class Front implements AsyncDisposable {
     return { id: this.#options.hex(16), startMs: this.#options.clock.monotonic() };
   }
 
-  /** Lets requests finish and asks clients to connect anew. */
+  /** Asks clients to connect anew, and takes what they have sent before they could know. Requests finish. */
   drain(): void {
     this.#http1.drain();
     this.#http2.drain();
+    const closeIdle = (): void => {
+      this.#http1.closeIdle();
+      this.#http2.closeIdle();
+    };
+    this.#options.clock.wait(leavingMs, this.#ended.signal).then(closeIdle, () => undefined);
   }
 
   /** Ends all connections. */

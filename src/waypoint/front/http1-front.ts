@@ -14,6 +14,7 @@ export class Http1Front implements Disposable {
   readonly #clock: Clock;
   readonly #connections = new Map<Duplex, ServedConnection>();
   #isDraining = false;
+  #isClosing = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -61,9 +62,14 @@ export class Http1Front implements Disposable {
     connection.watch(() => this.#server.emit('connection', duplex));
   }
 
-  /** Closes idle connections now, and the others after their responses. */
+  /** From now on each response is the last of its connection, and says so. */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  /** Closes connections without a request. */
+  closeIdle(): void {
+    this.#isClosing = true;
     for (const [duplex, connection] of this.#connections) {
       if (connection.isIdle) duplex.end();
     }
@@ -80,7 +86,9 @@ export class Http1Front implements Disposable {
     const underWay = connection.begin(exchange);
     response.on('close', () => {
       underWay.ended();
-      if (connection.isIdle && this.#isDraining) duplex.end();
+      // A client that was not told that this was the last answer may be sending its next request.
+      const isLast = this.#isClosing || !response.shouldKeepAlive;
+      if (connection.isIdle && this.#isDraining && isLast) duplex.end();
     });
   }
 

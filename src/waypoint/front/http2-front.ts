@@ -51,21 +51,33 @@ export interface Http2Connection {
 /** Serves the requests of connections. */
 export class Http2Front {
   readonly #sessions = new Set<ServerHttp2Session>();
-  #isDraining = false;
+  #stage: 'serving' | 'leaving' | 'closing' = 'serving';
 
   /** Takes over a connection. */
   attach(stream: ByteStream, connection: Http2Connection): void {
     const session = startSession(stream, connection);
     this.#sessions.add(session);
     session.on('close', () => this.#sessions.delete(session));
-    if (this.#isDraining) session.close();
+    if (this.#stage === 'leaving') sendLeaving(session);
+    else if (this.#stage === 'closing') session.close();
   }
 
-  /** Tells every client to send its next requests elsewhere; connections close when idle. */
+  /** Tells every client to send its next requests elsewhere. Those that are on their way are still taken. */
   drain(): void {
-    this.#isDraining = true;
+    this.#stage = 'leaving';
+    for (const session of this.#sessions) sendLeaving(session);
+  }
+
+  /** Takes no more requests; connections close with their last one. */
+  closeIdle(): void {
+    this.#stage = 'closing';
     for (const session of this.#sessions) session.close();
   }
+}
+
+/** GOAWAY with the highest id, which refuses no stream yet (RFC 9113 section 6.8). */
+function sendLeaving(session: ServerHttp2Session): void {
+  if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
 }
 
 function startSession(below: ByteStream, connection: Http2Connection): ServerHttp2Session {

@@ -76,7 +76,8 @@ export function chooseUpstream(
     const reason = `${workload.name} has no address`;
     return { kind: 'none', code: 'AMB1417', reason, flag: 'UH' };
   }
-  const endpoint = { workload, address, port: targetPort, service };
+  const cluster = `outbound|${servicePort}|${subset?.name ?? ''}|${service.hostname}`;
+  const endpoint = { workload, address, port: targetPort, service, cluster };
   const port = service.ports.find((one) => one.servicePort === servicePort);
   return { kind: 'endpoint', endpoint, appProtocol: port?.appProtocol ?? 'unknown' };
 }

@@ -110,14 +110,15 @@ function recordOf({
     bytesSent: ending.bytesSent ?? 0,
     bytesReceived: ending.bytesReceived ?? 0,
     durationMs,
-    ...(exchange === undefined ? {} : { http: httpFacts(exchange, ending, requestId) }),
+    ...(exchange === undefined ? {} : { http: httpFacts(exchange, ending, requestId, connection) }),
   };
 }
 
 function httpFacts(
   { head }: Pick<Exchange, 'head'>,
-  { status, flag, grpcStatus, attempts = [] }: Ending,
+  { status, flag, grpcStatus, attempts = [], endpoint }: Ending,
   requestId: string | undefined,
+  { target: { destination } }: ClientConnection,
 ): HttpFacts {
   const { method, authority, target, version, headers } = head;
   const userAgent = headerIn(headers, 'user-agent');
@@ -129,6 +130,8 @@ function httpFacts(
     status,
     protocol: `HTTP/${version}`,
     flags: flag,
+    addressed: formatEndpoint(destination),
+    ...(endpoint?.cluster !== undefined && { upstreamCluster: endpoint.cluster }),
     ...(requestId !== undefined && { requestId }),
     ...(userAgent !== undefined && { userAgent }),
     ...(forwardedFor !== undefined && { forwardedFor }),

@@ -8,6 +8,7 @@ import type { HeaderList } from '../../mesh/header-operations.ts';
 import { normalizePath, type RequestPath } from '../../mesh/path.ts';
 import { planRequest, type RequestPlan } from '../../mesh/plan-request.ts';
 import type { HttpRequestFacts, RequestFacts } from '../../mesh/request-facts.ts';
+import { joinFlags } from '../../mesh/response-flags.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import { replaceRegex } from '../regex.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
@@ -205,7 +206,7 @@ async function faultAndForward(
   if (fault.delayMs !== undefined) {
     if (!(await delayed(fault.delayMs, exchange, parts))) {
       reason += '; the client gave up during an injected delay';
-      return { ...named, reason, outcome: 'failed', code: 'AMB1713', status: 0, flag: 'DC' };
+      return { ...named, reason, outcome: 'failed', code: 'AMB1713', status: 0, flag: 'DI,DC' };
     }
     reason += `; delayed ${fault.delayMs} ms by fault injection`;
   }
@@ -236,11 +237,12 @@ async function faultAndForward(
   const sending = { exchange, connection, parts, way: plan, headFor, attempted, noted };
   const forwarded = await forward({ ...sending, source: tee ?? source });
   for (const note of notes) reason += `; ${note}`;
-  const delayFlag = fault.delayMs === undefined ? {} : { flag: 'DI' };
+  const delayFlag = fault.delayMs === undefined ? '-' : 'DI';
   if (forwarded.kind === 'done') {
     const { ending } = forwarded;
     const whole = ending.reason === undefined ? reason : `${reason}; ${ending.reason}`;
-    return { ...named, flag: '-', ...delayFlag, ...ending, attempts, reason: whole };
+    const flag = joinFlags(delayFlag, ending.flag ?? '-');
+    return { ...named, ...ending, flag, attempts, reason: whole };
   }
   const { status, code, body, headers: added, reason: why, flag, endpoint } = forwarded.failure;
   return await answer(
@@ -250,7 +252,7 @@ async function faultAndForward(
     {
       ...named,
       reason: `${reason}; ${why}`,
-      flag,
+      flag: joinFlags(delayFlag, flag),
       attempts,
       ...(endpoint === undefined ? {} : { endpoint }),
       bytesSent: forwarded.bytesSent,

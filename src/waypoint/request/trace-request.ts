@@ -17,7 +17,7 @@ export function startSpan(
   const [path = '/', query] = head.target.split('?', 2);
   const agent = headerIn(headers, 'user-agent');
   return tracer.start({
-    name: method,
+    name: operationOf(target) ?? method,
     headers,
     attributes: {
       'http.request.method': method,
@@ -39,6 +39,12 @@ export function startSpan(
       'ambit.connection.trace_id': traceId,
     },
   });
+}
+
+/** The name that Istio's proxies give to spans of a service. */
+function operationOf(target: ClientConnection['target']): string | undefined {
+  if (target.kind === 'workload') return undefined;
+  return `${target.service.hostname}:${target.destination.port}/*`;
 }
 
 /** What is known at the end. */
@@ -65,6 +71,10 @@ export function endSpan(span: RequestSpan, { id, requestId, nodeId, ending }: Sp
         'network.peer.address': endpoint.address,
         'network.peer.port': endpoint.port,
         'ambit.destination.workload': endpoint.workload.name,
+        ...(endpoint.cluster !== undefined && {
+          upstream_cluster: endpoint.cluster,
+          'upstream_cluster.name': endpoint.cluster,
+        }),
       }),
       'http.status_code': String(status),
       response_flags: flag,

@@ -43,6 +43,8 @@ export interface UpstreamEndpoint {
   readonly port: number;
   /** The service it was chosen for. */
   readonly service?: Service;
+  /** As logs and spans name it: `outbound|PORT|SUBSET|HOST`. */
+  readonly cluster?: string;
   readonly opening?: Opening;
   /** Other addresses of the same host: connections are opened to all, and the first one counts. */
   readonly alternatives?: readonly IpAddress[];

@@ -1,20 +1,10 @@
 // Istio's count of connections for which a name had to be resolved (protocol section 7.1).
 
-import { trafficLabels } from '../../dataplane/traffic-labels.ts';
+import { sourceLabelNames, trafficLabels } from '../../dataplane/traffic-labels.ts';
 import { identityOfWorkload, type Workload } from '../../mesh/workload.ts';
 import type { MetricsRegistry } from '../../runtime/metrics.ts';
 
-const labels = [
-  'source_workload',
-  'source_canonical_service',
-  'source_canonical_revision',
-  'source_workload_namespace',
-  'source_principal',
-  'source_app',
-  'source_version',
-  'source_cluster',
-  'hostname',
-] as const;
+const labels = [...sourceLabelNames, 'hostname'] as const;
 
 /** Makes the counter. */
 export function onDemandDnsMetric(
