@@ -119,9 +119,16 @@ export class Http2Load extends RequestLoad {
   protected override async once(): Promise<number> {
     this.#session ??= this.#connect();
     const stream = (await this.#session).request({ ':path': '/' });
-    const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
-    await text(stream);
-    return Number(headers[':status']);
+    try {
+      const [headers] = (await once(stream, 'response')) as [http2.IncomingHttpHeaders];
+      await text(stream);
+      return Number(headers[':status']);
+    } catch (error) {
+      // Not processed, so to be sent again (RFC 9113 section 8.7); nghttp2 says so too of what it had not sent when
+      // GOAWAY came.
+      if (stream.rstCode !== http2.constants.NGHTTP2_REFUSED_STREAM) throw error;
+      return await this.once();
+    }
   }
 
   async #connect(): Promise<http2.ClientHttp2Session> {

@@ -210,6 +210,26 @@ test('more and fewer replicas cost no request', async (context) => {
   });
 });
 
+test('another form of its access log costs no request', async (context) => {
+  const { mesh, stack } = context;
+  await underLoad(context, stack, async () => {
+    await apply(mesh, {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'istio', namespace: 'istio-system' },
+      data: {
+        mesh: 'accessLogFile: /dev/stdout\naccessLogFormat: "%REQ(:METHOD)% %UPSTREAM_CLUSTER%"',
+      },
+    });
+    await until('lines of that form', async () => {
+      const logs = await Promise.all((await pods(mesh)).map((pod) => mesh.kubectl('logs', pod)));
+      const line = `GET outbound|${http1Port}||web.default.svc.cluster.local`;
+      return logs.some((log) => log.split('\n').includes(line)) || undefined;
+    });
+    await mesh.kubectl('rollout', 'status', 'deployment/waypoint', '--timeout=60s');
+  });
+});
+
 /** A condition of the service, as `STATUS REASON`; empty when it is not there. */
 async function condition(mesh: LaptopMesh, type: string): Promise<string> {
   const path = `jsonpath={range .status.conditions[?(@.type=="${type}")]}{.status} {.reason}{end}`;
