@@ -3,10 +3,12 @@
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import type { Attempt } from '../../mesh/decision.ts';
+import type { HashFacts } from '../../mesh/hash-input.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { RequestHash } from '../balance/request-hash.ts';
 import { PoolOverflow } from '../destinations/destination-load.ts';
 import type { Destination } from '../destinations/destinations.ts';
 import { codeOfOpening } from '../upstream/begin-connection.ts';
@@ -37,6 +39,8 @@ export type Delivery =
       readonly load: Disposable;
       /** Why it was not repeated, although it was to be. */
       readonly flag?: 'URX' | 'UO';
+      /** Keeps the client at this endpoint. */
+      readonly setCookie?: string;
     }
   | {
       readonly kind: 'failed';
@@ -85,12 +89,14 @@ export async function deliver(sending: Sending): Promise<Delivery> {
   const shape = { firstMs, maxMs: firstMs * 10, jitter: 0.5 };
   const backoff = new Backoff(shape, parts.clock, parts.random);
   const tried = new Set<string>();
+  const left = new Set<string>();
+  const hash = new RequestHash(hashFactsOf(sending), parts.hex);
   using counted = new DisposableStack();
   let isCounted = false;
-  let left = retries.attempts;
+  let retriesLeft = retries.attempts;
   let mayRenew = idempotent.has(exchange.head.method);
   for (;;) {
-    const result = await attempt(sending, retries.perTryTimeoutMs, tried);
+    const result = await attempt(sending, { tried, left, hash });
     sending.attempted(attemptOf(result));
     const outcome = result.kind === 'result' ? outcomeOf(result.delivery) : result.failed.outcome;
     const canRepeat = body.canReplay && !signal.aborted;
@@ -105,7 +111,7 @@ export async function deliver(sending: Sending): Promise<Delivery> {
         : undefined;
     const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
     if (condition === undefined) return delivery;
-    if (left === 0) return flagged(delivery, 'URX');
+    if (retriesLeft === 0) return flagged(delivery, 'URX');
     if (!isCounted) {
       const retrying = enterRetry(result.destination);
       if (retrying === undefined) return flagged(delivery, 'UO');
@@ -113,8 +119,9 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       isCounted = true;
     }
     if (result.kind === 'result') abandon(result);
+    if (retries.remoteLocalities === true) for (const uid of tried) left.add(uid);
     if (retries.mayRepeatHosts === true) tried.clear();
-    left--;
+    retriesLeft--;
     await backoff.wait(signal).catch(() => undefined);
   }
 }
@@ -166,19 +173,16 @@ function abandon({ delivery, abort }: Extract<AttemptResult, { kind: 'result' }>
   abort?.abort(new Error('another attempt is made'));
 }
 
-async function attempt(
-  sending: Sending,
-  perTryTimeoutMs: number | undefined,
-  tried: Set<string>,
-): Promise<AttemptResult> {
+async function attempt(sending: Sending, { tried, left, hash }: Memory): Promise<AttemptResult> {
   const { connection, parts, exchange, signal, way } = sending;
+  const { perTryTimeoutMs } = way.limits.retries;
   const request = {
     authority: () => sending.headFor('http1').authority,
     isUpgrade: exchange.head.upgrade !== undefined,
   };
   const query = { backend: way.backend, connection, parts, request, signal };
   const choice = await findUpstream(query, (known, ejected) =>
-    chooseUpstream(way.backend, connection, known, tried, ejected),
+    chooseUpstream(way.backend, connection, known, { ejected, avoid: tried, leave: left, hash }),
   );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
@@ -187,7 +191,7 @@ async function attempt(
   }
   const { endpoint, destination } = choice;
   const note = destination && noteOn(destination.outliers);
-  if (note !== undefined) sending.noted(note);
+  for (const told of [note, choice.note]) if (told !== undefined) sending.noted(told);
   tried.add(endpoint.workload.uid);
   const found = destination && { destination };
   const abort = new AbortController();
@@ -216,10 +220,11 @@ async function attempt(
     });
     observe(choice, answeredWith(answer));
     const load = failing.move();
+    const { setCookie } = hash;
     return {
       ...found,
       kind: 'result',
-      delivery: { kind: 'answered', answer, endpoint, load },
+      delivery: { kind: 'answered', answer, endpoint, load, ...(setCookie && { setCookie }) },
       abort,
     };
   } catch (error) {
@@ -230,6 +235,18 @@ async function attempt(
   } finally {
     answered.abort();
   }
+}
+
+/** What the attempts of a request know of those before. */
+interface Memory {
+  readonly tried: Set<string>;
+  /** Those whose places are to be left. */
+  readonly left: ReadonlySet<string>;
+  readonly hash: RequestHash;
+}
+
+function hashFactsOf({ connection, exchange }: Sending): HashFacts {
+  return { sourceAddress: connection.source.address, request: exchange.head };
 }
 
 /** Ends one try when its time has passed, counted from the end of the request. */

@@ -4,7 +4,7 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
+import { findSubset } from '../../mesh/choose-backend.ts';
 import { policyFor } from '../../mesh/destination.ts';
 import { keyOfService } from '../../mesh/service.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
@@ -16,6 +16,7 @@ import type { UpstreamChoice } from './choose-upstream.ts';
 import { MeshWithAddresses } from './mesh-with-addresses.ts';
 import { outsideEndpoint, resolveRequested } from './outside-endpoint.ts';
 import type { PipelineParts } from './parts.ts';
+import { requestedEndpoint } from './requested-endpoint.ts';
 import type { UpstreamQuery, Wanted } from './upstream-query.ts';
 import { withOpening } from './with-opening.ts';
 
@@ -25,18 +26,18 @@ export type FoundUpstream =
   | (Extract<UpstreamChoice, { kind: 'endpoint' }> & { readonly destination?: Destination });
 
 /** Chooses among the endpoints that the parts know of, without those that are ejected. */
-export type Choose = (parts: PipelineParts, ejected: (uid: string) => boolean) => UpstreamChoice;
+export type Choose = (parts: PipelineParts, ejected: ReadonlySet<string>) => UpstreamChoice;
 
 /** Finds an endpoint. Never rejects. */
 export async function findUpstream(query: UpstreamQuery, choose: Choose): Promise<FoundUpstream> {
   const wanted = wantedService(query);
-  if (wanted === undefined) return choose(query.parts, () => false);
+  if (wanted === undefined) return choose(query.parts, nobody);
   try {
     const destination = query.parts.destinations.at(wanted, wanted.policy);
     const choice = await find(query, wanted, (parts) => {
       const { outliers } = destination;
       outliers.update(wanted.policy.outlierDetection, () => membersOf(wanted, parts));
-      return choose(parts, (uid) => outliers.isEjected(uid));
+      return choose(parts, outliers.leftOut);
     });
     if (choice.kind === 'none') return withoutEjected(choice, destination);
     const { endpoint, ...rest } = await withOpening(choice, wanted, query);
@@ -54,12 +55,12 @@ export async function findUpstream(query: UpstreamQuery, choose: Choose): Promis
 }
 
 /** The endpoints of a destination. */
-function membersOf({ service, labels }: Wanted, { mesh, table }: PipelineParts): string[] {
-  return mesh
-    .endpointsOf(keyOfService(service))
-    .map(({ workload }) => workload.uid)
-    .filter((uid) => hasLabels(table.labelsOf(uid), labels));
+function membersOf(wanted: Wanted, parts: PipelineParts): readonly string[] {
+  return parts.balancers.uids({ ...wanted, balancer: wanted.policy.loadBalancer }, parts);
 }
+
+const nobody: ReadonlySet<string> = new Set();
+const noLabels: Readonly<Record<string, string>> = {};
 
 /** Tells of ejections where they may be why there is no endpoint. */
 function withoutEjected<None extends Extract<UpstreamChoice, { kind: 'none' }>>(
@@ -102,8 +103,10 @@ async function find(
   }
   const key = keyOfService(service);
   const endpoints = parts.mesh.endpointsOf(key);
+  const asked = requestedEndpoint(wanted, endpoints, query);
+  if (asked !== undefined) return asked;
+  if (!endpoints.some(isNamed)) return choose(parts);
   const named = endpoints.filter(isNamed);
-  if (named.length === 0) return choose(parts);
   if (named.some(({ workload }) => workload.hostname.startsWith('*'))) {
     return await resolveRequested(wanted, query);
   }
@@ -151,7 +154,7 @@ function wantedService({ backend, connection, parts }: UpstreamQuery): Wanted | 
     service,
     port,
     subset: name ?? '',
-    labels: subset?.labels ?? {},
+    labels: subset?.labels ?? noLabels,
     policy: policyFor(rules, subset, port),
   };
 }
