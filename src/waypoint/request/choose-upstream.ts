@@ -2,7 +2,7 @@
 // that fit, by the load-balancing rule of the service's destination rules.
 
 import type { Code } from '../../mesh/catalogue.ts';
-import { findSubset } from '../../mesh/choose-backend.ts';
+import { findSubset, noLabels } from '../../mesh/choose-backend.ts';
 import { addressOf } from '../../mesh/choose-endpoint.ts';
 import { policyFor, type Subset } from '../../mesh/destination.ts';
 import type { RouteBackend } from '../../mesh/route.ts';
@@ -98,8 +98,6 @@ export function chooseUpstream(
   const appProtocol = port?.appProtocol ?? 'unknown';
   return { kind: 'endpoint', endpoint, appProtocol, ...(note !== undefined && { note }) };
 }
-
-const noLabels: Readonly<Record<string, string>> = {};
 
 function noEndpoint(
   { code, reason }: { readonly code: Code; readonly reason: string },

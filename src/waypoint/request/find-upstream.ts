@@ -4,7 +4,7 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import { findSubset } from '../../mesh/choose-backend.ts';
+import { findSubset, noLabels } from '../../mesh/choose-backend.ts';
 import { policyFor } from '../../mesh/destination.ts';
 import { keyOfService } from '../../mesh/service.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
@@ -60,7 +60,6 @@ function membersOf(wanted: Wanted, parts: PipelineParts): readonly string[] {
 }
 
 const nobody: ReadonlySet<string> = new Set();
-const noLabels: Readonly<Record<string, string>> = {};
 
 /** Tells of ejections where they may be why there is no endpoint. */
 function withoutEjected<None extends Extract<UpstreamChoice, { kind: 'none' }>>(
