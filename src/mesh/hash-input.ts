@@ -49,18 +49,20 @@ function queryValue(target: string, name: string): string | undefined {
   return new URLSearchParams(target.slice(mark + 1)).get(name) ?? undefined;
 }
 
+function cookieValue(headers: HeaderList, name: string): string | undefined {
+  const texts = headers.flatMap(([own, value]) => (own.toLowerCase() === 'cookie' ? [value] : []));
+  return cookieIn(texts.join('; '), name);
+}
+
 /** The value of a cookie, without quotes (RFC 6265 section 5.4; the first counts). */
-export function cookieValue(headers: HeaderList, name: string): string | undefined {
-  for (const [own, value] of headers) {
-    if (own.toLowerCase() !== 'cookie') continue;
-    for (const pair of value.split(';')) {
-      const mark = pair.indexOf('=');
-      if (mark === -1 || pair.slice(0, mark).trim() !== name) continue;
-      return pair
-        .slice(mark + 1)
-        .trim()
-        .replace(/^"(.*)"$/, '$1');
-    }
+export function cookieIn(text: string, name: string): string | undefined {
+  for (const pair of text.split(';')) {
+    const mark = pair.indexOf('=');
+    if (mark === -1 || pair.slice(0, mark).trim() !== name) continue;
+    return pair
+      .slice(mark + 1)
+      .trim()
+      .replace(/^"(.*)"$/, '$1');
   }
   return undefined;
 }

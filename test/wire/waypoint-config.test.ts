@@ -97,6 +97,13 @@ const everything: ServiceConfig = {
       matches: [],
       directResponse: { status: 200 },
       cors: { allowOrigins: [] },
+      sessionPersistence: {
+        name: 's',
+        inHeader: true,
+        permanent: true,
+        absoluteTimeoutMs: 86_400_000,
+        idleTimeoutMs: 1,
+      },
     },
     {
       origin: 'r',

@@ -21,9 +21,6 @@ export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
   if (kind !== 'TLSRoute' && (spec?.hostnames ?? []).length > 0) {
     paths.push('spec.hostnames (requests are matched by the service that they are addressed to)');
   }
-  for (const [index, { sessionPersistence }] of (spec?.rules ?? []).entries()) {
-    if (sessionPersistence !== undefined) paths.push(`spec.rules[${index}].sessionPersistence`);
-  }
   return paths;
 }
 

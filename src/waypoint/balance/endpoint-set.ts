@@ -5,6 +5,7 @@ import type { Candidate } from '../../mesh/choose-endpoint.ts';
 import type { LoadBalancer } from '../../mesh/destination.ts';
 import type { PlaceGroups } from '../../mesh/group-by-place.ts';
 import { finalized } from '../../mesh/hash-text.ts';
+import { markOfEndpoint } from '../../mesh/session.ts';
 import {
   drawShare,
   type GroupHealth,
@@ -21,6 +22,8 @@ export interface EndpointDraw extends Omit<GroupDraw, 'mayTake'> {
   readonly avoid: ReadonlySet<string>;
   /** Places of these are avoided too. */
   readonly leave: ReadonlySet<string>;
+  /** The mark of the endpoint that a session belongs to. */
+  readonly session?: string | undefined;
 }
 
 /** An endpoint, with what is to be said of the choice. */
@@ -35,6 +38,7 @@ export class EndpointSet {
   readonly #groups: readonly BalancedGroup[];
   readonly #groupOf: ReadonlyMap<string, BalancedGroup>;
   readonly #shares: readonly number[];
+  #marks: ReadonlyMap<string, Candidate> | undefined;
 
   constructor(
     candidates: readonly Candidate[],
@@ -66,6 +70,28 @@ export class EndpointSet {
 
   /** Chooses; undefined when all are ejected. */
   choose(draw: EndpointDraw): SetChoice | undefined {
+    return this.#resume(draw) ?? this.#choose(draw);
+  }
+
+  /** The endpoint of a session, if it may be used. */
+  #resume({ session, ejected, avoid }: EndpointDraw): SetChoice | undefined {
+    if (session === undefined) return undefined;
+    const candidate = this.#byMark().get(session);
+    const uid = candidate?.workload.uid ?? '';
+    if (candidate === undefined || ejected.has(uid) || avoid.has(uid)) return undefined;
+    return { candidate, note: 'the endpoint of its session' };
+  }
+
+  #byMark(): ReadonlyMap<string, Candidate> {
+    this.#marks ??= new Map(
+      this.#groups.flatMap(({ members }) =>
+        members.map((one) => [markOfEndpoint(one.workload.uid), one]),
+      ),
+    );
+    return this.#marks;
+  }
+
+  #choose(draw: EndpointDraw): SetChoice | undefined {
     const group = this.#chooseGroup(draw);
     if (group === undefined) return undefined;
     const { ejected, avoid } = draw;

@@ -3,6 +3,7 @@
 import type { ConsistentHash } from '../../mesh/destination.ts';
 import { formatCookie, type HashFacts, hashInput } from '../../mesh/hash-input.ts';
 import { hashText } from '../../mesh/hash-text.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 
 /** Digits of a made cookie's value. */
 const cookieDigits = 16;
@@ -39,8 +40,8 @@ export class RequestHash {
     }
   }
 
-  /** What is to be set with the answer to the attempt that was hashed last. */
-  get setCookie(): string | undefined {
-    return this.#setCookie;
+  /** What the answer to the attempt that was hashed last is to have. */
+  get headers(): HeaderList {
+    return this.#setCookie === undefined ? [] : [['set-cookie', this.#setCookie]];
   }
 }

@@ -8,6 +8,7 @@ import { policyFor, type Subset } from '../../mesh/destination.ts';
 import type { RouteBackend } from '../../mesh/route.ts';
 import { keyOfService, type Service, type ServicePort } from '../../mesh/service.ts';
 import type { RequestHash } from '../balance/request-hash.ts';
+import type { RequestSession } from '../balance/request-session.ts';
 import { backendPort, type UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 
@@ -31,6 +32,8 @@ export interface AttemptFacts {
   /** Workloads whose place is not chosen when there is another. */
   readonly leave: ReadonlySet<string>;
   readonly hash: Pick<RequestHash, 'by'>;
+  /** Absent for what belongs to no session. */
+  readonly session?: Pick<RequestSession, 'mark'>;
 }
 
 /** Of an attempt that has none before it. */
@@ -77,7 +80,7 @@ export function chooseUpstream(
   const hash = facts.hash.by(loadBalancer?.consistentHash);
   const { random, activity } = parts;
   const active = (uid: string): number => activity.active(uid);
-  const choice = found.set.choose({ ...facts, hash, random, active });
+  const choice = found.set.choose({ ...facts, hash, random, active, session: facts.session?.mark });
   if (choice === undefined) {
     const reason = `none of ${found.set.size} endpoints of ${service.hostname} may be used`;
     return noEndpoint({ code: 'AMB1405', reason }, subset);

@@ -47,7 +47,7 @@ export async function forward(options: Forwarding): Promise<Forwarded> {
     }
     using _load = delivery.load;
     const { endpoint } = delivery;
-    const answer = withCookie(delivery);
+    const answer = withKept(delivery);
     const retried = delivery.flag === undefined ? {} : { flag: delivery.flag };
     const ending =
       answer.kind === 'upgraded'
@@ -131,12 +131,9 @@ function bodyBroken(delivery: Delivery, body: ReplayBody, parts: Sending['parts'
 }
 
 /** The answer with what keeps the client at this endpoint. */
-function withCookie({
-  answer,
-  setCookie,
-}: Extract<Delivery, { kind: 'answered' }>): UpstreamAnswer {
-  if (setCookie === undefined) return answer;
-  const headers: HeaderList = [...answer.head.headers, ['set-cookie', setCookie]];
+function withKept({ answer, kept }: Extract<Delivery, { kind: 'answered' }>): UpstreamAnswer {
+  if (kept.length === 0) return answer;
+  const headers: HeaderList = [...answer.head.headers, ...kept];
   return { ...answer, head: { ...answer.head, headers } };
 }
 
