@@ -131,6 +131,7 @@ const everything: ServiceConfig = {
           failover: [{ from: 'r1', to: 'r2' }],
           failoverPriority: ['topology.kubernetes.io/region'],
         },
+        ignoresPlace: true,
         warmup: { durationMs: 60_000, minimumPercent: 10, aggression: 1.5 },
       },
       connectionPool: {

@@ -141,12 +141,13 @@ export class Balancers {
       labels: table.labelsOf(workload.uid),
     });
     const { mode, routingPreference } = service.loadBalancing ?? {};
+    const isPreferred = mode === 'failover' && balancer.ignoresPlace !== true;
     const places = groupByPlace(
       found.candidates.map(({ workload }) => placed(workload)),
       own && placed(own),
       {
         ...(balancer.locality && { locality: balancer.locality }),
-        ...(mode === 'failover' && routingPreference && { preference: routingPreference }),
+        ...(isPreferred && routingPreference && { preference: routingPreference }),
       },
     );
     if (places.groups.length === 0) {

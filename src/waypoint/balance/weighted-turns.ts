@@ -3,7 +3,7 @@
 
 interface Turn {
   readonly index: number;
-  due: number;
+  readonly due: number;
 }
 
 /** The part of the golden ratio that spreads first turns evenly, whatever their number. */
@@ -14,6 +14,7 @@ export class WeightedTurns {
   readonly #heap: Turn[] = [];
   readonly #weightOf: (index: number) => number;
   readonly #isEven: boolean;
+  readonly #count: number;
   #next: number;
 
   /** For `count` ones; `isEven` promises that all weigh the same at all times. `start` in [0, 1) keeps
@@ -25,11 +26,9 @@ export class WeightedTurns {
   ) {
     this.#weightOf = weightOf;
     this.#isEven = isEven;
+    this.#count = count;
     this.#next = Math.floor(start * count);
-    if (isEven) {
-      this.#heap = Array.from({ length: count }, (_, index) => ({ index, due: 0 }));
-      return;
-    }
+    if (isEven) return;
     for (let index = 0; index < count; index++) {
       const phase = (start + index * spread) % 1;
       this.#push({ index, due: phase / weightOf(index) });
@@ -38,22 +37,39 @@ export class WeightedTurns {
 
   /** Whose turn it is, among those that may be taken; the others lose their turn. */
   next(mayTake: (index: number) => boolean): number | undefined {
-    const count = this.#heap.length;
-    for (let step = 0; step < count; step++) {
-      const index = this.#isEven ? this.#next++ % count : this.#earliest();
+    return this.#isEven ? this.#nextOfEven(mayTake) : this.#nextDue(mayTake);
+  }
+
+  #nextOfEven(mayTake: (index: number) => boolean): number | undefined {
+    for (let step = 0; step < this.#count; step++) {
+      const index = this.#next++ % this.#count;
       if (mayTake(index)) return index;
     }
-    // Heavy ones may have had all of these turns.
-    for (let index = 0; index < count; index++) if (mayTake(index)) return index;
     return undefined;
   }
 
-  #earliest(): number {
-    const [first] = this.#heap;
-    if (first === undefined) return 0;
-    first.due += 1 / this.#weightOf(first.index);
+  #nextDue(mayTake: (index: number) => boolean): number | undefined {
+    const passed: Turn[] = [];
+    let turn = this.#pop();
+    while (turn !== undefined && !mayTake(turn.index)) {
+      passed.push(turn);
+      turn = this.#pop();
+    }
+    // Who could not be taken has no claim to what was missed.
+    for (const one of passed) this.#push({ ...one, due: Math.max(one.due, turn?.due ?? 0) });
+    if (turn === undefined) return undefined;
+    this.#push({ ...turn, due: turn.due + 1 / this.#weightOf(turn.index) });
+    return turn.index;
+  }
+
+  #pop(): Turn | undefined {
+    const heap = this.#heap;
+    const [first] = heap;
+    const last = heap.pop();
+    if (last === undefined || last === first) return first;
+    heap[0] = last;
     this.#sink(0);
-    return first.index;
+    return first;
   }
 
   #push(turn: Turn): void {
