@@ -8,7 +8,7 @@ import { finalized, hashText } from './hash-text.ts';
 /** A member, whose key must not change as long as it is the same. */
 export interface HashMember {
   readonly key: string;
-  /** Above 0. */
+  /** A whole number above 0. */
   readonly weight: number;
 }
 
@@ -19,20 +19,21 @@ export interface HashTable {
   find(hash: number, isUsable: (index: number) => boolean): number | undefined;
 }
 
-/** A ring is at least this large where it may be, because then the places of a member depend on its own
- * weight alone, and one member more moves no keys among the others. */
-const usualRingSize = 65_536;
+/** Rings may be this large, because as long as they do not have to be made smaller the places of a member
+ * depend on its own weight alone, and one member more moves no keys among the others. */
+const usualRingSize = 131_072;
 /** Larger rings are not made, whatever is asked for: 2^20 places are sorted in a fraction of a second. */
 const maxRingSize = 1_048_576;
 
 /** Makes a ring of at least so many places. */
 export function hashRing(members: readonly HashMember[], minimumSize: number): HashTable {
   const wanted = Math.min(Math.max(1, minimumSize), maxRingSize / 2);
-  const total = members.reduce((sum, { weight }) => sum + weight, 0);
+  const unit = members.reduce((found, { weight }) => commonDivisor(found, weight), 0) || 1;
+  const total = members.reduce((sum, { weight }) => sum + weight / unit, 0);
   // By halves, so that members come and go for long before a size changes.
   let places = wanted;
   while (places * total > Math.max(usualRingSize, 2 * wanted)) places /= 2;
-  const counts = members.map(({ weight }) => Math.max(1, Math.round(places * weight)));
+  const counts = members.map(({ weight }) => Math.max(1, Math.round((places * weight) / unit)));
   const size = counts.reduce((sum, count) => sum + count, 0);
   // A place and its member in one number, which sorts by places: 32 and 21 bits, all that a double has.
   const packed = new Float64Array(size);
@@ -45,6 +46,10 @@ export function hashRing(members: readonly HashMember[], minimumSize: number): H
   }
   packed.sort();
   return { find: (hash, isUsable) => findOnRing(packed, members.length, hash, isUsable) };
+}
+
+function commonDivisor(one: number, other: number): number {
+  return other === 0 ? one : commonDivisor(other, one % other);
 }
 
 const maxMembers = 2 ** 21;

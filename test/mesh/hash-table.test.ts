@@ -91,6 +91,15 @@ for (const [name, make, slack] of kinds) {
   });
 }
 
+test('weights that all have a factor in common are as without it', () => {
+  const table = hashRing(members(100), 1024);
+  const heavy = hashRing(
+    members(100).map((one) => ({ ...one, weight: 100 })),
+    1024,
+  );
+  for (const hash of keys) assert.is(heavy.find(hash, all), table.find(hash, all));
+});
+
 test('a ring is large enough, also for many heavy members', () => {
   const of = Array.from({ length: 1_000 }, (_, index) => ({ key: `p${index}`, weight: 100 }));
   const found = new Set(homes(hashRing(of, 1024), of));
