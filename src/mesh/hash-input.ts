@@ -6,7 +6,16 @@ import type { HeaderList } from './header-operations.ts';
 /** What is known of a request, or of a connection without HTTP. */
 export interface HashFacts {
   readonly sourceAddress: string;
-  readonly request?: { readonly headers: HeaderList; readonly target: string };
+  readonly request?: HashedRequest;
+}
+
+/** What of a request can be hashed. */
+export interface HashedRequest {
+  readonly method: string;
+  readonly authority: string;
+  /** Path and query. */
+  readonly target: string;
+  readonly headers: HeaderList;
 }
 
 /** `key` is what is hashed; `make` a cookie that is to be made, and hashed; neither: chance decides. */
@@ -22,7 +31,7 @@ export function hashInput(rule: ConsistentHash, facts: HashFacts): HashInput {
   const { sourceAddress, request } = facts;
   if (rule.sourceAddress === true) return { kind: 'key', key: sourceAddress };
   if (request === undefined) return nothing;
-  if (rule.header !== undefined) return keyed(headerValue(request.headers, rule.header));
+  if (rule.header !== undefined) return keyed(headerValue(request, rule.header));
   if (rule.queryParameter !== undefined) {
     return keyed(queryValue(request.target, rule.queryParameter));
   }
@@ -37,8 +46,19 @@ function keyed(key: string | undefined): HashInput {
 }
 
 /** Several fields of a name count as one, in any order. */
-function headerValue(headers: HeaderList, name: string): string | undefined {
+function headerValue(request: HashedRequest, name: string): string | undefined {
+  const { method, authority, target, headers } = request;
   const wanted = name.toLowerCase();
+  switch (wanted) {
+    case ':method':
+      return method;
+    case ':authority':
+    case 'host':
+      return authority;
+    case ':path':
+      return target;
+    default:
+  }
   const values = headers.flatMap(([own, value]) => (own.toLowerCase() === wanted ? [value] : []));
   return values.length === 0 ? undefined : values.sort().join(',');
 }

@@ -256,6 +256,8 @@ test('a header, a query parameter, a cookie or the source is hashed, and chance 
       ['x-user', 'a'],
       ['cookie', 'other=1; session="abc"'],
     ],
+    method: 'GET',
+    authority: 'shop.example',
     target: '/path?user=me%20too&user=you',
   } as const;
   const facts = { sourceAddress: '10.0.0.1', request };
@@ -265,6 +267,8 @@ test('a header, a query parameter, a cookie or the source is hashed, and chance 
   };
   assert.is(key({ header: 'x-user' }), 'a,b');
   assert.is(key({ header: 'x-missing' }), 'none');
+  assert.is(key({ header: ':authority' }), 'shop.example');
+  assert.is(key({ header: ':path' }), request.target);
   assert.is(key({ queryParameter: 'user' }), 'me too');
   assert.is(key({ queryParameter: 'missing' }), 'none');
   assert.is(key({ cookie: { name: 'session' } }), 'abc');
