@@ -29,6 +29,9 @@ export function findSubset(rules: DestinationRules | undefined, name: string): S
   return rules?.subsets.find((subset) => subset.name === name);
 }
 
+/** The labels of a subset of all endpoints: one value, by which lists that were made for it are known. */
+export const noLabels: Readonly<Record<string, string>> = {};
+
 /** Whether labels carry all of those that are wanted; wanting none is met by all. */
 export function hasLabels(
   labels: Readonly<Record<string, string>>,

@@ -41,10 +41,16 @@ export type EndpointChoice =
     }
   | { readonly kind: 'none'; readonly code: Code; readonly reason: string };
 
-interface Candidate {
+/** An endpoint that may be chosen. */
+export interface Candidate {
   readonly workload: Workload;
   readonly targetPort: number;
 }
+
+/** Who may be chosen, or why there is nobody. */
+export type Candidates =
+  | { readonly kind: 'some'; readonly candidates: readonly Candidate[] }
+  | Extract<EndpointChoice, { kind: 'none' }>;
 
 /** Chooses. */
 export function chooseEndpoint(
@@ -52,6 +58,26 @@ export function chooseEndpoint(
   endpoints: readonly ServiceEndpoint[],
   facts: EndpointFacts,
 ): EndpointChoice {
+  const found = candidatesFor(service, endpoints, facts);
+  if (found.kind === 'none') return found;
+  const best = preferred(service, found.candidates, facts);
+  const chosen = lessBusyOfTwo(best, facts);
+  if (chosen === undefined) return notThere(service);
+  const address = addressOf(service, chosen.workload, facts.requested);
+  return {
+    kind: 'chosen',
+    ...chosen,
+    ...(address !== undefined && { address }),
+    among: best.length,
+  };
+}
+
+/** Finds those that are healthy, reachable and have the port, wherever they are. */
+export function candidatesFor(
+  service: Service,
+  endpoints: readonly ServiceEndpoint[],
+  facts: Omit<EndpointFacts, 'random'>,
+): Candidates {
   const name = `${service.namespace}/${service.hostname}`;
   if (!facts.forWaypoint && !declaresPort(service, facts.port)) {
     return { kind: 'none', code: 'AMB1406', reason: `${name} has no port ${facts.port}` };
@@ -63,18 +89,24 @@ export function chooseEndpoint(
     const targetPort = targetPortOf(service, endpoint, facts.port);
     if (targetPort !== undefined) candidates.push({ workload: endpoint.workload, targetPort });
   }
-  const best = preferred(service, candidates, facts);
-  const chosen = lessBusyOfTwo(best, facts);
-  if (chosen === undefined) {
-    return { kind: 'none', ...whyNone(name, { endpoints, healthy, untried, candidates, facts }) };
-  }
-  const address = addressOf(service, chosen.workload, facts.requested);
-  return {
-    kind: 'chosen',
-    ...chosen,
-    ...(address !== undefined && { address }),
-    among: best.length,
-  };
+  if (candidates.length > 0) return { kind: 'some', candidates };
+  return { kind: 'none', ...whyNone(name, { endpoints, healthy, untried, facts }) };
+}
+
+/** Those that are where a service demands them to be, as its strict balancing has it. */
+export function strictly(
+  service: Service,
+  candidates: readonly Candidate[],
+  facts: Pick<EndpointFacts, 'source' | 'network'>,
+): Candidates {
+  if (service.loadBalancing?.mode !== 'strict') return { kind: 'some', candidates };
+  const there = preferred(service, candidates, facts);
+  return there.length > 0 ? { kind: 'some', candidates: there } : notThere(service);
+}
+
+function notThere({ namespace, hostname }: Service): Extract<EndpointChoice, { kind: 'none' }> {
+  const reason = `no endpoint of ${namespace}/${hostname} is where its balancing demands`;
+  return { kind: 'none', code: 'AMB1405', reason };
 }
 
 function whyNone(
@@ -83,11 +115,10 @@ function whyNone(
     readonly endpoints: readonly unknown[];
     readonly healthy: readonly unknown[];
     readonly untried: readonly unknown[];
-    readonly candidates: readonly unknown[];
-    readonly facts: EndpointFacts;
+    readonly facts: Pick<EndpointFacts, 'port'>;
   },
 ): { code: Code; reason: string } {
-  const { endpoints, healthy, untried, candidates, facts } = seen;
+  const { endpoints, healthy, untried, facts } = seen;
   if (endpoints.length === 0) return { code: 'AMB1405', reason: `${name} has no endpoints` };
   if (healthy.length === 0) {
     return {
@@ -98,13 +129,14 @@ function whyNone(
   if (untried.length === 0) {
     return { code: 'AMB1405', reason: `${name} has no endpoint that was not tried` };
   }
-  if (candidates.length === 0) {
-    return { code: 'AMB1406', reason: `no endpoint of ${name} maps port ${facts.port}` };
-  }
-  return { code: 'AMB1405', reason: `no endpoint of ${name} is where its balancing demands` };
+  return { code: 'AMB1406', reason: `no endpoint of ${name} maps port ${facts.port}` };
 }
 
-function isUsable(service: Service, workload: Workload, facts: EndpointFacts): boolean {
+function isUsable(
+  service: Service,
+  workload: Workload,
+  facts: Pick<EndpointFacts, 'network'>,
+): boolean {
   const anyHealth = service.loadBalancing?.healthPolicy === 'allow-all';
   if (workload.status === 'unhealthy' && !anyHealth) return false;
   if (workload.addresses.length > 0 || workload.hostname !== '') return true;
@@ -133,7 +165,7 @@ function targetPortOf(
 function preferred(
   service: Service,
   candidates: readonly Candidate[],
-  facts: EndpointFacts,
+  facts: Pick<EndpointFacts, 'source' | 'network'>,
 ): readonly Candidate[] {
   const { mode = 'standard', routingPreference = [] } = service.loadBalancing ?? {};
   const sharesScope = ({ workload }: Candidate, scope: Scope) => shares(scope, workload, facts);
@@ -165,7 +197,11 @@ function rankOf(scopes: readonly Scope[], isShared: (scope: Scope) => boolean): 
   return networkFirst && isShared('network') ? leading + scopes.length : leading;
 }
 
-function shares(scope: Scope, workload: Workload, { source, network }: EndpointFacts): boolean {
+function shares(
+  scope: Scope,
+  workload: Workload,
+  { source, network }: Pick<EndpointFacts, 'source' | 'network'>,
+): boolean {
   switch (scope) {
     case 'network':
       return workload.network === network;
@@ -211,7 +247,7 @@ function pickWeighted(
 
 /** The requested address if it is the workload's; else one of an allowed family, preferably the
  * requested one. */
-function addressOf(
+export function addressOf(
   service: Service,
   workload: Workload,
   requested: IpAddress | undefined,

@@ -59,6 +59,8 @@ export interface LoadBalancer {
   readonly consistentHash?: ConsistentHash;
   /** Absent: place has no effect here but through the Service's own traffic distribution. */
   readonly locality?: LocalityBalancing;
+  /** Not even the Service's own traffic distribution counts: a rule speaks of places, without effect. */
+  readonly ignoresPlace?: boolean;
   readonly warmup?: Warmup;
 }
 

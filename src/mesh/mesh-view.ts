@@ -30,6 +30,7 @@ export interface MeshView {
     clientNamespace: string,
   ): Service | undefined;
   serviceByKey(key: ServiceKey): Service | undefined;
-  /** Healthy or not; choosing is the caller's. */
+  /** Healthy or not; choosing is the caller's. Another list when something has changed in it; the same one
+   * only while nothing has. */
   endpointsOf(key: ServiceKey): readonly ServiceEndpoint[];
 }

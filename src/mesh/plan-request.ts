@@ -21,6 +21,7 @@ import type { HeaderList } from './header-operations.ts';
 import type { HttpRequestFacts, RequestFacts } from './request-facts.ts';
 import { type RequestLimits, requestLimits } from './request-limits.ts';
 import type { HttpRoute, Mirror, Redirect, RequestMatch, RouteBackend } from './route.ts';
+import { backendOfSession, readSession } from './session.ts';
 import type { ServiceKey } from './workload.ts';
 
 /** The compiled configuration of one service. */
@@ -37,6 +38,8 @@ export interface Draws {
   readonly backend: number;
   /** As many as the table's `mostMirrors`; a mirror without a number is not sent to. */
   readonly mirrors: readonly number[];
+  /** Milliseconds since the Unix epoch, by which sessions end. */
+  readonly nowMs: number;
 }
 
 interface Routed {
@@ -126,7 +129,7 @@ function planRoute(
   if (answer !== undefined) {
     return { kind: 'answer', ...matched, reason: choice.reason, answer, sharing };
   }
-  const drawn = chooseBackend(route.backends ?? [], draws.backend);
+  const drawn = resumed(route, http, draws) ?? chooseBackend(route.backends ?? [], draws.backend);
   if (drawn === undefined) {
     const reason = `${choice.reason}, but none of its backends has a weight`;
     return { kind: 'no-route', verdict, reason };
@@ -152,6 +155,18 @@ function planRoute(
     mirrors: drawMirrors(route, backend, draws.mirrors),
     sharing,
   };
+}
+
+/** The backend of the request's session goes before weights. */
+function resumed(
+  { backends = [], sessionPersistence }: HttpRoute,
+  { headers }: HttpRequestFacts,
+  { nowMs }: Draws,
+): ReturnType<typeof chooseBackend> {
+  if (sessionPersistence === undefined) return undefined;
+  const token = readSession(sessionPersistence, headers, nowMs);
+  const backend = backendOfSession(backends, token);
+  return backend && { backend, reason: 'the backend of its session' };
 }
 
 const noSharing = { kind: 'none' } as const;

@@ -136,6 +136,19 @@ export interface Redirect {
   readonly status: number;
 }
 
+/** How the sessions of a route are kept. */
+export interface SessionPersistence {
+  /** Of the cookie or the header. */
+  readonly name: string;
+  readonly inHeader?: boolean;
+  /** The cookie outlives the client's session, for the absolute time. */
+  readonly permanent?: boolean;
+  /** After it a session ends, however much it is used. */
+  readonly absoluteTimeoutMs?: number;
+  /** Without a request for as long it ends. */
+  readonly idleTimeoutMs?: number;
+}
+
 /** One entry of a route table. Exactly one of backends, redirect and directResponse is given. */
 export interface HttpRoute {
   /** Where it comes from: `VirtualService default/reviews http[0]`. */
@@ -155,6 +168,7 @@ export interface HttpRoute {
   readonly responseHeaders?: HeaderOperations;
   readonly mirrors?: readonly Mirror[];
   readonly cors?: CorsPolicy;
+  readonly sessionPersistence?: SessionPersistence;
 }
 
 /** Conditions on one connection that carries no HTTP: all must hold. */

@@ -6,6 +6,7 @@ import { signingClient } from '../dataplane/certificates/signing-client.ts';
 import { formattedAccessLog } from '../dataplane/formatted-access-log.ts';
 import { Subscription } from '../dataplane/subscription.ts';
 import { subscriptionMetrics } from '../dataplane/subscription-metrics.ts';
+import { type IpAddress, parseIp } from '../mesh/address.ts';
 import { type Identity, identityOf } from '../mesh/identity.ts';
 import { startAdminServer } from '../runtime/admin-server.ts';
 import { systemClock as clock } from '../runtime/clock.ts';
@@ -52,6 +53,7 @@ function assemble(
     clusterDomain: settings.CLUSTER_DOMAIN,
     identity,
     network: settings.NETWORK,
+    address: ownAddress(settings),
     hostLookup: { nameServers: () => readNameServers(), ipv6: settings.IPV6_ENABLED },
     certificateSource: signingClient(ca, { impersonate: false }),
     configVersion: () => subscription.configVersion,
@@ -122,6 +124,13 @@ async function run(settings: WaypointSettings, log: LevelledLogger): Promise<num
     return waypoint.drain(deadline);
   };
   return await untilShutdown({ drain, deadlineMs, clock, log }, quit.signal);
+}
+
+/** @throws AmbitError when it is none */
+function ownAddress({ INSTANCE_IP }: WaypointSettings): IpAddress {
+  const address = parseIp(INSTANCE_IP);
+  if (address === undefined) throw new AmbitError('AMB1004', `INSTANCE_IP is "${INSTANCE_IP}"`);
+  return address;
 }
 
 /** Roots and revocation lists, as they change. */

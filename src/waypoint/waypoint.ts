@@ -15,7 +15,7 @@ import { type SubscribedKind, subscribedKind } from '../dataplane/subscription-k
 import { refusalMetric } from '../dataplane/tunnel/refusal-metric.ts';
 import { TunnelPool } from '../dataplane/tunnel/tunnel-client.ts';
 import { TunnelServer } from '../dataplane/tunnel/tunnel-server.ts';
-import { type Endpoint, formatEndpoint } from '../mesh/address.ts';
+import { type Endpoint, formatEndpoint, type IpAddress } from '../mesh/address.ts';
 import type { Identity } from '../mesh/identity.ts';
 import { serviceKey } from '../mesh/workload.ts';
 import type { Clock } from '../runtime/clock.ts';
@@ -31,6 +31,8 @@ import {
   decodeWorkloadLabels,
 } from '../wire/waypoint-config.ts';
 import { typeUrls } from '../wire/xds.ts';
+import { Arrivals } from './balance/arrivals.ts';
+import { Balancers } from './balance/balancers.ts';
 import { destinationMetrics, gaugeDestinations } from './destination-metrics.ts';
 import { Destinations } from './destinations/destinations.ts';
 import { HostTable } from './dns/host-table.ts';
@@ -53,6 +55,8 @@ export interface WaypointOptions {
   readonly clusterDomain: string;
   readonly identity: Identity;
   readonly network: string;
+  /** Of this pod. */
+  readonly address: IpAddress;
   readonly certificateSource: CertificateSource;
   /** How the host names of endpoints are resolved. */
   readonly hostLookup: HostLookup;
@@ -66,6 +70,12 @@ export interface WaypointOptions {
   readonly tracer?: RequestTracer;
 }
 
+function randomHex(digits: number): string {
+  return randomBytes(Math.ceil(digits / 2))
+    .toString('hex')
+    .slice(0, digits);
+}
+
 /** Serves the tunnels of one waypoint. */
 export class Waypoint implements AsyncDisposable {
   readonly state = new MeshState();
@@ -76,6 +86,7 @@ export class Waypoint implements AsyncDisposable {
   readonly credentials = new CredentialTable();
   readonly hosts: HostTable;
   readonly destinations: Destinations;
+  readonly #arrivals: Arrivals;
   readonly #tunnels: TunnelPool;
   readonly #front: Front;
   readonly #server: TunnelServer;
@@ -92,6 +103,7 @@ export class Waypoint implements AsyncDisposable {
     });
     const metrics = requestMetrics(options.registry);
     const refusals = refusalMetric(options.registry);
+    this.#arrivals = new Arrivals(clock);
     this.certificates = certificates;
     this.decisions = decisions;
     this.table = new ServiceTable({ compileRegex, log });
@@ -118,10 +130,7 @@ export class Waypoint implements AsyncDisposable {
       configVersion: options.configVersion,
       clock,
       random: Math.random,
-      hex: (digits) =>
-        randomBytes(Math.ceil(digits / 2))
-          .toString('hex')
-          .slice(0, digits),
+      hex: randomHex,
       decided: (decided) => {
         decisions.record(decided.record);
         metrics.decided(decided);
@@ -130,6 +139,7 @@ export class Waypoint implements AsyncDisposable {
       undecided: (record) => decisions.record(record),
       refused: (code) => refusals.add({ code }),
       activity: new Activity(),
+      balancers: this.#balancers(options),
       destinations: this.destinations,
       mirrors: {
         traffic: new MirrorTraffic(mirrorMetrics(options.registry)),
@@ -149,6 +159,15 @@ export class Waypoint implements AsyncDisposable {
       },
       clock,
       log,
+    });
+  }
+
+  #balancers({ network, clock, address }: WaypointOptions): Balancers {
+    return new Balancers({
+      network,
+      clock,
+      own: () => this.state.workloadByAddress(network, address),
+      arrivedAt: (uid) => this.#arrivals.at(uid),
     });
   }
 
@@ -198,7 +217,10 @@ export class Waypoint implements AsyncDisposable {
       subscribedKind({
         typeUrl: typeUrls.address,
         decode: (_name, bytes) => decodeAddress(bytes),
-        apply: (batch, turns) => this.state.loadAddresses(batch, turns),
+        apply: (batch, turns) => {
+          this.#arrivals.note(batch, (uid) => this.state.workloadByUid(uid));
+          return this.state.loadAddresses(batch, turns);
+        },
       }),
       subscribedKind({
         typeUrl: typeUrls.authorization,

@@ -1,6 +1,4 @@
 import * as assert from 'uvu/assert';
-import { balanceEndpoints } from '../../src/mesh/balance-endpoints.ts';
-import type { ServiceEndpoint } from '../../src/mesh/mesh-view.ts';
 import {
   type AttemptOutcome,
   defaultRetries,
@@ -8,9 +6,8 @@ import {
   retryCondition,
 } from '../../src/mesh/retry.ts';
 import { suite } from '../support/suite.ts';
-import { serviceOf, servicePort, workloadAt } from '../waypoint/fixture.ts';
 
-const test = suite('retries and balancing');
+const test = suite('retries');
 
 test('a retry budget is a share of what is under way, and never below its least', () => {
   const budget = { percent: 20, minConcurrency: 3 };
@@ -57,46 +54,5 @@ for (const [retryOn, outcome, condition] of cases) {
     assert.is(retryCondition(retryOn, outcome), condition);
   });
 }
-
-const service = serviceOf('reviews');
-const endpoints: readonly ServiceEndpoint[] = ['a', 'b', 'c'].map((name) => ({
-  workload: workloadAt(name),
-  ports: [{ servicePort, targetPort: 80 }],
-}));
-const chosen = (
-  rule: 'ROUND_ROBIN' | 'RANDOM' | 'LEAST_REQUEST',
-  options: { turn?: number; numbers?: number[]; avoid?: readonly string[]; busy?: string } = {},
-): string | undefined => {
-  const { turn = 0, numbers = [], avoid = [], busy } = options;
-  const choice = balanceEndpoints(service, endpoints, {
-    network: '',
-    port: servicePort,
-    random: () => numbers.shift() ?? 0,
-    rule,
-    turn,
-    active: (uid) => (uid === workloadAt(busy ?? '').uid ? 5 : 0),
-    avoid: new Set(avoid.map((name) => workloadAt(name).uid)),
-  });
-  return choice.kind === 'chosen' ? choice.workload.name : undefined;
-};
-
-test('round robin takes each endpoint in turn', () => {
-  const names = [0, 1, 2, 3].map((turn) => chosen('ROUND_ROBIN', { turn }));
-  assert.equal(names, ['a', 'b', 'c', 'a']);
-});
-
-test('random takes the drawn one', () => {
-  assert.is(chosen('RANDOM', { numbers: [0.5] }), 'b');
-});
-
-test('least request takes the less busy of two', () => {
-  assert.is(chosen('LEAST_REQUEST', { numbers: [0, 0.9], busy: 'a' }), 'c');
-  assert.is(chosen('LEAST_REQUEST', { numbers: [0, 0.9], busy: 'c' }), 'a');
-});
-
-test('what was tried is avoided while there is another', () => {
-  assert.is(chosen('RANDOM', { avoid: ['a', 'b'] }), 'c');
-  assert.is(chosen('RANDOM', { avoid: ['a', 'b', 'c'] }), 'a');
-});
 
 test.run();

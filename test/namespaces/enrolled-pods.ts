@@ -8,7 +8,7 @@ import type { LaptopMesh } from '../support/laptop-mesh.ts';
 /** A pod that sleeps, on a node. */
 export interface IdlePod {
   readonly name: string;
-  readonly node: 'node1' | 'node2';
+  readonly node: `node${number}`;
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }

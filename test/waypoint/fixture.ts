@@ -21,6 +21,7 @@ import { type Clock, systemClock } from '../../src/runtime/clock.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { createRegistry, type MetricsRegistry } from '../../src/runtime/metrics.ts';
 import type { RequestTracer } from '../../src/runtime/tracing.ts';
+import { Balancers } from '../../src/waypoint/balance/balancers.ts';
 import { destinationMetrics, gaugeDestinations } from '../../src/waypoint/destination-metrics.ts';
 import { Destinations } from '../../src/waypoint/destinations/destinations.ts';
 import { HostTable } from '../../src/waypoint/dns/host-table.ts';
@@ -129,6 +130,12 @@ export class FakeMesh implements WaypointMeshView {
   readonly workloads = new Map<string, Workload>();
   /** Whose addresses within the mesh are. */
   readonly owners = new Map<string, string>();
+  /** The waypoint's own workload. */
+  own: Workload | undefined;
+  /** When workloads came, by the monotonic clock. */
+  readonly arrivals = new Map<string, number>();
+  /** Addresses of nodes. */
+  readonly nodes = new Set<string>();
 
   workloadByAddress(_network: string, address: IpAddress): Workload | undefined {
     return this.workloads.get(address);
@@ -244,6 +251,12 @@ export async function startWaypoint(
     undecided: keep,
     refused: (code) => refusals.add({ code }),
     activity: new Activity(),
+    balancers: new Balancers({
+      network: '',
+      clock,
+      own: () => mesh.own,
+      arrivedAt: (uid) => mesh.arrivals.get(uid),
+    }),
     destinations,
     mirrors: { traffic: new MirrorTraffic(mirrored), ended: ending.signal },
     ...(tracer && { tracer }),

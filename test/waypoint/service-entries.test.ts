@@ -58,7 +58,7 @@ test('all addresses of an endpoint host are endpoints, and retries go to the oth
   const app = await startApp(stack, (_request, response) => response.end('here'));
   const zone: Zone = { 'db.example.': [a('127.0.0.2'), a('127.0.0.1')] };
   const { nameServers, asked } = await startZone(stack, zone);
-  const waypoint = await startWaypoint(stack, { nameServers, random: () => 0 });
+  const waypoint = await startWaypoint(stack, { nameServers, random: () => 0.9 });
   const service = declare(waypoint, 'api.example');
   waypoint.mesh.add(service, named('db.example'), app.port);
   const key = keyOfService(service);

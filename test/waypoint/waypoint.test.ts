@@ -58,6 +58,7 @@ async function start(
     clusterDomain: 'cluster.local',
     identity: own,
     network: '',
+    address: '127.0.0.9' as IpAddress,
     certificateSource: (wanted) => authority.issue(wanted),
     configVersion: () => 'c0ffee',
     registry,

@@ -97,6 +97,13 @@ const everything: ServiceConfig = {
       matches: [],
       directResponse: { status: 200 },
       cors: { allowOrigins: [] },
+      sessionPersistence: {
+        name: 's',
+        inHeader: true,
+        permanent: true,
+        absoluteTimeoutMs: 86_400_000,
+        idleTimeoutMs: 1,
+      },
     },
     {
       origin: 'r',
@@ -124,6 +131,7 @@ const everything: ServiceConfig = {
           failover: [{ from: 'r1', to: 'r2' }],
           failoverPriority: ['topology.kubernetes.io/region'],
         },
+        ignoresPlace: true,
         warmup: { durationMs: 60_000, minimumPercent: 10, aggression: 1.5 },
       },
       connectionPool: {

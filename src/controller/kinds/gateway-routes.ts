@@ -92,6 +92,17 @@ export interface GrpcRouteMatch {
   readonly headers?: readonly TypedMatch[];
 }
 
+/** GEP-1619. */
+export interface SessionPersistenceSpec {
+  readonly sessionName?: string;
+  readonly absoluteTimeout?: string;
+  readonly idleTimeout?: string;
+  /** `Cookie` or `Header`. */
+  readonly type?: string;
+  /** `Session` or `Permanent`. */
+  readonly cookieConfig?: { readonly lifetimeType?: string };
+}
+
 export interface RouteRule<Match> {
   readonly name?: string;
   readonly matches?: readonly Match[];
@@ -103,7 +114,7 @@ export interface RouteRule<Match> {
     readonly attempts?: number;
     readonly backoff?: string;
   };
-  readonly sessionPersistence?: unknown;
+  readonly sessionPersistence?: SessionPersistenceSpec;
 }
 
 export interface RouteSpec<Match> {

@@ -75,9 +75,11 @@ function compile(spec: TrafficPolicySpec, beneath: Beneath): TrafficPolicy | und
   const outliers = spec.outlierDetection ?? defaultTrafficPolicy.outlierDetection;
   const connectionPool = poolOver(spec.connectionPool, beneath.defaults);
   const locality = translateLocality(localityOf(spec, beneath), outliers !== undefined);
+  const ofRule = spec.loadBalancer?.localityLbSetting !== undefined;
   const loadBalancer = {
     ...translateBalancer(spec.loadBalancer ?? {}),
     ...(locality && { locality }),
+    ...(!locality && ofRule && beneath.prefersPlace && { ignoresPlace: true }),
   };
   const policy: TrafficPolicy = {
     ...(isSaid(loadBalancer) && { loadBalancer }),

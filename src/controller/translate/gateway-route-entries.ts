@@ -1,6 +1,7 @@
 // Rules of HTTPRoutes and GRPCRoutes as entries of a route table, one for each match (features sections
 // 5.3 and 5.4).
 
+import { hashText } from '../../mesh/hash-text.ts';
 import { defaultRetries } from '../../mesh/retry.ts';
 import type {
   HttpRoute,
@@ -8,6 +9,7 @@ import type {
   RequestMatch,
   Retries,
   RouteBackend,
+  SessionPersistence,
   UriMatch,
 } from '../../mesh/route.ts';
 import type { ServiceKey } from '../../mesh/workload.ts';
@@ -18,6 +20,7 @@ import type {
   HttpRouteMatch,
   HttpRouteObject,
   RouteRule,
+  SessionPersistenceSpec,
   TypedMatch,
 } from '../kinds/gateway-routes.ts';
 import { describeObject } from '../kinds/object.ts';
@@ -62,7 +65,7 @@ function translateRules<Match>(
   const problems: Unresolved[] = [];
   const routes = (object.spec?.rules ?? []).flatMap((rule, index) => {
     const origin = `${describeObject(object)} rules[${index}]`;
-    const own = translateRule(rule, resolve, nobody);
+    const own = translateRule(rule, origin, resolve, nobody);
     problems.push(
       ...own.problems.map(({ reason, text }) => ({
         reason,
@@ -86,6 +89,7 @@ function translateRules<Match>(
 
 function translateRule<Match>(
   rule: RouteRule<Match>,
+  origin: string,
   resolve: ResolveReference,
   nobody: ServiceKey,
 ): { actions: Omit<HttpRoute, 'origin' | 'matches' | 'name'>; problems: readonly Unresolved[] } {
@@ -110,7 +114,24 @@ function translateRule<Match>(
           backends.length === 0 ? 'the rule has no backendRefs' : 'all weights are 0',
         ),
       ];
-  return { actions: { backends: usable, ...others, ...limitsOf(rule) }, problems };
+  const session = rule.sessionPersistence && {
+    sessionPersistence: translateSession(rule.sessionPersistence, origin),
+  };
+  return { actions: { backends: usable, ...others, ...limitsOf(rule), ...session }, problems };
+}
+
+/** A session without a name has one of its rule's own, so that those of different rules do not meet. */
+function translateSession(spec: SessionPersistenceSpec, origin: string): SessionPersistence {
+  const { sessionName, absoluteTimeout = '', idleTimeout = '', type, cookieConfig } = spec;
+  const absoluteTimeoutMs = parseDuration(absoluteTimeout) ?? 0;
+  const idleTimeoutMs = parseDuration(idleTimeout) ?? 0;
+  return {
+    name: sessionName || `ambit-session-${hashText(origin).toString(36)}`,
+    ...(type === 'Header' && { inHeader: true }),
+    ...(cookieConfig?.lifetimeType === 'Permanent' && { permanent: true }),
+    ...(absoluteTimeoutMs > 0 && { absoluteTimeoutMs }),
+    ...(idleTimeoutMs > 0 && { idleTimeoutMs }),
+  };
 }
 
 /** A backend for which the waypoint answers 500. */

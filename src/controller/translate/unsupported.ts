@@ -21,9 +21,6 @@ export function unsupportedInRoute({ kind, spec }: RouteObject): string[] {
   if (kind !== 'TLSRoute' && (spec?.hostnames ?? []).length > 0) {
     paths.push('spec.hostnames (requests are matched by the service that they are addressed to)');
   }
-  for (const [index, { sessionPersistence }] of (spec?.rules ?? []).entries()) {
-    if (sessionPersistence !== undefined) paths.push(`spec.rules[${index}].sessionPersistence`);
-  }
   return paths;
 }
 
@@ -38,9 +35,6 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
   for (const condition of ['retriable-headers', 'http3-post-connect-failure']) {
     if (conditions.includes(condition)) paths.push(`${path}.retries.retryOn ${condition}`);
   }
-  if (route.retries?.retryRemoteLocalities !== undefined) {
-    paths.push(`${path}.retries.retryRemoteLocalities (retries go to all localities)`);
-  }
   for (const [index, match] of (route.match ?? []).entries()) {
     if (match.statPrefix !== undefined) paths.push(`${path}.match[${index}].statPrefix`);
   }
@@ -49,17 +43,7 @@ function inRoute(route: HttpRouteSpec, path: string): string[] {
 
 /** What is translated and not carried out yet. */
 function inTrafficPolicy(policy: TrafficPolicySpec, path: string): string[] {
-  const { loadBalancer } = policy;
-  const balancers = [
-    'consistentHash',
-    'localityLbSetting',
-    'warmup',
-    'warmupDurationSecs',
-  ] as const;
-  const paths = balancers
-    .filter((field) => loadBalancer?.[field] !== undefined)
-    .map((field) => `loadBalancer.${field}`);
-  if (loadBalancer?.simple === 'PASSTHROUGH') paths.push('loadBalancer.simple');
+  const paths: string[] = [];
   if (policy.retryBudget?.budgetInterval !== undefined) paths.push('retryBudget.budgetInterval');
   return paths.map((field) => `${path}.${field}`);
 }

@@ -9,6 +9,7 @@ import type {
   HttpRouteObject,
   RouteFilter,
   RouteRule,
+  SessionPersistenceSpec,
   TypedMatch,
 } from '../kinds/gateway-routes.ts';
 import { parseDuration } from './durations.ts';
@@ -81,21 +82,47 @@ function ruleProblems(rule: RouteRule<unknown>, path: string, isPrefixed: boolea
       filterProblems(filters, `${path}.backendRefs[${index}].filters`, isPrefixed),
     ),
     ...limitProblems(rule, path),
+    ...sessionProblems(rule.sessionPersistence, `${path}.sessionPersistence`),
   ];
 }
 
-function limitProblems({ timeouts, retry }: RouteRule<unknown>, path: string): Problem[] {
-  const problems: Problem[] = [];
-  const texts = [
-    [timeouts?.request, `${path}.timeouts.request`],
-    [timeouts?.backendRequest, `${path}.timeouts.backendRequest`],
-    [retry?.backoff, `${path}.retry.backoff`],
-  ] as const;
-  for (const [text, field] of texts) {
-    if (text !== undefined && parseDuration(text) === undefined) {
-      problems.push({ code: 'AMB1605', field, text: `"${text}" must be like 2s or 500ms` });
-    }
+/** Of GEP-1619. */
+function sessionProblems(spec: SessionPersistenceSpec | undefined, path: string): Problem[] {
+  if (spec === undefined) return [];
+  const { sessionName, absoluteTimeout, idleTimeout, type = 'Cookie', cookieConfig } = spec;
+  const { lifetimeType = 'Session' } = cookieConfig ?? {};
+  const problems = [
+    ...typeProblems(type, ['Cookie', 'Header'], `${path}.type`),
+    ...typeProblems(lifetimeType, ['Session', 'Permanent'], `${path}.cookieConfig.lifetimeType`),
+    ...durationProblems({ [`${path}.absoluteTimeout`]: absoluteTimeout }),
+    ...durationProblems({ [`${path}.idleTimeout`]: idleTimeout }),
+  ];
+  if (sessionName !== undefined && !headerName.test(sessionName)) {
+    problems.push(invalid(`${path}.sessionName`, 'must be the name of a cookie or a header'));
   }
+  if (lifetimeType === 'Permanent' && absoluteTimeout === undefined) {
+    problems.push(invalid(`${path}.absoluteTimeout`, 'is needed for a permanent cookie'));
+  }
+  if (type === 'Header' && lifetimeType === 'Permanent') {
+    problems.push(invalid(`${path}.cookieConfig`, 'has no meaning for a header'));
+  }
+  return problems;
+}
+
+function durationProblems(texts: Readonly<Record<string, string | undefined>>): Problem[] {
+  return Object.entries(texts).flatMap(([field, text]): Problem[] =>
+    text !== undefined && parseDuration(text) === undefined
+      ? [{ code: 'AMB1605', field, text: `"${text}" must be like 2s or 500ms` }]
+      : [],
+  );
+}
+
+function limitProblems({ timeouts, retry }: RouteRule<unknown>, path: string): Problem[] {
+  const problems = durationProblems({
+    [`${path}.timeouts.request`]: timeouts?.request,
+    [`${path}.timeouts.backendRequest`]: timeouts?.backendRequest,
+    [`${path}.retry.backoff`]: retry?.backoff,
+  });
   const request = parseDuration(timeouts?.request ?? '') ?? 0;
   const backend = parseDuration(timeouts?.backendRequest ?? '') ?? 0;
   if (request > 0 && backend > request) {

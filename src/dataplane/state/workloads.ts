@@ -14,6 +14,8 @@ export class Workloads {
   readonly #byPod = new Map<string, Set<Workload>>();
   /** Endpoints may come before their service does. */
   readonly #endpoints = new Map<ServiceKey, Map<string, readonly PortMapping[]>>();
+  /** What `endpointsOf` answered, as long as it is true. */
+  readonly #lists = new Map<ServiceKey, readonly ServiceEndpoint[]>();
 
   all(): IterableIterator<Workload> {
     return this.#byUid.values();
@@ -45,12 +47,17 @@ export class Workloads {
     return [...candidates].find((workload) => workload.serviceAccount === serviceAccount);
   }
 
+  /** The same list as before while nothing has changed in it. */
   endpointsOf(key: ServiceKey): readonly ServiceEndpoint[] {
+    const known = this.#lists.get(key);
+    if (known !== undefined) return known;
     const endpoints: ServiceEndpoint[] = [];
     for (const [uid, ports] of this.#endpoints.get(key) ?? []) {
       const workload = this.#byUid.get(uid);
       if (workload !== undefined) endpoints.push({ workload, ports });
     }
+    if (endpoints.length === 0) return none;
+    this.#lists.set(key, endpoints);
     return endpoints;
   }
 
@@ -63,6 +70,7 @@ export class Workloads {
     for (const [key, ports] of workload.services) {
       const endpoints = this.#endpoints.get(key) ?? new Map<string, readonly PortMapping[]>();
       this.#endpoints.set(key, endpoints.set(workload.uid, ports));
+      this.#lists.delete(key);
     }
   }
 
@@ -77,6 +85,7 @@ export class Workloads {
     for (const key of workload.services.keys()) {
       const endpoints = this.#endpoints.get(key);
       endpoints?.delete(uid);
+      this.#lists.delete(key);
       if (endpoints?.size === 0) this.#endpoints.delete(key);
     }
     return true;
@@ -85,6 +94,8 @@ export class Workloads {
 
 /** Endpoints within ServiceEntries and EndpointSlices. */
 const listedOnly = /\/(?:ServiceEntry|EndpointSlice)\//;
+
+const none: readonly ServiceEndpoint[] = [];
 
 function hostnameKey({ namespace, hostname }: Workload): string {
   return `${namespace}/${hostname}`;

@@ -117,6 +117,13 @@ export const waypointCodes = {
       'It carried nothing for tcp.idleTimeout, or lasted for tcp.maxConnectionDuration, of connectionPool in a DestinationRule.',
     remedy: 'Raise the time, or have the client send something or connect anew before.',
   },
+  AMB1730: {
+    title: 'no endpoint is in a place that gets requests',
+    cause:
+      'localityLbSetting.distribute of the DestinationRule (or MeshConfig) names the places that requests from the place of this waypoint go to, and no healthy endpoint is in one of them.',
+    remedy:
+      'Add the places of the endpoints under "to" (an asterisk as the tail covers all below), or run endpoints in the places that are named.',
+  },
   AMB1735: {
     title: 'a request names a host that its wildcard does not cover',
     cause:

@@ -41,6 +41,8 @@ export class Outliers {
   /** Only those of members, and only those that are not as fresh ones. */
   readonly #health = new Map<string, EndpointHealth>();
   #members: ReadonlySet<string> = nobody;
+  /** What the members were told in. */
+  #list: readonly string[] = [];
   #leftOut: ReadonlySet<string> = nobody;
   #isSweeping = false;
 
@@ -50,15 +52,23 @@ export class Outliers {
     this.#ended = ended;
   }
 
-  /** Takes the rules in force, and who the endpoints are. Without rules all are used. */
+  /** Takes the rules in force, and who the endpoints are: the same list only while they are the same.
+   * Without rules all are used. */
   update(rules: OutlierDetection | undefined, members: () => readonly string[]): void {
     this.#rules = rules;
     if (rules === undefined && this.#health.size === 0) return;
-    this.#members = new Set(members());
+    const list = members();
+    if (list !== this.#list) this.#members = new Set(list);
+    this.#list = list;
     for (const uid of this.#health.keys()) {
       if (rules === undefined || !this.#members.has(uid)) this.#set(uid, freshHealth);
     }
     this.#leftOut = this.#listLeftOut();
+  }
+
+  /** Those that are to be left out, by uid. */
+  get leftOut(): ReadonlySet<string> {
+    return this.#leftOut;
   }
 
   /** Whether an endpoint is to be left out. */

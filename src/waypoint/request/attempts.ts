@@ -3,10 +3,13 @@
 import { formatEndpoint } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
 import type { Attempt } from '../../mesh/decision.ts';
+import type { HashFacts } from '../../mesh/hash-input.ts';
 import type { HeaderList } from '../../mesh/header-operations.ts';
 import { type AttemptOutcome, mayRetry, retryCondition } from '../../mesh/retry.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { RequestHash } from '../balance/request-hash.ts';
+import { RequestSession } from '../balance/request-session.ts';
 import { PoolOverflow } from '../destinations/destination-load.ts';
 import type { Destination } from '../destinations/destinations.ts';
 import { codeOfOpening } from '../upstream/begin-connection.ts';
@@ -20,7 +23,7 @@ import {
   UpstreamFailure,
 } from './exchange.ts';
 import { findUpstream, noteOn } from './find-upstream.ts';
-import { headerIn } from './hop-headers.ts';
+import { headerIn, headerMap } from './hop-headers.ts';
 import { answeredWith, failureOf, observe } from './observe-endpoint.ts';
 import type { Way } from './onward-head.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
@@ -37,6 +40,8 @@ export type Delivery =
       readonly load: Disposable;
       /** Why it was not repeated, although it was to be. */
       readonly flag?: 'URX' | 'UO';
+      /** Headers that keep the client at this endpoint. */
+      readonly kept: HeaderList;
     }
   | {
       readonly kind: 'failed';
@@ -84,13 +89,19 @@ export async function deliver(sending: Sending): Promise<Delivery> {
   const firstMs = retries.backoffMs ?? defaultBackoffMs;
   const shape = { firstMs, maxMs: firstMs * 10, jitter: 0.5 };
   const backoff = new Backoff(shape, parts.clock, parts.random);
-  const tried = new Set<string>();
+  const memory: Memory = {
+    avoid: new Set(),
+    leave: new Set(),
+    hash: new RequestHash(hashFactsOf(sending), parts.hex),
+    session: sessionOf(sending),
+  };
+  const { avoid, leave } = memory;
   using counted = new DisposableStack();
   let isCounted = false;
-  let left = retries.attempts;
+  let retriesLeft = retries.attempts;
   let mayRenew = idempotent.has(exchange.head.method);
   for (;;) {
-    const result = await attempt(sending, retries.perTryTimeoutMs, tried);
+    const result = await attempt(sending, memory);
     sending.attempted(attemptOf(result));
     const outcome = result.kind === 'result' ? outcomeOf(result.delivery) : result.failed.outcome;
     const canRepeat = body.canReplay && !signal.aborted;
@@ -105,7 +116,7 @@ export async function deliver(sending: Sending): Promise<Delivery> {
         : undefined;
     const delivery = result.kind === 'result' ? result.delivery : result.failed.failure;
     if (condition === undefined) return delivery;
-    if (left === 0) return flagged(delivery, 'URX');
+    if (retriesLeft === 0) return flagged(delivery, 'URX');
     if (!isCounted) {
       const retrying = enterRetry(result.destination);
       if (retrying === undefined) return flagged(delivery, 'UO');
@@ -113,8 +124,9 @@ export async function deliver(sending: Sending): Promise<Delivery> {
       isCounted = true;
     }
     if (result.kind === 'result') abandon(result);
-    if (retries.mayRepeatHosts === true) tried.clear();
-    left--;
+    if (retries.remoteLocalities === true) for (const uid of avoid) leave.add(uid);
+    if (retries.mayRepeatHosts === true) avoid.clear();
+    retriesLeft--;
     await backoff.wait(signal).catch(() => undefined);
   }
 }
@@ -166,19 +178,19 @@ function abandon({ delivery, abort }: Extract<AttemptResult, { kind: 'result' }>
   abort?.abort(new Error('another attempt is made'));
 }
 
-async function attempt(
-  sending: Sending,
-  perTryTimeoutMs: number | undefined,
-  tried: Set<string>,
-): Promise<AttemptResult> {
+async function attempt(sending: Sending, memory: Memory): Promise<AttemptResult> {
   const { connection, parts, exchange, signal, way } = sending;
+  const { perTryTimeoutMs } = way.limits.retries;
   const request = {
     authority: () => sending.headFor('http1').authority,
     isUpgrade: exchange.head.upgrade !== undefined,
   };
   const query = { backend: way.backend, connection, parts, request, signal };
   const choice = await findUpstream(query, (known, ejected) =>
-    chooseUpstream(way.backend, connection, known, tried, ejected),
+    chooseUpstream(way.backend, connection, known, {
+      ...memory,
+      ejected,
+    }),
   );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
@@ -187,8 +199,9 @@ async function attempt(
   }
   const { endpoint, destination } = choice;
   const note = destination && noteOn(destination);
-  if (note !== undefined) sending.noted(note);
-  tried.add(endpoint.workload.uid);
+  for (const told of [note, choice.note]) if (told !== undefined) sending.noted(told);
+  const { avoid, hash, session } = memory;
+  avoid.add(endpoint.workload.uid);
   const found = destination && { destination };
   const abort = new AbortController();
   const ended = AbortSignal.any([signal, abort.signal]);
@@ -216,10 +229,11 @@ async function attempt(
     });
     observe(choice, answeredWith(answer));
     const load = failing.move();
+    const kept = [...hash.headers, ...session.headersFor(endpoint.workload.uid)];
     return {
       ...found,
       kind: 'result',
-      delivery: { kind: 'answered', answer, endpoint, load },
+      delivery: { kind: 'answered', answer, endpoint, load, kept },
       abort,
     };
   } catch (error) {
@@ -233,6 +247,28 @@ async function attempt(
     answered.abort();
   }
 }
+
+/** What the attempts of a request know of those before. */
+interface Memory {
+  /** Those that were tried. */
+  readonly avoid: Set<string>;
+  /** Those whose places are to be left. */
+  readonly leave: Set<string>;
+  readonly hash: RequestHash;
+  readonly session: RequestSession;
+}
+
+function hashFactsOf({ connection, exchange }: Sending): HashFacts {
+  return { sourceAddress: connection.source.address, request: exchange.head };
+}
+
+function sessionOf({ way, parts, exchange }: Sending): RequestSession {
+  const rule = way.route?.sessionPersistence;
+  const headers = rule === undefined ? noHeaders : headerMap(exchange.head.headers);
+  return new RequestSession(rule, way.backend, headers, parts.clock.now());
+}
+
+const noHeaders: ReadonlyMap<string, string> = new Map();
 
 /** Ends one try when its time has passed, counted from the end of the request. */
 async function limitTry(

@@ -1,12 +1,14 @@
 // The endpoint of one attempt: the backend's service and port, its subset, and one of the endpoints
 // that fit, by the load-balancing rule of the service's destination rules.
 
-import { balanceEndpoints } from '../../mesh/balance-endpoints.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
-import { policyFor } from '../../mesh/destination.ts';
+import { findSubset, noLabels } from '../../mesh/choose-backend.ts';
+import { addressOf } from '../../mesh/choose-endpoint.ts';
+import { policyFor, type Subset } from '../../mesh/destination.ts';
 import type { RouteBackend } from '../../mesh/route.ts';
 import { keyOfService, type Service, type ServicePort } from '../../mesh/service.ts';
+import type { RequestHash } from '../balance/request-hash.ts';
+import type { RequestSession } from '../balance/request-session.ts';
 import { backendPort, type UpstreamEndpoint } from '../upstream/endpoints.ts';
 import type { ClientConnection, PipelineParts } from './parts.ts';
 
@@ -16,19 +18,39 @@ export type UpstreamChoice =
       readonly kind: 'endpoint';
       readonly endpoint: UpstreamEndpoint;
       readonly appProtocol: ServicePort['appProtocol'];
+      /** What is to be said of the choice. */
+      readonly note?: string;
     }
   | { readonly kind: 'none'; readonly code: Code; readonly reason: string; readonly flag: string };
 
-/** Chooses an endpoint for a backend; workloads in `avoid` only when there is no other, ejected ones never. */
+/** What one attempt is chosen by. */
+export interface AttemptFacts {
+  /** Workloads that are left out. */
+  readonly ejected: ReadonlySet<string>;
+  /** Workloads that are chosen only when there is no other. */
+  readonly avoid: ReadonlySet<string>;
+  /** Workloads whose place is not chosen when there is another. */
+  readonly leave: ReadonlySet<string>;
+  readonly hash: Pick<RequestHash, 'by'>;
+  /** Absent for what belongs to no session. */
+  readonly session?: Pick<RequestSession, 'mark'>;
+}
+
+/** Of an attempt that has none before it. */
+export const firstAttempt: Pick<AttemptFacts, 'avoid' | 'leave'> = {
+  avoid: new Set(),
+  leave: new Set(),
+};
+
+/** Chooses an endpoint for a backend. */
 export function chooseUpstream(
   backend: RouteBackend | undefined,
   connection: ClientConnection,
   parts: PipelineParts,
-  avoid: ReadonlySet<string>,
-  ejected: (uid: string) => boolean = () => false,
+  facts: AttemptFacts,
 ): UpstreamChoice {
   const { target } = connection;
-  const { mesh, table } = parts;
+  const { table } = parts;
   if (target.kind === 'workload' && (backend === undefined || backend.service === target.rules)) {
     const { workload, destination } = target;
     return { kind: 'endpoint', endpoint: { workload, ...destination }, appProtocol: 'unknown' };
@@ -46,28 +68,26 @@ export function chooseUpstream(
   }
   const servicePort = backendPort(service, backend?.port, target.destination.port);
   const { loadBalancer } = policyFor(rules, subset, servicePort);
-  const key = keyOfService(service);
-  const wanted = subset?.labels ?? {};
-  const endpoints = mesh
-    .endpointsOf(key)
-    .filter(({ workload }) => hasLabels(table.labelsOf(workload.uid), wanted))
-    .filter(({ workload }) => !ejected(workload.uid));
-  const chosen = balanceEndpoints(service, endpoints, {
-    network: parts.network,
+  const destination = {
+    service,
     port: servicePort,
-    requested: target.destination.address,
-    random: parts.random,
-    rule: loadBalancer?.simple ?? 'LEAST_REQUEST',
-    turn: parts.activity.nextTurn(),
-    active: (uid) => parts.activity.active(uid),
-    avoid,
-  });
-  if (chosen.kind === 'none') {
-    const which = subset === undefined ? '' : ` in subset ${subset.name}`;
-    const code = chosen.code === 'AMB1405' ? 'AMB1703' : chosen.code;
-    return { kind: 'none', code, reason: `${chosen.reason}${which}`, flag: 'UH' };
+    subset: subset?.name ?? '',
+    labels: subset?.labels ?? noLabels,
+    balancer: loadBalancer,
+  };
+  const found = parts.balancers.at(destination, parts);
+  if (found.kind === 'none') return noEndpoint(found, subset);
+  const hash = facts.hash.by(loadBalancer?.consistentHash);
+  const { random, activity } = parts;
+  const active = (uid: string): number => activity.active(uid);
+  const choice = found.set.choose({ ...facts, hash, random, active, session: facts.session?.mark });
+  if (choice === undefined) {
+    const reason = `none of ${found.set.size} endpoints of ${service.hostname} may be used`;
+    return noEndpoint({ code: 'AMB1405', reason }, subset);
   }
-  const { workload, address, targetPort } = chosen;
+  const { note } = choice;
+  const { workload, targetPort } = choice.candidate;
+  const address = addressOf(service, workload, target.destination.address);
   if (workload.network !== parts.network) {
     const reason = `${workload.name} is on the network ${workload.network}`;
     return { kind: 'none', code: 'AMB1413', reason, flag: 'UH' };
@@ -79,7 +99,17 @@ export function chooseUpstream(
   const cluster = `outbound|${servicePort}|${subset?.name ?? ''}|${service.hostname}`;
   const endpoint = { workload, address, port: targetPort, service, cluster };
   const port = service.ports.find((one) => one.servicePort === servicePort);
-  return { kind: 'endpoint', endpoint, appProtocol: port?.appProtocol ?? 'unknown' };
+  const appProtocol = port?.appProtocol ?? 'unknown';
+  return { kind: 'endpoint', endpoint, appProtocol, ...(note !== undefined && { note }) };
+}
+
+function noEndpoint(
+  { code, reason }: { readonly code: Code; readonly reason: string },
+  subset: Subset | undefined,
+): UpstreamChoice {
+  const which = subset === undefined ? '' : ` in subset ${subset.name}`;
+  const own = code === 'AMB1405' ? 'AMB1703' : code;
+  return { kind: 'none', code: own, reason: `${reason}${which}`, flag: 'UH' };
 }
 
 function serviceOf(

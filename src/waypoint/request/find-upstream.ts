@@ -4,7 +4,7 @@
 
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Code } from '../../mesh/catalogue.ts';
-import { findSubset, hasLabels } from '../../mesh/choose-backend.ts';
+import { findSubset, noLabels } from '../../mesh/choose-backend.ts';
 import { policyFor } from '../../mesh/destination.ts';
 import type { ServiceEndpoint } from '../../mesh/mesh-view.ts';
 import { keyOfService } from '../../mesh/service.ts';
@@ -17,6 +17,7 @@ import type { UpstreamChoice } from './choose-upstream.ts';
 import { MeshWithAddresses } from './mesh-with-addresses.ts';
 import { outsideEndpoint, resolveRequested } from './outside-endpoint.ts';
 import type { PipelineParts } from './parts.ts';
+import { requestedEndpoint } from './requested-endpoint.ts';
 import type { UpstreamQuery, Wanted } from './upstream-query.ts';
 import { withOpening } from './with-opening.ts';
 
@@ -26,12 +27,12 @@ export type FoundUpstream =
   | (Extract<UpstreamChoice, { kind: 'endpoint' }> & { readonly destination?: Destination });
 
 /** Chooses among the endpoints that the parts know of, without those that are ejected. */
-export type Choose = (parts: PipelineParts, ejected: (uid: string) => boolean) => UpstreamChoice;
+export type Choose = (parts: PipelineParts, ejected: ReadonlySet<string>) => UpstreamChoice;
 
 /** Finds an endpoint. Never rejects. */
 export async function findUpstream(query: UpstreamQuery, choose: Choose): Promise<FoundUpstream> {
   const wanted = wantedService(query);
-  if (wanted === undefined) return choose(query.parts, () => false);
+  if (wanted === undefined) return choose(query.parts, nobody);
   try {
     const destination = query.parts.destinations.at(wanted, wanted);
     const choice = await find(query, wanted, (parts) => {
@@ -39,7 +40,7 @@ export async function findUpstream(query: UpstreamQuery, choose: Choose): Promis
       outliers.update(wanted.policy.outlierDetection, () => membersOf(wanted, parts));
       // Who is asked for by address is taken as it is.
       const isChosen = wanted.policy.loadBalancer?.simple !== 'PASSTHROUGH';
-      return choose(parts, (uid) => isChosen && outliers.isEjected(uid));
+      return choose(parts, isChosen ? outliers.leftOut : nobody);
     });
     if (choice.kind === 'none') return noneBut(choice, destination);
     const found = await withOpening(withLimits(choice, wanted), wanted, query);
@@ -52,12 +53,11 @@ export async function findUpstream(query: UpstreamQuery, choose: Choose): Promis
 }
 
 /** The endpoints of a destination. */
-function membersOf({ service, labels }: Wanted, { mesh, table }: PipelineParts): string[] {
-  return mesh
-    .endpointsOf(keyOfService(service))
-    .map(({ workload }) => workload.uid)
-    .filter((uid) => hasLabels(table.labelsOf(uid), labels));
+function membersOf(wanted: Wanted, parts: PipelineParts): readonly string[] {
+  return parts.balancers.uids({ ...wanted, balancer: wanted.policy.loadBalancer }, parts);
 }
+
+const nobody: ReadonlySet<string> = new Set();
 
 /** The limits of connecting, beside the address. */
 function withLimits<Chosen extends Extract<UpstreamChoice, { kind: 'endpoint' }>>(
@@ -112,8 +112,10 @@ async function find(
   }
   const key = keyOfService(service);
   const endpoints = parts.mesh.endpointsOf(key);
+  const asked = requestedEndpoint(wanted, endpoints, query);
+  if (asked !== undefined) return asked;
+  if (!endpoints.some(isNamed)) return choose(parts);
   const named = endpoints.filter(isNamed);
-  if (named.length === 0) return choose(parts);
   if (named.some(({ workload }) => workload.hostname.startsWith('*'))) {
     return await resolveRequested(wanted, query);
   }
@@ -182,7 +184,7 @@ function wantedService({ backend, connection, parts }: UpstreamQuery): Wanted | 
     service,
     port,
     subset: name ?? '',
-    labels: subset?.labels ?? {},
+    labels: subset?.labels ?? noLabels,
     policy: policyFor(rules, subset, port),
     origin: rules?.origin ?? '',
   };

@@ -2,6 +2,7 @@
 // client, or the change to another protocol.
 
 import { splice } from '../../dataplane/splice.ts';
+import type { HeaderList } from '../../mesh/header-operations.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { UpstreamEndpoint } from '../upstream/endpoints.ts';
 import { type Delivery, deliver, type Sending } from './attempts.ts';
@@ -45,7 +46,8 @@ export async function forward(options: Forwarding): Promise<Forwarded> {
       return { kind: 'unanswered', failure: delivery, bytesSent: body.bytes };
     }
     using _load = delivery.load;
-    const { answer, endpoint } = delivery;
+    const { endpoint } = delivery;
+    const answer = withKept(delivery);
     const retried = delivery.flag === undefined ? {} : { flag: delivery.flag };
     const ending =
       answer.kind === 'upgraded'
@@ -126,6 +128,13 @@ function bodyBroken(delivery: Delivery, body: ReplayBody, parts: Sending['parts'
     ...(endpoint === undefined ? {} : { endpoint }),
   } as const;
   return { kind: 'unanswered', failure, bytesSent: body.bytes };
+}
+
+/** The answer with what keeps the client at this endpoint. */
+function withKept({ answer, kept }: Extract<Delivery, { kind: 'answered' }>): UpstreamAnswer {
+  if (kept.length === 0) return answer;
+  const headers: HeaderList = [...answer.head.headers, ...kept];
+  return { ...answer, head: { ...answer.head, headers } };
 }
 
 type DoneEnding = Extract<Forwarded, { kind: 'done' }>['ending'];

@@ -3,10 +3,11 @@
 
 import type { Mirror } from '../../mesh/route.ts';
 import { causeChain } from '../../runtime/errors.ts';
+import { RequestHash } from '../balance/request-hash.ts';
 import { PoolOverflow } from '../destinations/destination-load.ts';
 import { UpstreamPool, type UpstreamProtocol } from '../upstream/upstream-pool.ts';
 import { schemed } from './attempts.ts';
-import { chooseUpstream } from './choose-upstream.ts';
+import { chooseUpstream, firstAttempt } from './choose-upstream.ts';
 import { type Body, noBody, type RequestHead, UpstreamFailure } from './exchange.ts';
 import { findUpstream } from './find-upstream.ts';
 import { answeredWith, observe } from './observe-endpoint.ts';
@@ -80,10 +81,13 @@ async function sendCopy(mirror: Mirror, body: Body, mirroring: Mirroring): Promi
     const { service, subset, port } = mirror;
     const backend = { service, weight: 1, ...(subset && { subset }), ...(port && { port }) };
     const { head } = mirroring;
+    const hashed = { sourceAddress: connection.source.address, request: head };
+    const hash = new RequestHash(hashed, parts.hex);
     const request = { authority: () => headFor('http1').authority, isUpgrade: false };
     const choice = await findUpstream(
       { backend, connection, parts, request, signal },
-      (known, ejected) => chooseUpstream(backend, connection, known, new Set(), ejected),
+      (known, ejected) =>
+        chooseUpstream(backend, connection, known, { ...firstAttempt, ejected, hash }),
     );
     if (choice.kind === 'none') throw new Error(`${choice.code} ${choice.reason}`);
     using _counted = choice.destination?.load.enterRequest();

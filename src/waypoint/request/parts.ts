@@ -10,6 +10,7 @@ import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { RequestTracer } from '../../runtime/tracing.ts';
+import type { Balancers } from '../balance/balancers.ts';
 import type { Destinations } from '../destinations/destinations.ts';
 import type { HostTable } from '../dns/host-table.ts';
 import type { ServiceTable } from '../state/service-table.ts';
@@ -99,6 +100,7 @@ export interface PipelineParts {
   /** Counts a tunnel request that was refused. */
   readonly refused: (code: Code) => void;
   readonly activity: Activity;
+  readonly balancers: Balancers;
   readonly destinations: Destinations;
   readonly mirrors: {
     readonly traffic: MirrorTraffic;
@@ -110,20 +112,13 @@ export interface PipelineParts {
   readonly log: Logger;
 }
 
-/** What is under way of workloads, and turns taken, which load balancing goes by; bounded by what is under way. */
+/** What is under way of workloads, which load balancing goes by; bounded by what is under way. */
 export class Activity {
   readonly #active = new Map<string, number>();
-  #turn = 0;
 
-  /** How many requests a workload has now. */
+  /** How many requests, or connections without HTTP, a workload has now. */
   active(uid: string): number {
     return this.#active.get(uid) ?? 0;
-  }
-
-  /** The next number in turn. */
-  nextTurn(): number {
-    this.#turn = (this.#turn + 1) % Number.MAX_SAFE_INTEGER;
-    return this.#turn;
   }
 
   /** Counts one in; disposing counts it out. */

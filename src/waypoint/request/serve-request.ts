@@ -99,6 +99,7 @@ async function carryOut(
     abort: parts.random(),
     backend: parts.random(),
     mirrors: Array.from({ length: rules.routes.mostMirrors }, parts.random),
+    nowMs: parts.clock.now(),
   });
   switch (plan.kind) {
     case 'deny':

@@ -24,6 +24,7 @@ export class ServiceTable {
   readonly #labels = new Map<string, WorkloadLabels>();
   readonly #compileRegex: CompileRegex;
   readonly #log: Logger;
+  #labelsVersion = 0;
 
   constructor(options: { readonly compileRegex: CompileRegex; readonly log: Logger }) {
     this.#compileRegex = options.compileRegex;
@@ -36,6 +37,7 @@ export class ServiceTable {
   }
 
   applyLabels(batch: ResourceBatch<WorkloadLabels>): void {
+    this.#labelsVersion++;
     for (const name of batch.removed) this.#labels.delete(name);
     for (const [name, labels] of batch.updated) this.#labels.set(name, labels);
   }
@@ -47,6 +49,11 @@ export class ServiceTable {
   /** All configurations as they came. */
   configs(): readonly ServiceConfig[] {
     return [...this.#services.values()].map(({ config }) => config);
+  }
+
+  /** Another number whenever labels have changed. */
+  get labelsVersion(): number {
+    return this.#labelsVersion;
   }
 
   /** The labels of a workload; none when they are not known. */

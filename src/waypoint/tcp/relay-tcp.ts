@@ -8,7 +8,8 @@ import { chooseBackend } from '../../mesh/choose-backend.ts';
 import { chooseConnectionRoute } from '../../mesh/choose-connection-route.ts';
 import type { ShadowVerdict } from '../../mesh/decision.ts';
 import { causeChain } from '../../runtime/errors.ts';
-import { chooseUpstream } from '../request/choose-upstream.ts';
+import { RequestHash } from '../balance/request-hash.ts';
+import { chooseUpstream, firstAttempt } from '../request/choose-upstream.ts';
 import { findUpstream, noteOn } from '../request/find-upstream.ts';
 import type { ClientConnection, PipelineParts, RelayMeter } from '../request/parts.ts';
 import type { Ending } from '../request/record-request.ts';
@@ -70,21 +71,24 @@ export async function openTcp(
     const ending = { outcome: 'failed', code: 'AMB1717', reason, status: 0, flag: 'NC' } as const;
     return refused(503, { ...ending, ...route });
   }
+  const hash = new RequestHash({ sourceAddress: source.address }, parts.hex);
   const query = { backend: drawn?.backend, connection, parts, signal };
   const choice = await findUpstream(query, (known, ejected) =>
-    chooseUpstream(drawn?.backend, connection, known, new Set(), ejected),
+    chooseUpstream(drawn?.backend, connection, known, { ...firstAttempt, ejected, hash }),
   );
   if (choice.kind === 'none') {
     const { code, reason, flag } = choice;
     return refused(503, { outcome: 'failed', code, reason, status: 0, flag, ...route });
   }
   const { endpoint, destination } = choice;
-  const note = destination && noteOn(destination);
-  const reason = note === undefined ? why : `${why}; ${note}`;
+  const notes = [destination && noteOn(destination), choice.note];
+  const reason = [why, ...notes.filter((note) => note !== undefined)].join('; ');
   const life = new RelayLife(lifeLimits(destination?.policy.connectionPool, 'tcp'), parts.clock);
   try {
     const caller = { traceId: connection.traceId, spanId: parts.hex(16), client: connection.peer };
     const stream = await openLimited(choice, caller, parts, signal);
+    const load = parts.activity.enter(endpoint.workload.uid);
+    void stream.closed.then(() => load[Symbol.dispose]());
     const { shadow } = verdict;
     return { kind: 'open', stream, endpoint, reason, life, ...route, ...(shadow && { shadow }) };
   } catch (error) {

@@ -93,6 +93,14 @@ const httpRoutes: readonly [rule: string, expected: RegExp][] = [
   ['timeouts: {request: soon}', /AMB1605/],
   ['timeouts: {request: 1s, backendRequest: 2s}', /must not be longer than request/],
   ['retry: {codes: [200]}', /AMB1606/],
+  ['sessionPersistence: {type: Query}', /"Query" must be Cookie or Header/],
+  ['sessionPersistence: {idleTimeout: soon}', /AMB1605/],
+  ['sessionPersistence: {sessionName: "a b"}', /must be the name of a cookie/],
+  ['sessionPersistence: {cookieConfig: {lifetimeType: Permanent}}', /absoluteTimeout: is needed/],
+  [
+    'sessionPersistence: {type: Header, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}',
+    /no meaning for a header/,
+  ],
   ['backendRefs: [{name: a, port: 80, weight: -1}]', /AMB1603/],
   ['filters: [{type: RequestRedirect, requestRedirect: {statusCode: 300}}]', /AMB1606/],
   [
