@@ -45,7 +45,7 @@ export function revocationList(
   const entries = revoked.map((pem) =>
     der(
       sequence,
-      der(integer, Buffer.from(`00${serialOf(pem)}`, 'hex')),
+      der(integer, integerBytes(serialOf(pem))),
       time(thisUpdateMs),
       ...(ofEntry.length === 0 ? [] : [extensionList(ofEntry)]),
     ),
@@ -93,6 +93,13 @@ export async function issueTo(
 /** The first certificate's serial number. */
 export function serialOf(pem: string): string {
   return certificateFields(new X509Certificate(pem).raw)!.serial;
+}
+
+/** A positive number has a zero before a first bit that would make it negative, and no other (X.690
+ * section 8.3.2), which OpenSSL insists on. */
+function integerBytes(hex: string): Buffer {
+  const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, 'hex');
+  return (bytes[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.of(0), bytes]) : bytes;
 }
 
 function extensionList(all: NonNullable<ListOptions['extensions']>): Uint8Array {

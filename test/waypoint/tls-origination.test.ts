@@ -1,11 +1,15 @@
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Credential } from '../../src/mesh/credential.ts';
 import type { ClientTls } from '../../src/mesh/destination.ts';
 import { keyOfService, type ServicePort } from '../../src/mesh/service.ts';
+import { rootNamed } from '../controller/ca/secrets.ts';
 import { TestAuthority } from '../support/certificates.ts';
+import { issueTo, revocationListPem } from '../support/revocation-lists.ts';
 import { suite } from '../support/suite.ts';
 import { identity, readAll } from '../support/tunnels.ts';
 import {
@@ -274,6 +278,66 @@ test('what speaks no TLS is told so', async ({ stack, signal }) => {
   lead(plain, { ...simple, subjectAltNames: ['x'] });
   assert.is((await get()).status, 503);
   assert.match((await waypoint.nextRecord(signal)).verdict.code ?? '', /AMB173[78]/);
+});
+
+test('a server that answers no hello costs no more than the time for one try', async ({
+  stack,
+  signal,
+}) => {
+  const { waypoint, lead, get } = await scene(stack);
+  const silent = createServer((socket) => {
+    socket.on('error', () => undefined);
+    stack.defer(() => void socket.destroy());
+  }).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  stack.defer(() => void silent.close());
+  lead((silent.address() as AddressInfo).port, simple);
+  const [service] = waypoint.mesh.services;
+  assert.ok(service);
+  const key = keyOfService(service);
+  const retries = { attempts: 1, retryOn: 'reset', perTryTimeoutMs: 50 };
+  const backends = [{ service: key, weight: 1 }];
+  const destination = {
+    origin: 'DestinationRule default/out',
+    subsets: [],
+    policy: { tls: simple },
+  };
+  const routes = [{ origin: 'r', matches: [], backends, retries }];
+  waypoint.configure({ service: key, routes, destination });
+  assert.is((await get()).status, 504);
+  const record = await waypoint.nextRecord(signal);
+  assert.is(record.verdict.code, 'AMB1708');
+  assert.is(record.http?.attempts?.length, 2);
+});
+
+test('a certificate that its authority has revoked is not accepted', async ({ stack, signal }) => {
+  const { waypoint, lead, get } = await scene(stack);
+  const material = rootNamed('revoking');
+  const issued = await issueTo(material, identity('server'));
+  const server = await startHttp1(stack, {
+    authority: Object.assign(new TestAuthority(), {
+      server: () => ({ certPem: issued.certChainPem, keyPem: issued.privateKeyPem }),
+    }),
+    names: [],
+  });
+  const tls: ClientTls = {
+    mode: 'SIMPLE',
+    credentialName: 'roots',
+    subjectAltNames: [identity('server')],
+  };
+  lead(server.port, tls);
+  const authorities = material.certPem;
+  const listing = (...revoked: readonly string[]): Credential => {
+    return { name: 'roots', authorities, revocationLists: revocationListPem(material, revoked) };
+  };
+  credential(waypoint, listing());
+  assert.is((await get()).status, 200);
+  await waypoint.nextRecord(signal);
+  credential(waypoint, listing(issued.certChainPem));
+  assert.is((await get()).status, 503);
+  const { verdict } = await waypoint.nextRecord(signal);
+  assert.match(verdict.reason, /CERT_REVOKED/);
+  assert.is(verdict.code, 'AMB1738');
 });
 
 test.run();

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { encodeProxyHeader } from '../../src/wire/proxy-protocol.ts';
+import { encodeProxyHeader, encodeProxyLine } from '../../src/wire/proxy-protocol.ts';
 import { anEndpoint, anIdentity } from '../support/generated.ts';
 import { ipAddress } from '../support/mesh-values.ts';
 import { readProxyHeader } from '../support/proxy-protocol.ts';
@@ -47,6 +47,16 @@ test('is read back whole, whatever the addresses and families', () => {
       },
     ),
   );
+});
+
+test('writes version 1 as a line, in one family', () => {
+  const four = { address: ipAddress('10.0.0.1'), port: 1 };
+  const six = { address: ipAddress('fd00::1'), port: 65_535 };
+  const line = (source: typeof four, destination: typeof four): string =>
+    encodeProxyLine({ source, destination }).toString();
+  assert.is(line(four, four), 'PROXY TCP4 10.0.0.1 10.0.0.1 1 1\r\n');
+  assert.is(line(six, six), 'PROXY TCP6 fd00::1 fd00::1 65535 65535\r\n');
+  assert.is(line(four, six), 'PROXY TCP6 ::ffff:10.0.0.1 fd00::1 1 65535\r\n');
 });
 
 test.run();

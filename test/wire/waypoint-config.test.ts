@@ -1,8 +1,10 @@
 import * as assert from 'uvu/assert';
 import type { ServiceConfig } from '../../src/mesh/route.ts';
 import {
+  decodeCredential,
   decodeServiceConfig,
   decodeWorkloadLabels,
+  encodeCredential,
   encodeServiceConfig,
   encodeWorkloadLabels,
 } from '../../src/wire/waypoint-config.ts';
@@ -267,6 +269,12 @@ test('names what is wrong with bytes that are no configuration', () => {
 test('refuses to encode a field that the message does not have', () => {
   const wrong = { ...least, speed: 1 } as ServiceConfig;
   assert.throws(() => encodeServiceConfig(wrong));
+});
+
+test('a credential comes back as it went, and one without a name is refused', () => {
+  const credential = { name: 'out', certificateChain: 'c', privateKey: 'k', authorities: 'a' };
+  assert.equal(decodeCredential(encodeCredential(credential)), { kind: 'ok', value: credential });
+  assert.is(decodeCredential(new Uint8Array()).kind, 'problem');
 });
 
 test.run();

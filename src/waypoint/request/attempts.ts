@@ -185,7 +185,15 @@ async function attempt(sending: Sending, memory: Memory): Promise<AttemptResult>
     authority: () => sending.headFor('http1').authority,
     isUpgrade: exchange.head.upgrade !== undefined,
   };
-  const query = { backend: way.backend, connection, parts, request, signal };
+  const abort = new AbortController();
+  const ended = AbortSignal.any([signal, abort.signal]);
+  const answered = new AbortController();
+  using trying = new DisposableStack();
+  trying.defer(() => answered.abort());
+  if (perTryTimeoutMs !== undefined) {
+    void limitTry(perTryTimeoutMs, sending, abort, answered.signal);
+  }
+  const query = { backend: way.backend, connection, parts, request, signal: ended };
   const choice = await findUpstream(query, (known, ejected) =>
     chooseUpstream(way.backend, connection, known, {
       ...memory,
@@ -193,6 +201,7 @@ async function attempt(sending: Sending, memory: Memory): Promise<AttemptResult>
     }),
   );
   if (choice.kind === 'none') {
+    if (abort.signal.aborted && !signal.aborted) return lateWithoutEndpoint;
     const { code, reason, flag } = choice;
     const body = 'no healthy upstream';
     return { kind: 'result', delivery: { kind: 'failed', status: 503, code, reason, flag, body } };
@@ -203,17 +212,11 @@ async function attempt(sending: Sending, memory: Memory): Promise<AttemptResult>
   const { avoid, hash, session } = memory;
   avoid.add(endpoint.workload.uid);
   const found = destination && { destination };
-  const abort = new AbortController();
-  const ended = AbortSignal.any([signal, abort.signal]);
-  const answered = new AbortController();
   using failing = new DisposableStack();
   failing.use(parts.activity.enter(endpoint.workload.uid));
   let isStale = false;
   try {
     if (destination) failing.use(enterRequest(destination));
-    if (perTryTimeoutMs !== undefined) {
-      void limitTry(perTryTimeoutMs, sending, abort, answered.signal);
-    }
     const wished = protocolTowards(choice, exchange.head);
     const isExtended = exchange.head.upgrade !== undefined && wished === 'http2';
     const { upstreams } = connection;
@@ -243,8 +246,6 @@ async function attempt(sending: Sending, memory: Memory): Promise<AttemptResult>
     const isClients = exchange.signal.aborted || sending.body.broken.aborted;
     if (!isClients && !failed.isStale) observe(choice, failureOf(failed, ended));
     return { ...found, kind: 'failed', failed };
-  } finally {
-    answered.abort();
   }
 }
 
@@ -269,6 +270,23 @@ function sessionOf({ way, parts, exchange }: Sending): RequestSession {
 }
 
 const noHeaders: ReadonlyMap<string, string> = new Map();
+
+/** A try whose time passed while it was still being found where to go. */
+const lateWithoutEndpoint: AttemptResult = {
+  kind: 'failed',
+  failed: {
+    outcome: { kind: 'failure', stage: 'timeout' },
+    isStale: false,
+    failure: {
+      kind: 'failed',
+      status: 504,
+      code: 'AMB1708',
+      reason: 'the endpoint was not found and asked for its protocol within the time for one try',
+      body: 'upstream request timeout',
+      flag: 'UT',
+    },
+  },
+};
 
 /** Ends one try when its time has passed, counted from the end of the request. */
 async function limitTry(
