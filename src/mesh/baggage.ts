@@ -37,14 +37,13 @@ export function baggageOf(workload: Workload): string {
     .join(',');
 }
 
-/** Reads a header value; unknown keys and empty values are ignored. */
+/** Reads a header value; unknown keys and values of nothing but blanks are ignored. */
 export function parseBaggage(header: string): Baggage {
   const found = new Map<string, string>();
   if (header.length > maxBaggageLength) return {};
   for (const pair of header.split(',')) {
-    const [key, value] = pair.split('=');
-    if (key !== undefined && value !== undefined && value !== '')
-      found.set(key.trim(), value.trim());
+    const [key = '', value = ''] = pair.split('=').map((text) => text.trim());
+    if (value !== '') found.set(key, value);
   }
   const workloadType = workloadTypes.find((type) => found.has(`k8s.${type}.name`));
   const fields = {

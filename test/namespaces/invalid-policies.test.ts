@@ -100,7 +100,9 @@ test('a policy that was never valid closes, and ambit why names it', async ({ me
   await restartController(mesh, () => apply(mesh, policy('just-a-name')));
   await untilAccepted(mesh, 'AMB1619');
   await until('details to be refused', async () => (await details(mesh)) !== 200 || undefined);
+  // The first failure may be of a connection that the policy cut, which tells another reason.
   const why = await until('the reason on record', async () => {
+    await details(mesh);
     const { stdout } = await mesh.ambit('why', 'productpage', 'details');
     return stdout.includes('AMB1401') ? stdout : undefined;
   });

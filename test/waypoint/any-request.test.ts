@@ -120,9 +120,9 @@ const piece = fc.constantFrom(
 
 const edit = fc.record({ at: fc.nat({ max: 200 }), cut: fc.nat({ max: 3 }), put: piece });
 
-/** Requests with a few pieces put in or cut out. */
+/** Requests, most of them with a few pieces put in or cut out. */
 const someBytes = fc
-  .tuple(whole, fc.array(edit, { minLength: 1, maxLength: 3 }))
+  .tuple(whole, fc.array(edit, { maxLength: 3 }))
   .map(([text, edits]) =>
     edits.reduce((all, { at, cut, put }) => {
       const where = at % (all.length + 1);
