@@ -1,18 +1,11 @@
-import {
-  array,
-  boolean,
-  assert as check,
-  constantFrom,
-  option,
-  property,
-  record,
-} from 'fast-check';
+import { array, assert as check, property } from 'fast-check';
 import * as assert from 'uvu/assert';
 import { chooseRoute, compileRoutes } from '../../src/mesh/choose-route.ts';
 import { normalizePath } from '../../src/mesh/path.ts';
 import type { HttpRoute, RequestMatch } from '../../src/mesh/route.ts';
 import { coveredMatches, covers } from '../../src/mesh/route-coverage.ts';
 import { compileRegex } from '../../src/waypoint/regex.ts';
+import { match, request, takes } from '../cases/any-route.ts';
 import { routesOf, routingCases } from '../cases/routing.ts';
 import { suite } from '../support/suite.ts';
 import { type FactsOverride, httpFacts, requestFacts } from './facts.ts';
@@ -30,67 +23,25 @@ for (const one of routingCases) {
   });
 }
 
-// Few values, so that conditions meet often.
-const paths = ['/', '/a', '/a/', '/a/b', '/ab', '/A', '/a/b/c'];
-const text = constantFrom('', 'a', 'ab', 'b');
-const textMatch = constantFrom(
-  { exact: '' },
-  { exact: 'a' },
-  { exact: 'ab' },
-  { prefix: 'a' },
-  { prefix: 'ab' },
-  { regex: 'a.*' },
-  { regex: '.*' },
-  { present: true } as const,
-);
-const uriMatch = constantFrom(
-  ...paths.flatMap((path) => [{ exact: path }, { prefix: path }, { pathPrefix: path }]),
-  { regex: '/a.*' },
-  { regex: '.*' },
-);
-const named = record({
-  name: constantFrom('x', 'X', 'y'),
-  match: textMatch,
-  invert: boolean(),
-});
-const match = record(
-  {
-    uri: uriMatch,
-    ignoreUriCase: boolean(),
-    method: constantFrom({ exact: 'GET' }, { regex: 'GET|PUT' }),
-    headers: array(named, { maxLength: 2 }),
-    queryParams: array(named, { maxLength: 1 }),
-    port: constantFrom(80, 9080),
-    sourceNamespace: constantFrom('one', 'two'),
-    sourceLabels: constantFrom({ a: '1' }, { a: '1', b: '2' }),
-  },
-  { requiredKeys: [] },
-);
-const request = record({
-  path: constantFrom(...paths),
-  method: constantFrom('GET', 'PUT'),
-  query: constantFrom('', 'x=a', 'y=ab', 'X=b'),
-  x: option(text, { nil: undefined }),
-  y: option(text, { nil: undefined }),
-  port: constantFrom(80, 9080),
-  namespace: constantFrom('one', 'two'),
-  labels: constantFrom({}, { a: '1' }, { a: '1', b: '2' }),
-}).map(
-  ({ x, y, ...others }): FactsOverride => ({
-    ...others,
-    headers: { ...(x !== undefined && { x }), ...(y !== undefined && { y }) },
-  }),
-);
 const backends = [{ service: 'default/reviews' as const, weight: 1 }];
 const tableOf = (matches: readonly RequestMatch[]): HttpRoute[] =>
   matches.map((one, index) => ({ origin: String(index), matches: [one], backends }));
+
+test('a match takes what its conditions plainly say', () => {
+  check(
+    property(match, request, (one, facts) => {
+      const isTaken = choose(tableOf([one]), facts).kind === 'route';
+      assert.is(isTaken, takes(one, facts));
+    }),
+    { numRuns: 20_000 },
+  );
+});
 
 test('what a match covers takes nothing that the match leaves', () => {
   check(
     property(match, match, request, (first, second, facts) => {
       if (!covers(first, second)) return;
-      const takes = (one: RequestMatch): boolean => choose(tableOf([one]), facts).kind === 'route';
-      assert.ok(!takes(second) || takes(first));
+      assert.ok(!takes(second, facts) || takes(first, facts));
     }),
     { numRuns: 20_000 },
   );

@@ -121,14 +121,12 @@ const piece = fc.constantFrom(
 const edit = fc.record({ at: fc.nat({ max: 200 }), cut: fc.nat({ max: 3 }), put: piece });
 
 /** Requests, most of them with a few pieces put in or cut out. */
-const someBytes = fc
-  .tuple(whole, fc.array(edit, { maxLength: 3 }))
-  .map(([text, edits]) =>
-    edits.reduce((all, { at, cut, put }) => {
-      const where = at % (all.length + 1);
-      return all.slice(0, where) + put + all.slice(where + cut);
-    }, text),
-  );
+const someBytes = fc.tuple(whole, fc.array(edit, { maxLength: 3 })).map(([text, edits]) =>
+  edits.reduce((all, { at, cut, put }) => {
+    const where = at % (all.length + 1);
+    return all.slice(0, where) + put + all.slice(where + cut);
+  }, text),
+);
 
 /** Ends whatever is left open: a request that closes, an end for short bodies, and what is no request. */
 const ending = `\r\n\r\nGET /end HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n${'\r\n'.repeat(3_000)}\0\r\n\r\n`;
