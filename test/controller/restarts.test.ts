@@ -133,8 +133,12 @@ test('the last valid version of an invalid object outlives the controller', asyn
   await whileControlled(api, async (running) => {
     // Without waiting: it holds from the first publication on.
     assert.is(await rulesOfPolicy(running), 1);
-    const message = await running.eventually('the condition', () => acceptance(api));
-    assert.match(message, /AMB1609 .*the last valid version \(generation 1\) stays in force/);
+    // The status may still be the one that the first controller wrote of the valid version.
+    await running.eventually('the condition', () =>
+      /AMB1609 .*the last valid version \(generation 1\) stays in force/.test(acceptance(api) ?? '')
+        ? true
+        : undefined,
+    );
     assert.is(savedIn(api).length, 1);
     running.apply(valid);
     await running.eventually('it to be removed', () => savedIn(api).length === 0 || undefined);
