@@ -3,6 +3,7 @@
 // keeps the two equal.
 
 import { badRequestCodes } from './catalogue/bad-requests.ts';
+import { clusterCommandCodes } from './catalogue/cluster-commands.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
@@ -25,6 +26,7 @@ export const catalogue = {
   ...controllerCodes,
   ...waypointCodes,
   ...badRequestCodes,
+  ...clusterCommandCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
 
 /** A stable code of the catalogue. */
