@@ -120,7 +120,12 @@ export class Cluster {
     const query = new URLSearchParams({ fieldManager: how.fieldManager });
     if (how.force === true) query.set('force', 'true');
     if (how.dryRun === true) query.set('dryRun', 'All');
-    return await this.#write('PATCH', `${path}?${query}`, object, 'application/apply-patch+yaml');
+    return await this.#write(
+      'PATCH',
+      `${path}?${query.toString()}`,
+      object,
+      'application/apply-patch+yaml',
+    );
   }
 
   /** A merge patch (RFC 7396). AMB1832 when it is not taken. */
@@ -146,10 +151,13 @@ export class Cluster {
 
   async #ask(method: string, path: string, body?: object, type = 'application/json') {
     const url = new URL(path, this.#config.getCurrentCluster()?.server ?? '');
-    const headers = body === undefined ? {} : { 'content-type': type };
+    const sent = body === undefined ? undefined : JSON.stringify(body);
+    // With a length, since Node frames no body of a DELETE by itself.
+    const headers =
+      sent === undefined ? {} : { 'content-type': type, 'content-length': Buffer.byteLength(sent) };
     const options: https.RequestOptions = { method, headers, timeout: deadlineMs };
     await this.#config.applyToHTTPSOptions(options);
-    return { url, ...(await request(url, options, body && JSON.stringify(body))) };
+    return { url, ...(await request(url, options, sent)) };
   }
 }
 
