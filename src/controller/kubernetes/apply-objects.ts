@@ -6,6 +6,7 @@ import type { Logger } from '../../runtime/log.ts';
 import { type Changes, contentOf, type DesiredObject } from '../desired.ts';
 import { describeObject } from '../kinds/object.ts';
 import { type ApiClient, ApiError } from './api-client.ts';
+import type { Term } from './leader-election.ts';
 
 /** How long the watch may take to show what was applied, before it is applied again. */
 const settlingMs = 500;
@@ -24,11 +25,14 @@ export class ObjectApplier {
     this.#log = log;
   }
 
-  /** Answers whether everything is done; what failed comes up again at the next translation. */
-  async apply(changes: Changes): Promise<boolean> {
+  /** Answers whether everything is done, as long as the term is held; what failed comes up again at the next
+   * translation. */
+  async apply(changes: Changes, term: Term): Promise<boolean> {
     let done = true;
+    const { signal } = term;
     this.#forgetOld();
     for (const wanted of changes.apply) {
+      if (!term.isHeld()) return true;
       if (this.#isSettling(wanted)) {
         done = false;
         continue;
@@ -36,7 +40,7 @@ export class ObjectApplier {
       const { path, body } = wanted;
       const object = describeObject(body);
       try {
-        await this.#client.patch(path, 'apply', body);
+        await this.#client.patch(path, 'take', body, { signal });
         this.#recent.set(path, {
           content: contentOf(body),
           atMs: this.#clock.monotonic(),
@@ -50,8 +54,9 @@ export class ObjectApplier {
       }
     }
     for (const { path } of changes.remove) {
+      if (!term.isHeld()) return true;
       try {
-        await this.#client.delete(path);
+        await this.#client.delete(path, { signal });
         this.#log.info({ path }, 'removed');
       } catch (error) {
         this.#log.warn({ code: 'AMB1622', path }, `not removed: ${causeChain(error)}`);
