@@ -51,6 +51,8 @@ export interface WatchOptions {
   readonly onDelete: (key: string) => void;
   /** All that there is has been told; again after every list. */
   readonly onListed: () => void;
+  /** Changes are being told, after a list or an interruption. */
+  readonly onWatching?: () => void;
   /** The watch is interrupted; it goes on by itself. */
   readonly onTrouble: (trouble: WatchTrouble, reason: string) => void;
 }
@@ -133,7 +135,6 @@ export class ListAndWatch implements AsyncDisposable {
     }
     this.#misses = 0;
     this.#missing.reset();
-    this.#forbidden.reset();
     onListed();
     return version;
   }
@@ -158,7 +159,7 @@ export class ListAndWatch implements AsyncDisposable {
   }
 
   async #watch(version: string): Promise<void> {
-    const { client, path, selectors, clock } = this.#options;
+    const { client, path, selectors, clock, onWatching } = this.#options;
     const seconds = Math.round(watchSeconds.least + watchSeconds.spread * this.#random());
     const parameters = {
       resourceVersion: version,
@@ -167,6 +168,8 @@ export class ListAndWatch implements AsyncDisposable {
     };
     const { signal } = this.#end;
     const stream = await client.watch(path, selectors, parameters, signal);
+    this.#forbidden.reset();
+    onWatching?.();
     const done = new AbortController();
     const beganAt = clock.monotonic();
     let lastByte = beganAt;

@@ -3,7 +3,6 @@
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { collectionPath, type KindName, kindNames, kindPlaces } from '../kinds/kinds.ts';
-import type { KubernetesObject } from '../kinds/object.ts';
 import type { ObjectTables } from '../objects.ts';
 import type { ApiClient } from './api-client.ts';
 import { ListAndWatch, type WatchTrouble } from './list-and-watch.ts';
@@ -68,21 +67,17 @@ export class ObjectWatcher implements AsyncDisposable {
       kind === 'MeshConfig'
         ? { fieldSelector: `metadata.name=${meshConfigName}` }
         : { labelSelector, fieldSelector };
-    const take = (object: KubernetesObject): void => {
-      this.#troubles.delete(kind);
-      // Lists leave out what kind their items are.
-      tables.set(kind, reduced(kind, { ...object, apiVersion, kind }));
-    };
     this.#watches.push(
       new ListAndWatch({
         client,
         clock,
         path: collectionPath(kind),
         selectors,
-        onSet: take,
+        // Lists leave out what kind their items are.
+        onSet: (object) => tables.set(kind, reduced(kind, { ...object, apiVersion, kind })),
         onDelete: (key) => tables.delete(kind, key),
+        onWatching: () => this.#troubles.delete(kind),
         onListed: () => {
-          this.#troubles.delete(kind);
           this.#listed.add(kind);
           this.#markSynced(kind);
         },
