@@ -34,6 +34,7 @@ import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
 import { WaypointBypasses } from './waypoint-bypasses.ts';
+import { WaypointParameters } from './waypoint-parameters.ts';
 import { WriteBack } from './write-back.ts';
 
 /** Changes are gathered this long before they are translated. */
@@ -72,6 +73,7 @@ export class Controller implements AsyncDisposable {
   readonly #verifier: TokenReviewer;
   readonly #watcher: ObjectWatcher;
   readonly #credentials: CredentialDelivery;
+  readonly #parameters: WaypointParameters;
   readonly #election: LeaderElection;
   readonly #translating: Debouncer;
   readonly #writing: WriteBack;
@@ -121,6 +123,7 @@ export class Controller implements AsyncDisposable {
       publish: (credentials) => this.#xds.publishCredentials(credentials),
       onChange: () => this.#writing.changed(),
     });
+    this.#parameters = new WaypointParameters(client, clock, log, () => this.#writing.changed());
     this.#election = new LeaderElection({
       client,
       clock,
@@ -155,6 +158,7 @@ export class Controller implements AsyncDisposable {
         controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
         spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
       },
+      parameters: this.#parameters,
       meshConfigName,
       givesRevocationLists: settings.PILOT_ENABLE_CA_CRL,
       isListed: (kind) => this.#watcher.isListed(kind),
@@ -177,6 +181,7 @@ export class Controller implements AsyncDisposable {
       this.#readiness.block(name);
     this.#stack.use(this.#watcher);
     this.#stack.use(this.#credentials);
+    this.#stack.use(this.#parameters);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),

@@ -18,7 +18,7 @@ import { StatusWriter } from './kubernetes/write-status.ts';
 import { lastValidChanges, lastValidFindings } from './last-valid.ts';
 import type { ControllerMetrics } from './metrics.ts';
 import type { ObjectTables } from './objects.ts';
-import { provisionChanges } from './provision.ts';
+import { provisionWaypoints } from './provision.ts';
 import type { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
@@ -28,6 +28,7 @@ import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { Translation } from './translate/snapshot.ts';
 import type { Translator } from './translator.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
+import type { WaypointParameters } from './waypoint-parameters.ts';
 
 /** Writes to the API are gathered, and tried again after a failure. */
 const writing = { quietMs: 20, maxMs: 200 } as const;
@@ -46,6 +47,7 @@ export interface WriteBackParts {
   readonly credentials: CredentialDelivery;
   readonly metrics: ControllerMetrics;
   readonly provision: ProvisionOptions;
+  readonly parameters: WaypointParameters;
   readonly meshConfigName: string;
   /** Whether revocation lists are given to proxies. */
   readonly givesRevocationLists: boolean;
@@ -108,9 +110,24 @@ export class WriteBack implements AsyncDisposable {
     authority: LiveAuthority,
     translation: Translation,
   ): Promise<boolean> {
-    const { clock, tables, metrics, provision } = this.#parts;
+    const { clock, tables, metrics, provision, parameters } = this.#parts;
+    parameters.update(tables);
+    // What is not known yet would be told as missing; there will be another change.
+    if (parameters.isPending) return true;
     const nowMs = clock.now();
-    const gateways = reportGateways(tables, provision.mesh, nowMs);
+    const { changes, problems } = provisionWaypoints(
+      tables,
+      { ...provision, ...translation.logging },
+      { parameters: parameters.get, isSettled: this.#applier.isSettled },
+    );
+    // First, since authors are told of what came of it.
+    const provisioned = await Promise.all([
+      this.#applier.apply(this.#versionChanges(), term),
+      this.#applier.apply(rootCertificateChanges(tables, authority.rootPem), term),
+      this.#applier.apply(this.#listChanges(authority), term),
+      this.#applier.apply(changes, term),
+    ]);
+    const gateways = reportGateways(tables, provision.mesh, problems, nowMs);
     const findings = withoutRepeats([...this.#findings(translation), ...gateways.findings]);
     const fields = [
       ...gateways.fields,
@@ -119,20 +136,20 @@ export class WriteBack implements AsyncDisposable {
     ];
     const writes = statusWrites(tables, findings, fields, nowMs);
     metrics.wroteStatus(writes.length);
-    const done = await Promise.all([
-      this.#applier.apply(this.#versionChanges(), term),
-      this.#applier.apply(rootCertificateChanges(tables, authority.rootPem), term),
-      this.#applier.apply(this.#listChanges(authority), term),
-      this.#applier.apply(provisionChanges(tables, { ...provision, ...translation.logging }), term),
+    const told = await Promise.all([
       this.#writer.write(writes, term),
       this.#announceMeshConfig(findings, term),
     ]);
-    return done.every(Boolean);
+    return [...provisioned, ...told].every(Boolean);
   }
 
   #findings(translation: Translation): Finding[] {
     const { xds, credentials, tables, translator } = this.#parts;
+    this.#applier.keepOnly(({ kind, namespace, name }) => {
+      return tables.get(kind, namespace, name) !== undefined;
+    });
     return [
+      ...this.#applier.findings(),
       ...refusalFindings(xds.standing()),
       ...translation.findings,
       ...credentials.findings(tables.list('DestinationRule')),

@@ -32,6 +32,8 @@ export interface KindTypes {
   readonly ConfigMap: ConfigMap;
   /** The ConfigMaps named `istio`; the one of the root namespace configures the mesh. */
   readonly MeshConfig: ConfigMap;
+  /** The ConfigMaps with overrides for all Gateways of a class. */
+  readonly ClassDefaults: ConfigMap;
   /** These three only as far as they belong to waypoints. */
   readonly ServiceAccount: KubernetesObject;
   readonly PodDisruptionBudget: KubernetesObject;
@@ -103,6 +105,12 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     version: 'v1',
     plural: 'configmaps',
     fieldSelector: `metadata.name=${meshConfigName}`,
+  },
+  ClassDefaults: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    labelSelector: 'gateway.istio.io/defaults-for-class',
   },
   ServiceAccount: {
     group: '',

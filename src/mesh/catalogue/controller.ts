@@ -341,4 +341,23 @@ export const controllerCodes = {
     remedy:
       'None is needed once: everything of the kind is listed again. If it comes back, look at the proxy or load balancer before the API server.',
   },
+  AMB1669: {
+    title: 'the overrides of a waypoint cannot be used',
+    cause:
+      'spec.infrastructure.parametersRef names no ConfigMap that exists, or the ConfigMap, or that of the class, has a key or a value that is not known.',
+    remedy:
+      'Correct what the message names; keys are deployment, service, serviceAccount, horizontalPodAutoscaler and podDisruptionBudget, values strategic merge patches in YAML. Until then the waypoint stays as it is.',
+  },
+  AMB1670: {
+    title: 'a field of a waypoint belongs to somebody else',
+    cause:
+      'Another field manager (kubectl edit, an autoscaler, another controller) has set it to another value.',
+    remedy:
+      'Nothing, if that is meant: the field is left alone. Else remove it there, or say it in the ConfigMap of spec.infrastructure.parametersRef and delete the object, which is then made again.',
+  },
+  AMB1671: {
+    title: 'the API server refuses an object of a waypoint',
+    cause: 'The object, with the overrides that users have written for it, is not valid.',
+    remedy: 'Correct the ConfigMap of spec.infrastructure.parametersRef, or that of the class.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
