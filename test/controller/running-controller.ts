@@ -23,7 +23,7 @@ export interface RunningController {
   /** `HOST:PORT` of its gRPC server. */
   readonly address: string;
   /** Applies every document of a YAML text. */
-  apply(yaml: string): void;
+  readonly apply: (yaml: string) => void;
   /** A token of a ServiceAccount, which is made if missing; bound to a pod if one is named. */
   token(namespace: string, account: string, pod?: string): Promise<string>;
   /** Polls until `read` answers something. */
