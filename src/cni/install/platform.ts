@@ -87,18 +87,21 @@ const platforms: readonly Recognized[] = [
   },
 ];
 
+const unknownPlatform = 'generic';
+
 /** Recognizes a node's platform; a node without marks is taken to be as most are. */
 export function recognizePlatform(node: NodeMarks): Platform {
   for (const { name, mark, folders } of platforms) {
     const because = mark(node);
     if (because !== undefined) return { name, because, ...folders };
   }
-  return { name: 'generic', because: 'no marks of a platform that is known', ...usual };
+  return { name: unknownPlatform, because: 'no marks of a platform that is known', ...usual };
 }
 
 /** What is said where the folders that the agent was given are not those of the platform; undefined
  * where they are. What was given counts: an operator may know better. */
 export function folderMismatch(given: RuntimeFolders, platform: Platform): string | undefined {
+  if (platform.name === unknownPlatform) return undefined;
   const wrong: string[] = [];
   if (given.plugins !== platform.plugins) {
     wrong.push(
