@@ -84,10 +84,12 @@ export class Installer implements AsyncDisposable {
   async remove(): Promise<void> {
     const { configurations, mode, program, log } = this.#options;
     try {
-      for (let done = false; !done; ) {
+      let done = false;
+      for (let round = 0; !done && round < maxRemovals; round++) {
         const files = await readConfigFolder(configurations);
         done = await changeConfigFolder(configurations, planRemoval(files), files, mode);
       }
+      if (!done) throw new Error('somebody else writes it all the time');
       await removeProgram(program.mounted);
     } catch (cause) {
       throw new AmbitError('AMB1325', 'the plugin could not be removed', {
@@ -242,3 +244,5 @@ export class Installer implements AsyncDisposable {
 }
 
 const maxTold = 256;
+/** Each is in vain when somebody wrote at the same moment. */
+const maxRemovals = 20;
