@@ -4,11 +4,11 @@
 
 import { stripTypeScriptTypes } from 'node:module';
 
-const relativeImport = /((?:\bfrom\s*|\bimport\s*\(?\s*)'\.[^'\n]*)\.ts'/g;
+const relativeImport = /((?:\bfrom\s*|\bimport\s*\(?\s*)(['"])\.[^'"\n]*)\.ts\2/g;
 
 /** @throws SyntaxError where the source has more than erasable types */
 export function compile(source: string): string {
-  return withoutTypes(source).replace(relativeImport, "$1.js'");
+  return withoutTypes(source).replace(relativeImport, '$1.js$2');
 }
 
 /** The text with spaces where types were: imports of types are gone, too. */

@@ -14,7 +14,7 @@ export interface ModuleGraph {
 
 /** Imports and exports from somewhere, and `import()` of a fixed name. Types that are imported are gone
  * once types are stripped, so the text is looked at after that. */
-const importPattern = /(?:\bfrom\s+|\bimport\s*\(?\s*)'([\w@.][\w@./:-]*)'/g;
+const importPattern = /(?:\bfrom\s+|\bimport\s*\(?\s*)['"]([\w@.][\w@./:-]*)['"]/g;
 
 export function moduleGraph(root: string, entry: string): ModuleGraph {
   const files = new Set<string>();

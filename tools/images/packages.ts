@@ -19,7 +19,7 @@ const needless = [
   /^(?:\.github|\.nyc_output|coverage)\//,
   // Images have Debian's C library.
   /(?:^|\/)musl_\w+\//,
-  /(?:^|\/)(?:test|tests|__tests__|docs?|benchmarks?|examples?)\//,
+  /^(?:test|tests|__tests__|docs?|benchmarks?|examples?)\//,
 ];
 const licence = /(?:licen[cs]e|copying|notice)[^/]*$/i;
 
