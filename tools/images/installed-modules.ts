@@ -30,10 +30,11 @@ export function installedModules(
     copyFileSync(path.join(repository, name), path.join(folder, name));
   }
   const platform = ['--os', 'linux', '--cpu', architecture.npm, '--libc', 'glibc'];
-  const words = ['ci', '--omit', 'dev', '--ignore-scripts', '--loglevel', 'error', ...platform];
+  // Not `ci`, which asks the lock file for packages of all platforms, while it has those of one.
+  const words = ['install', '--no-save', '--omit', 'dev', '--ignore-scripts', ...platform];
   const done = spawnSync('npm', words, { cwd: folder, encoding: 'utf8' });
   if (done.status !== 0 || !existsSync(path.join(folder, node))) {
-    const what = `could not install the packages for ${architecture.debian}: ${done.stderr}`;
+    const what = `could not install the packages for ${architecture.debian}: ${done.stderr.slice(0, 500)}`;
     throw new AmbitError('AMB1032', what);
   }
   return { folder, node: path.join(folder, node) };
