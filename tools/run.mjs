@@ -13,14 +13,21 @@ const modules = path.join(root, 'node_modules');
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
 /** Libraries that the pinned Node is linked with and a minimal Debian lacks. */
 const nodeLibraries = ['libatomic1'];
-/** Needed by the test suite alone: the stock client that it drives the API server with, and an authority. */
-const testCommands = { 'kubernetes-client': 'kubectl', openssl: 'openssl' };
+/** Needed by the test suite alone: the stock client that it drives the API server with, an authority, and
+ * programs of others on both sides of the waypoint. */
+const testCommands = {
+  'kubernetes-client': 'kubectl',
+  openssl: 'openssl',
+  curl: 'curl',
+  'nghttp2-client': 'h2load',
+  'redis-tools': 'redis-cli',
+};
 
 /** What the benchmark measures with. Where they cannot be had it says so and skips what needs them. */
 const benchCommands = { iperf3: 'iperf3', 'nghttp2-client': 'h2load', wrk: 'wrk' };
 
-/** Needed by the test suite alone, and only fetched: the stock scraper. */
-const testPrograms = { prometheus: 'prometheus' };
+/** Needed by the test suite alone, and only fetched: the stock scraper, and a web server. */
+const testPrograms = { prometheus: 'prometheus', nginx: 'nginx' };
 
 function fail(code, message) {
   process.stderr.write(`${code} ${message}\n`);
@@ -80,7 +87,11 @@ function warn(code, message) {
 function unpackPrograms(wanted) {
   for (const [name, command] of Object.entries(wanted)) {
     const folder = path.join(modules, '.ambit-programs', name);
-    if (onPath(command) || existsSync(path.join(folder, 'usr', 'bin', command))) continue;
+    if (
+      onPath(command) ||
+      ['bin', 'sbin'].some((one) => existsSync(path.join(folder, 'usr', one, command)))
+    )
+      continue;
     process.stderr.write(`setup: fetching the program ${command}\n`);
     mkdirSync(folder, { recursive: true });
     const fetch = `apt-get download ${name}`;

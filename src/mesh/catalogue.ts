@@ -2,6 +2,7 @@
 // changes its meaning and is never used twice. docs/errors.md is this table as a page; a test
 // keeps the two equal.
 
+import { admissionCodes } from './catalogue/admission.ts';
 import { badRequestCodes } from './catalogue/bad-requests.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
@@ -23,6 +24,7 @@ export const catalogue = {
   ...dataplaneCodes,
   ...nameCodes,
   ...controllerCodes,
+  ...admissionCodes,
   ...waypointCodes,
   ...badRequestCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -1,5 +1,6 @@
 // A controller against the embedded API server, on loopback ports of its own.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,7 +8,7 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
 import { Controller } from '../../src/controller/controller.ts';
 import { ApiClient } from '../../src/controller/kubernetes/api-client.ts';
-import { controllerSettings } from '../../src/controller/settings.ts';
+import { type ControllerSettings, controllerSettings } from '../../src/controller/settings.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger, silentLogger } from '../../src/runtime/log.ts';
 import { readSettings } from '../../src/runtime/settings.ts';
@@ -64,22 +65,30 @@ export async function openApi(folder: string, port: number): Promise<ApiServer> 
   return api;
 }
 
-/** Starts a controller on an API server, which it reaches through another port if one is given. */
-export async function startController(
-  stack: AsyncDisposableStack,
-  api: ApiServer,
-  port = api.port,
-): Promise<RunningController> {
-  const config = new KubeConfig();
-  config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
-  const client = stack.use(new ApiClient(config));
-  const settings = readSettings(controllerSettings, {
+/** Settings of a controller on free loopback ports. Replicas tell each other apart by their pods' names. */
+export function settingsFor(more: Readonly<Record<string, string>>): ControllerSettings {
+  return readSettings(controllerSettings, {
     LISTEN_HOST: '127.0.0.1',
     GRPC_PORT: '0',
     MONITORING_PORT: '0',
     READINESS_PORT: '0',
     ISTIOD_CUSTOM_HOST: 'localhost',
+    POD_NAME: `istiod-${randomBytes(4).toString('hex')}`,
+    ...more,
   });
+}
+
+/** Starts a controller on an API server, which it reaches through another port if one is given. */
+export async function startController(
+  stack: AsyncDisposableStack,
+  api: ApiServer,
+  port = api.port,
+  more: Readonly<Record<string, string>> = {},
+): Promise<RunningController> {
+  const config = new KubeConfig();
+  config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
+  const client = stack.use(new ApiClient(config));
+  const settings = settingsFor(more);
   const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
   const controller = new Controller({ client, settings, clock: systemClock, log });
   stack.use(controller);
@@ -97,7 +106,8 @@ export async function startController(
   };
 }
 
-function applyYaml(api: ApiServer, yaml: string): void {
+/** Applies every document of a YAML text. */
+export function applyYaml(api: ApiServer, yaml: string): void {
   for (const document of parseAllDocuments(yaml)) {
     const { status, ...object } = document.toJS() as ApiObject;
     const applied = api.store.apply(object as ApiObject, 'test');
@@ -106,12 +116,13 @@ function applyYaml(api: ApiServer, yaml: string): void {
   }
 }
 
-async function tokenOf(
+/** A token of a ServiceAccount, which is made if missing. */
+export async function tokenOf(
   api: ApiServer,
   client: ApiClient,
   namespace: string,
   account: string,
-  pod: string | undefined,
+  pod?: string,
 ): Promise<string> {
   applyYaml(
     api,
@@ -133,7 +144,7 @@ async function tokenOf(
   return answer.status.token;
 }
 
-async function eventually<T>(
+export async function eventually<T>(
   what: string,
   read: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {

@@ -76,6 +76,15 @@ const entries: readonly Entry[] = [
     status: true,
     generation: true,
   },
+  {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    kind: 'ValidatingWebhookConfiguration',
+    plural: 'validatingwebhookconfigurations',
+    categories: ['api-extensions'],
+    clusterWide: true,
+    generation: true,
+  },
 ];
 
 const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
@@ -108,16 +117,16 @@ const surroundings: readonly Entry[] = [
     clusterWide: true,
     generation: true,
   },
-  ...(['Mutating', 'Validating'] as const).map((what) => ({
+  {
     group: 'admissionregistration.k8s.io',
     version: 'v1',
-    kind: `${what}WebhookConfiguration`,
-    plural: `${what.toLowerCase()}webhookconfigurations`,
+    kind: 'MutatingWebhookConfiguration',
+    plural: 'mutatingwebhookconfigurations',
     categories: ['api-extensions'],
     clusterWide: true,
     generation: true,
-    note: `a ${what}WebhookConfiguration is kept, and no webhook is called in laptop mode`,
-  })),
+    note: 'a MutatingWebhookConfiguration is kept, and such webhooks are not called in laptop mode',
+  },
   {
     group: 'networking.k8s.io',
     version: 'v1',
