@@ -26,6 +26,7 @@ const context: CommandContext = {
   stderr: (text) => process.stderr.write(text),
   env: process.env,
   cwd: process.cwd(),
+  terminal: { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
   signal: controller.signal,
 };
 

@@ -4,6 +4,7 @@
 
 import { admissionCodes } from './catalogue/admission.ts';
 import { badRequestCodes } from './catalogue/bad-requests.ts';
+import { clusterCommandCodes } from './catalogue/cluster-commands.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
@@ -27,6 +28,7 @@ export const catalogue = {
   ...admissionCodes,
   ...waypointCodes,
   ...badRequestCodes,
+  ...clusterCommandCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
 
 /** A stable code of the catalogue. */
