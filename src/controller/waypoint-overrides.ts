@@ -86,10 +86,7 @@ export class WaypointOverrides {
 }
 
 /** The ConfigMap that a Gateway names: it, undefined when there is none, or a text for why it is not known. */
-export type ParameterSource = (
-  namespace: string,
-  name: string,
-) => ConfigMap | string | undefined;
+export type ParameterSource = (namespace: string, name: string) => ConfigMap | string | undefined;
 
 /** The name of the ConfigMap with a Gateway's own overrides. */
 export function parametersName({ spec }: Gateway): string | undefined {

@@ -82,7 +82,9 @@ function decide({ operation, object, oldObject }: Request): Decision {
   if (metadata.deletionTimestamp !== undefined) return allowed;
   if (metadata.annotations?.[alwaysRejectAnnotation] !== undefined) {
     const field = `metadata.annotations["${alwaysRejectAnnotation}"]`;
-    return invalid('proof', [{ code: 'AMB1685', field, text: 'objects with it are never accepted' }]);
+    return invalid('proof', [
+      { code: 'AMB1685', field, text: 'objects with it are never accepted' },
+    ]);
   }
   const judged = validateObject(object);
   if (judged === undefined) {

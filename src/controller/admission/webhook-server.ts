@@ -1,8 +1,8 @@
 // Serves the validating webhook over HTTPS, with a certificate that is exchanged while it runs.
 
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:https';
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { Logger } from '../../runtime/log.ts';
 import type { ServingCertificate } from '../ca/serving-certificate.ts';
