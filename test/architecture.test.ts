@@ -43,7 +43,12 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   'prom-client': ['src/runtime/'],
   re2js: ['src/controller/', 'src/waypoint/', 'src/cli/'],
   undici: ['src/waypoint/'],
-  yaml: ['src/standalone/', 'src/cli/', 'src/controller/translate/mesh-config.ts'],
+  yaml: [
+    'src/standalone/',
+    'src/cli/',
+    'src/controller/translate/mesh-config.ts',
+    'src/controller/waypoint-overrides.ts',
+  ],
 };
 
 interface Import {

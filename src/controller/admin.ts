@@ -15,8 +15,20 @@ export interface AdminParts {
   readonly readiness: Readiness;
   readonly registry: MetricsRegistry;
   readonly xds: XdsServer;
-  /** The translation in force. */
-  readonly translation: () => Translation;
+  /** The translation in force, once there is one. */
+  readonly translation: () => Translation | undefined;
+  readonly leadership: () => Leadership;
+  /** Kinds whose watch is interrupted. */
+  readonly troubles: () => ReadonlyMap<string, string>;
+}
+
+/** Who writes to the API. */
+export interface Leadership {
+  /** This replica. */
+  readonly identity: string;
+  readonly leads: boolean;
+  /** The replica that leads, as far as is known here; empty when none does. */
+  readonly leader: string;
 }
 
 /** The routes of the readiness port. */
@@ -26,15 +38,18 @@ export function probeRoutes({ readiness }: AdminParts): Readonly<Record<string, 
 
 /** The routes of the monitoring port. */
 export function monitoringRoutes(parts: AdminParts): Readonly<Record<string, AdminRoute>> {
-  const { registry, xds, translation } = parts;
+  const { registry, xds, translation, leadership, troubles } = parts;
   return {
     ...probeRoutes(parts),
     '/metrics': metricsRoute(registry),
     // Everything that proxies are told, with the hash that decision records name.
     '/debug/config_dump': jsonRoute(() => {
-      const { snapshot, findings } = translation();
+      const { snapshot, findings = [] } = translation() ?? {};
       return plain({ version: xds.snapshot.hash, ...snapshot, findings });
     }),
+    '/debug/leader': jsonRoute(() => leadership()),
+    // Kinds that are not up to date, and why.
+    '/debug/watches': jsonRoute(() => plain({ interrupted: troubles() })),
     '/debug/proxies': jsonRoute(() => ({ connected: xds.connected(), refusals: xds.refusals })),
   };
 }

@@ -10,63 +10,39 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
-import type { CertificateAuthority, SigningAuthority } from './ca/authority.ts';
+import type { CertificateAuthority } from './ca/authority.ts';
 import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
-import type { PodDirectory } from './ca/may-have-identity.ts';
 import { ServingCertificate } from './ca/serving-certificate.ts';
-import { SigningServer } from './ca/signing-server.ts';
+import { signingServer } from './certificate-service.ts';
 import { CredentialDelivery } from './credential-delivery.ts';
 import { Debouncer } from './debouncer.ts';
-import type { Changes } from './desired.ts';
-import { reportGateways } from './gateway-status.ts';
 import { meshConfigName } from './kinds/kinds.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
-import { ObjectApplier } from './kubernetes/apply-objects.ts';
+import { LeaderElection } from './kubernetes/leader-election.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
 import { TokenReviewer } from './kubernetes/verify-token.ts';
 import { ObjectWatcher } from './kubernetes/watch-objects.ts';
-import { StatusWriter } from './kubernetes/write-status.ts';
-import { lastValidChanges, lastValidFindings, savedVersions } from './last-valid.ts';
+import { savedVersions } from './last-valid.ts';
 import { controllerMetrics } from './metrics.ts';
 import { ObjectTables } from './objects.ts';
 import { onHost } from './on-host.ts';
-import { provisionChanges } from './provision.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
-import { refusalFindings } from './refusals.ts';
-import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
-import { routeParents } from './route-status.ts';
 import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
-import { statusWrites } from './status.ts';
-import { type Finding, withoutRepeats } from './translate/finding.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
 import { WaypointBypasses } from './waypoint-bypasses.ts';
-import type { ProvisionOptions } from './waypoint-deployment.ts';
+import { WaypointParameters } from './waypoint-parameters.ts';
+import { WriteBack } from './write-back.ts';
 
 /** Changes are gathered this long before they are translated. */
 const gathering = { quietMs: 5, maxMs: 100 } as const;
-/** Writes to the API are gathered longer, and tried again after a failure. */
-const writing = { quietMs: 20, maxMs: 200 } as const;
 const startRetry = { firstMs: 50, maxMs: 2000, jitter: 0.2 } as const;
-const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 
-const noChanges: Changes = { apply: [], remove: [] };
-const emptyTranslation: Translation = {
-  snapshot: {
-    workloads: new Map(),
-    services: new Map(),
-    authorizations: new Map(),
-    serviceConfigs: new Map(),
-    workloadLabels: new Map(),
-  },
-  findings: [],
-  logging: {},
-  allocations: [],
-  routes: [],
-};
+/** The Lease of the replica that writes: a name beside those of Istio, whose controllers may be here too. */
+const leaseName = 'ambit-leader';
 
 export interface ControllerParts {
   readonly client: ApiClient;
@@ -85,7 +61,6 @@ export interface ControllerPorts {
 export class Controller implements AsyncDisposable {
   readonly #parts: ControllerParts;
   readonly #mesh: MeshOptions;
-  readonly #provision: ProvisionOptions;
   readonly #stack = new AsyncDisposableStack();
   readonly #end = new AbortController();
   readonly #registry = createRegistry();
@@ -98,14 +73,12 @@ export class Controller implements AsyncDisposable {
   readonly #verifier: TokenReviewer;
   readonly #watcher: ObjectWatcher;
   readonly #credentials: CredentialDelivery;
-  readonly #writer: StatusWriter;
-  readonly #applier: ObjectApplier;
+  readonly #parameters: WaypointParameters;
+  readonly #election: LeaderElection;
   readonly #translating: Debouncer;
-  readonly #writing: Debouncer;
-  readonly #writeRetry: Backoff;
+  readonly #writing: WriteBack;
   #authority: LiveAuthority | undefined;
-  #writeRetryWaits = false;
-  #translation: Translation = emptyTranslation;
+  #translation: Translation | undefined;
   #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
   #synced = false;
 
@@ -120,24 +93,21 @@ export class Controller implements AsyncDisposable {
       network: '',
       addressRanges: addressRanges(settings),
     };
-    this.#provision = {
-      mesh: this.#mesh,
-      waypointImage: settings.WAYPOINT_IMAGE,
-      controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
-      spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
-    };
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
-    this.#writing = new Debouncer(writing, clock, () => this.#write());
-    this.#writeRetry = new Backoff(writeRetry, clock);
     this.#tables = new ObjectTables((kind, object) => {
       const counts = this.#translator.changed(kind, object);
       if (this.#synced) (counts ? this.#translating : this.#writing).changed();
     });
     this.#translator = new Translator(this.#tables, this.#mesh, clock, this.#end.signal);
-    this.#watcher = new ObjectWatcher(client, this.#tables, clock, log);
+    this.#watcher = new ObjectWatcher({
+      client,
+      tables: this.#tables,
+      clock,
+      log,
+      meshConfigName,
+      onTrouble: (kind, trouble) => this.#metrics.interrupted(kind, trouble),
+    });
     this.#verifier = new TokenReviewer(client, clock);
-    this.#writer = new StatusWriter(client, clock, log);
-    this.#applier = new ObjectApplier(client, clock, log);
     this.#xds = new XdsServer({
       verifier: this.#verifier,
       clock,
@@ -153,8 +123,49 @@ export class Controller implements AsyncDisposable {
       publish: (credentials) => this.#xds.publishCredentials(credentials),
       onChange: () => this.#writing.changed(),
     });
-    this.#registry.beforeReading(() => this.#metrics.connected(this.#xds.connected().length));
+    this.#parameters = new WaypointParameters(client, clock, log, () => this.#writing.changed());
+    this.#election = new LeaderElection({
+      client,
+      clock,
+      log,
+      namespace: settings.POD_NAMESPACE,
+      name: leaseName,
+      identity: settings.POD_NAME,
+      onTerm: () => this.#writing.changed(),
+    });
+    this.#writing = this.#writeBack();
+    this.#registry.beforeReading(() => {
+      this.#metrics.connected(this.#xds.connected().length);
+      this.#metrics.leads(this.#election.term !== undefined);
+    });
     processMetrics(this.#registry, clock.now());
+  }
+
+  #writeBack(): WriteBack {
+    const { client, settings, clock, log } = this.#parts;
+    return new WriteBack({
+      client,
+      clock,
+      log,
+      tables: this.#tables,
+      translator: this.#translator,
+      xds: this.#xds,
+      credentials: this.#credentials,
+      metrics: this.#metrics,
+      provision: {
+        mesh: this.#mesh,
+        waypointImage: settings.WAYPOINT_IMAGE,
+        controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+        spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
+      },
+      parameters: this.#parameters,
+      meshConfigName,
+      givesRevocationLists: settings.PILOT_ENABLE_CA_CRL,
+      isListed: (kind) => this.#watcher.isListed(kind),
+      authority: () => this.#authority,
+      translation: () => this.#translation,
+      term: () => this.#election.term,
+    });
   }
 
   /** Where it listens, once it has started. */
@@ -170,6 +181,7 @@ export class Controller implements AsyncDisposable {
       this.#readiness.block(name);
     this.#stack.use(this.#watcher);
     this.#stack.use(this.#credentials);
+    this.#stack.use(this.#parameters);
     const secrets = new ApiSecrets(client, settings.POD_NAMESPACE);
     const [loaded] = await Promise.all([
       this.#loadAuthority(secrets),
@@ -184,6 +196,7 @@ export class Controller implements AsyncDisposable {
     // Proxies are let in only after this: they would take an empty answer for the truth.
     await this.#translate();
     this.#synced = true;
+    this.#election.start();
     this.#translating.changed();
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
@@ -192,7 +205,15 @@ export class Controller implements AsyncDisposable {
       if (what === 'authority') certificate.renew();
       this.#writing.changed();
     });
-    const signing = this.#signingServer(authority);
+    const signing = signingServer({
+      authority,
+      verifier: this.#verifier,
+      tables: this.#tables,
+      settings,
+      clock,
+      log,
+      onIssued: () => this.#metrics.issued(),
+    });
     const server = await onHost(settings.LISTEN_HOST, settings.GRPC_PORT, (host) =>
       GrpcServer.listen({
         address: `${host.includes(':') ? `[${host}]` : host}:${settings.GRPC_PORT}`,
@@ -210,8 +231,11 @@ export class Controller implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#readiness.block('end of the process');
     this.#end.abort();
+    this.#election.stop();
     await this.#translating[Symbol.asyncDispose]();
+    // Nothing is being written when the Lease is given away.
     await this.#writing[Symbol.asyncDispose]();
+    await this.#election[Symbol.asyncDispose]();
     this.#xds[Symbol.dispose]();
     await this.#stack.disposeAsync();
   }
@@ -250,6 +274,12 @@ export class Controller implements AsyncDisposable {
       registry: this.#registry,
       xds: this.#xds,
       translation: () => this.#translation,
+      leadership: () => ({
+        identity: this.#election.identity,
+        leads: this.#election.term !== undefined,
+        leader: this.#election.holder,
+      }),
+      troubles: () => this.#watcher.troubles,
     };
     const open = async (port: number, routes: ReturnType<typeof probeRoutes>) =>
       this.#stack.use(
@@ -258,32 +288,6 @@ export class Controller implements AsyncDisposable {
     const readiness = await open(READINESS_PORT, probeRoutes(parts));
     const monitoring = await open(MONITORING_PORT, monitoringRoutes(parts));
     this.#ports = { ...this.#ports, readiness: readiness.port, monitoring: monitoring.port };
-  }
-
-  #signingServer(authority: SigningAuthority): SigningServer {
-    const { settings, clock, log } = this.#parts;
-    const pods: PodDirectory = {
-      pod: (namespace, name) => this.#tables.get('Pod', namespace, name),
-      pods: () => this.#tables.list('Pod'),
-    };
-    return new SigningServer({
-      authority,
-      verifier: this.#verifier,
-      pods,
-      rules: {
-        trustDomain: settings.TRUST_DOMAIN,
-        trustedNodeAccounts: new Set(
-          settings.CA_TRUSTED_NODE_ACCOUNTS.split(',').map((account) => account.trim()),
-        ),
-      },
-      lifetimes: {
-        defaultMs: settings.DEFAULT_WORKLOAD_CERT_TTL_SECONDS * 1000,
-        maxMs: settings.MAX_WORKLOAD_CERT_TTL_SECONDS * 1000,
-      },
-      clock,
-      log,
-      onIssued: () => this.#metrics.issued(),
-    });
   }
 
   async #translate(): Promise<void> {
@@ -308,93 +312,5 @@ export class Controller implements AsyncDisposable {
       log.error({ code: codeOf(error) }, `translation failed: ${causeChain(error)}`);
     }
     this.#writing.changed();
-  }
-
-  async #write(): Promise<void> {
-    const { clock, log } = this.#parts;
-    if (this.#authority === undefined) return;
-    try {
-      const gateways = reportGateways(this.#tables, this.#mesh, clock.now());
-      const findings = withoutRepeats([
-        ...refusalFindings(this.#xds.standing()),
-        ...this.#translation.findings,
-        ...this.#credentials.findings(this.#tables.list('DestinationRule')),
-        ...lastValidFindings(this.#translator.versions.kept),
-        ...gateways.findings,
-      ]);
-      const roots = rootCertificateChanges(this.#tables, this.#authority.rootPem);
-      const lists = this.#listChanges(this.#authority);
-      const saved = this.#versionChanges();
-      const waypoints = this.#waypointChanges();
-      const writes = statusWrites(
-        this.#tables,
-        findings,
-        [
-          ...gateways.fields,
-          ...this.#translation.allocations,
-          ...routeParents(this.#translation.routes, findings, clock.now()),
-        ],
-        clock.now(),
-      );
-      this.#metrics.wroteStatus(writes.length);
-      const done = await Promise.all([
-        this.#applier.apply(saved),
-        this.#applier.apply(roots),
-        this.#applier.apply(lists),
-        this.#applier.apply(waypoints),
-        this.#writer.write(writes),
-        this.#announceMeshConfig(findings),
-      ]);
-      if (done.every(Boolean)) this.#writeRetry.reset();
-      else void this.#writeLater();
-    } catch (error) {
-      log.error({ code: codeOf(error) }, `writing to the API failed: ${causeChain(error)}`);
-      void this.#writeLater();
-    }
-  }
-
-  #listChanges({ revocationLists }: LiveAuthority): Changes {
-    if (revocationLists === undefined || !this.#parts.settings.PILOT_ENABLE_CA_CRL) {
-      return { apply: [], remove: [] };
-    }
-    return revocationListChanges(this.#tables, revocationLists);
-  }
-
-  async #announceMeshConfig(findings: readonly Finding[]): Promise<boolean> {
-    const own = findings.filter(({ object }) => object.kind === 'MeshConfig');
-    const object = this.#tables.get('MeshConfig', this.#mesh.rootNamespace, meshConfigName);
-    if (object !== undefined) await this.#writer.announce({ ...object, kind: 'ConfigMap' }, own);
-    return true;
-  }
-
-  /** None before the first translation: the Deployments depend on what MeshConfig says. */
-  #waypointChanges(): Changes {
-    if (this.#translation === emptyTranslation) return noChanges;
-    return provisionChanges(this.#tables, { ...this.#provision, ...this.#translation.logging });
-  }
-
-  /** Nothing before the first translation, which alone tells what is invalid. */
-  #versionChanges(): Changes {
-    if (this.#translation === emptyTranslation) return noChanges;
-    return lastValidChanges(
-      this.#tables,
-      this.#translator.versions.kept,
-      this.#mesh.rootNamespace,
-      (kind) => this.#watcher.isListed(kind),
-      this.#parts.clock.now(),
-    );
-  }
-
-  async #writeLater(): Promise<void> {
-    if (this.#writeRetryWaits) return;
-    this.#writeRetryWaits = true;
-    try {
-      await this.#writeRetry.wait(this.#end.signal);
-      this.#writing.changed();
-    } catch {
-      // Disposed while waiting: nothing is written any more.
-    } finally {
-      this.#writeRetryWaits = false;
-    }
   }
 }

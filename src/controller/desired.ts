@@ -2,11 +2,16 @@
 
 import { createHash } from 'node:crypto';
 import type { KubernetesObject } from './kinds/object.ts';
+import type { ObjectReference } from './translate/finding.ts';
 
 /** An object to be applied. */
 export interface DesiredObject {
   readonly path: string;
   readonly body: KubernetesObject;
+  /** Set where fields that somebody else has set are left to him, and the author of this object is told. */
+  readonly author?: ObjectReference;
+  /** The version that exists, where it matters whether others have changed it. */
+  readonly existing?: KubernetesObject;
 }
 
 /** An object to be deleted. */
@@ -20,7 +25,8 @@ export interface Changes {
   readonly remove: readonly UnwantedObject[];
 }
 
-const appliedAnnotation = 'ambit.io/applied';
+/** The annotation with the mark of what was applied. */
+export const appliedAnnotation = 'ambit.io/applied';
 
 /** Marks an object with a hash of what was wanted, so that only differences are applied. */
 export function marked(object: KubernetesObject): KubernetesObject {

@@ -1,10 +1,15 @@
 // What Gateways and GatewayClasses are told (features section 5.1.2). Pure.
 
 import type { Gateway, GatewayStatus, ListenerStatus } from './kinds/gateway.ts';
-import { type Condition, dated } from './kinds/object.ts';
+import { type Condition, dated, objectKey } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
-import { hasReadyPod, hasTunnel } from './provision.ts';
-import type { Finding, StatusFields } from './translate/finding.ts';
+import { gatewaysWithReadyPod, hasTunnel, type Provision } from './provision.ts';
+import {
+  type Finding,
+  formatProblem,
+  type Problem,
+  type StatusFields,
+} from './translate/finding.ts';
 import { type MeshOptions, serviceHostname } from './translate/mesh-options.ts';
 import { leadsToNetwork, networkOf } from './translate/networks.ts';
 import {
@@ -27,20 +32,23 @@ export interface GatewayReport {
 export function reportGateways(
   objects: ObjectSource,
   mesh: MeshOptions,
+  problems: Provision['problems'],
   nowMs: number,
 ): GatewayReport {
   const findings: Finding[] = [];
   const fields: StatusFields[] = [];
   const waypoints = collectWaypoints(objects);
+  const readyOnes = gatewaysWithReadyPod(objects);
   for (const gateway of objects.list('Gateway')) {
     const { namespace = '', name } = gateway.metadata;
-    if (!waypoints.has(`${namespace}/${name}`)) {
+    const key = objectKey(namespace, name);
+    if (!waypoints.has(key)) {
       findings.push(...findingOnClass(gateway, objects));
       continue;
     }
     const valid = hasTunnel(gateway);
-    const ready = valid && hasReadyPod(gateway, objects);
-    findings.push(...waypointFindings(gateway, valid, ready));
+    const ready = valid && readyOnes.has(key);
+    findings.push(...waypointFindings(gateway, valid, problems.get(key) ?? [], ready));
     const known = (gateway.status?.addresses ?? []).length > 0;
     const value = serviceHostname(namespace, name, mesh);
     const own: GatewayFields = {
@@ -62,7 +70,12 @@ export function reportGateways(
   return { findings, fields };
 }
 
-function waypointFindings(gateway: Gateway, valid: boolean, ready: boolean): Finding[] {
+function waypointFindings(
+  gateway: Gateway,
+  valid: boolean,
+  problems: readonly Problem[],
+  ready: boolean,
+): Finding[] {
   const { namespace = '', name } = gateway.metadata;
   const object = { kind: 'Gateway', namespace, name } as const;
   if (!valid) {
@@ -79,14 +92,25 @@ function waypointFindings(gateway: Gateway, valid: boolean, ready: boolean): Fin
       { object, type: 'Programmed', status: 'False', reason: 'Invalid', message },
     ];
   }
+  const accepted: Finding =
+    problems.length === 0
+      ? {
+          object,
+          type: 'Accepted',
+          status: 'True',
+          reason: 'Accepted',
+          message: 'the waypoint is valid',
+        }
+      : {
+          object,
+          type: 'Accepted',
+          status: 'False',
+          reason: 'InvalidParameters',
+          message: `${problems.map(formatProblem).join('; ')}; the waypoint stays as it is`,
+          code: 'AMB1669',
+        };
   return [
-    {
-      object,
-      type: 'Accepted',
-      status: 'True',
-      reason: 'Accepted',
-      message: 'the waypoint is valid',
-    },
+    accepted,
     ready
       ? {
           object,

@@ -10,6 +10,8 @@ export interface ControllerMetrics {
   translated(workloads: number, services: number): void;
   wroteStatus(objects: number): void;
   issued(): void;
+  leads(does: boolean): void;
+  interrupted(kind: string, reason: string): void;
 }
 
 /** Registers the metrics. */
@@ -45,6 +47,15 @@ export function controllerMetrics(registry: MetricsRegistry): ControllerMetrics 
     name: 'citadel_server_success_cert_issuance_count',
     help: 'certificates issued',
   });
+  const leads = registry.gauge({
+    name: 'ambit_controller_leader',
+    help: '1 while this replica is the one that writes to the API',
+  });
+  const interruptions = registry.counter<'kind' | 'reason'>({
+    name: 'ambit_controller_watch_interruptions_total',
+    help: 'interruptions of watches, each followed by another attempt',
+    labels: ['kind', 'reason'],
+  });
   connected.set({}, 0);
   return {
     connected: (proxies) => connected.set({}, proxies),
@@ -57,6 +68,8 @@ export function controllerMetrics(registry: MetricsRegistry): ControllerMetrics 
     },
     wroteStatus: (objects) => statuses.add({}, objects),
     issued: () => issued.add({}),
+    leads: (does) => leads.set({}, does ? 1 : 0),
+    interrupted: (kind, reason) => interruptions.add({ kind, reason }),
   };
 }
 

@@ -56,7 +56,9 @@ export class ObjectTables implements ObjectSource {
   }
 
   /** Forgets an object. */
-  delete(kind: KindName, object: KubernetesObject): void {
-    if (this.#tables.get(kind)?.delete(keyOf(object)) === true) this.#onChange(kind, object);
+  delete(kind: KindName, key: string): void {
+    const table = this.#tables.get(kind);
+    const object = table?.get(key);
+    if (table?.delete(key) === true && object !== undefined) this.#onChange(kind, object);
   }
 }

@@ -73,6 +73,12 @@ export function statusWrites(
     else list.push(finding);
   }
   const extra = new Map(moreFields.map((more) => [more.object, more]));
+  for (const { object } of moreFields) {
+    const { namespace, name } = object.metadata;
+    // An older version's fields come again for the newest.
+    const isNewest = objects.get(object.kind as KindName, namespace, name) === object;
+    if (isNewest && !wanted.has(object)) wanted.set(object, []);
+  }
   return [...wanted].flatMap(
     ([object, list]) => write(object, list, extra.get(object), nowMs) ?? [],
   );

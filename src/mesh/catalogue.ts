@@ -2,6 +2,7 @@
 // changes its meaning and is never used twice. docs/errors.md is this table as a page; a test
 // keeps the two equal.
 
+import { admissionCodes } from './catalogue/admission.ts';
 import { badRequestCodes } from './catalogue/bad-requests.ts';
 import { clusterCommandCodes } from './catalogue/cluster-commands.ts';
 import { controllerCodes } from './catalogue/controller.ts';
@@ -24,6 +25,7 @@ export const catalogue = {
   ...dataplaneCodes,
   ...nameCodes,
   ...controllerCodes,
+  ...admissionCodes,
   ...waypointCodes,
   ...badRequestCodes,
   ...clusterCommandCodes,

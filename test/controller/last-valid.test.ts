@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { Changes } from '../../src/controller/desired.ts';
 import type { ConfigMap } from '../../src/controller/kinds/core.ts';
+import { keyOf } from '../../src/controller/kinds/object.ts';
 import type { AuthorizationPolicyObject } from '../../src/controller/kinds/security.ts';
 import {
   lastValidChanges,
@@ -79,7 +80,7 @@ test('what is not needed any more is removed, once all objects of its kind are k
 
 test('a version in another namespace is neither believed nor removed', () => {
   const { tables, configMap } = saved(kept());
-  tables.delete('ConfigMap', configMap);
+  tables.delete('ConfigMap', keyOf(configMap));
   tables.set('ConfigMap', {
     ...configMap,
     metadata: { ...configMap.metadata, namespace: 'elsewhere' },

@@ -1,5 +1,6 @@
 // A controller against the embedded API server, on loopback ports of its own.
 
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import os from 'node:os';
 import path from 'node:path';
@@ -7,9 +8,9 @@ import { KubeConfig } from '@kubernetes/client-node';
 import { parseAllDocuments } from 'yaml';
 import { Controller } from '../../src/controller/controller.ts';
 import { ApiClient } from '../../src/controller/kubernetes/api-client.ts';
-import { controllerSettings } from '../../src/controller/settings.ts';
+import { type ControllerSettings, controllerSettings } from '../../src/controller/settings.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { createLogger, silentLogger } from '../../src/runtime/log.ts';
+import { createLogger, type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { readSettings } from '../../src/runtime/settings.ts';
 import { type ApiServer, startApiServer } from '../../src/standalone/api/api-server.ts';
 import type { ApiObject } from '../../src/standalone/api/store.ts';
@@ -22,7 +23,7 @@ export interface RunningController {
   /** `HOST:PORT` of its gRPC server. */
   readonly address: string;
   /** Applies every document of a YAML text. */
-  apply(yaml: string): void;
+  readonly apply: (yaml: string) => void;
   /** A token of a ServiceAccount, which is made if missing; bound to a pod if one is named. */
   token(namespace: string, account: string, pod?: string): Promise<string>;
   /** Polls until `read` answers something. */
@@ -64,24 +65,49 @@ export async function openApi(folder: string, port: number): Promise<ApiServer> 
   return api;
 }
 
-/** Starts a controller on an API server, which it reaches through another port if one is given. */
-export async function startController(
-  stack: AsyncDisposableStack,
-  api: ApiServer,
-  port = api.port,
-): Promise<RunningController> {
-  const config = new KubeConfig();
-  config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
-  const client = stack.use(new ApiClient(config));
-  const settings = readSettings(controllerSettings, {
+/** Settings of a controller on free loopback ports. Replicas tell each other apart by their pods' names. */
+export function settingsFor(more: Readonly<Record<string, string>>): ControllerSettings {
+  return readSettings(controllerSettings, {
     LISTEN_HOST: '127.0.0.1',
     GRPC_PORT: '0',
     MONITORING_PORT: '0',
     READINESS_PORT: '0',
     ISTIOD_CUSTOM_HOST: 'localhost',
+    POD_NAME: `istiod-${randomBytes(4).toString('hex')}`,
+    ...more,
   });
-  const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
-  const controller = new Controller({ client, settings, clock: systemClock, log });
+}
+
+/** Starts a controller that reaches its API server through a front; it ends with the stack. */
+export async function startControllerThrough(
+  stack: AsyncDisposableStack,
+  front: { client(): ApiClient },
+  more: Readonly<Record<string, string>> = {},
+): Promise<Controller> {
+  const client = stack.use(front.client());
+  const settings = settingsFor(more);
+  const controller = new Controller({ client, settings, clock: systemClock, log: testLog() });
+  stack.use(controller);
+  await controller.start();
+  return controller;
+}
+
+function testLog(): Logger {
+  return process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
+}
+
+/** Starts a controller on an API server, which it reaches through another port if one is given. */
+export async function startController(
+  stack: AsyncDisposableStack,
+  api: ApiServer,
+  port = api.port,
+  more: Readonly<Record<string, string>> = {},
+): Promise<RunningController> {
+  const config = new KubeConfig();
+  config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
+  const client = stack.use(new ApiClient(config));
+  const settings = settingsFor(more);
+  const controller = new Controller({ client, settings, clock: systemClock, log: testLog() });
   stack.use(controller);
   await controller.start();
   return {
@@ -97,7 +123,8 @@ export async function startController(
   };
 }
 
-function applyYaml(api: ApiServer, yaml: string): void {
+/** Applies every document of a YAML text. */
+export function applyYaml(api: ApiServer, yaml: string): void {
   for (const document of parseAllDocuments(yaml)) {
     const { status, ...object } = document.toJS() as ApiObject;
     const applied = api.store.apply(object as ApiObject, 'test');
@@ -106,12 +133,13 @@ function applyYaml(api: ApiServer, yaml: string): void {
   }
 }
 
-async function tokenOf(
+/** A token of a ServiceAccount, which is made if missing. */
+export async function tokenOf(
   api: ApiServer,
   client: ApiClient,
   namespace: string,
   account: string,
-  pod: string | undefined,
+  pod?: string,
 ): Promise<string> {
   applyYaml(
     api,
@@ -133,7 +161,7 @@ async function tokenOf(
   return answer.status.token;
 }
 
-async function eventually<T>(
+export async function eventually<T>(
   what: string,
   read: () => T | undefined | Promise<T | undefined>,
 ): Promise<T> {

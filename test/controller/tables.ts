@@ -1,10 +1,11 @@
 // Watched tables from YAML text, for tests of pure translation.
 
 import { parseAllDocuments } from 'yaml';
-import { isKindName, meshConfigName } from '../../src/controller/kinds/kinds.ts';
+import { isKindName, type KindName, meshConfigName } from '../../src/controller/kinds/kinds.ts';
 import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
 import { ObjectTables } from '../../src/controller/objects.ts';
 import type { MeshOptions } from '../../src/controller/translate/mesh-options.ts';
+import { classDefaultsLabel } from '../../src/controller/waypoint-overrides.ts';
 import type { IpAddress } from '../../src/mesh/address.ts';
 
 /** The mesh of the tests. */
@@ -26,10 +27,15 @@ export function tablesFrom(text: string): ObjectTables {
   for (const document of parseAllDocuments(text)) {
     const object = document.toJS() as KubernetesObject | null;
     if (object === null) continue;
-    const isMeshConfig = object.kind === 'ConfigMap' && object.metadata.name === meshConfigName;
-    const kind = isMeshConfig ? 'MeshConfig' : object.kind;
+    const kind = object.kind === 'ConfigMap' ? kindOfConfigMap(object) : object.kind;
     if (!isKindName(kind)) throw new Error(`not a watched kind: ${object.kind}`);
     tables.set(kind, object);
   }
   return tables;
+}
+
+/** The same objects are watched for several purposes. */
+function kindOfConfigMap({ metadata }: KubernetesObject): KindName {
+  if (metadata.labels?.[classDefaultsLabel] !== undefined) return 'ClassDefaults';
+  return metadata.name === meshConfigName ? 'MeshConfig' : 'ConfigMap';
 }

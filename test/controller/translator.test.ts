@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { Pod, ServiceObject } from '../../src/controller/kinds/core.ts';
 import type { KindName } from '../../src/controller/kinds/kinds.ts';
-import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
+import { type KubernetesObject, keyOf } from '../../src/controller/kinds/object.ts';
 import { ObjectTables } from '../../src/controller/objects.ts';
 import { publishable } from '../../src/controller/publish/resources.ts';
 import type { Translation } from '../../src/controller/translate/snapshot.ts';
@@ -127,7 +127,7 @@ test('publishes what translating everything anew would, after any changes', asyn
       const translator = new Translator(tables, mesh, systemClock);
       for (const step of steps) {
         for (const { kind, object, isGone } of step) {
-          if (isGone) tables.delete(kind, object);
+          if (isGone) tables.delete(kind, keyOf(object));
           else tables.set(kind, object);
         }
         const { published, translation } = await translator.translate();
@@ -217,7 +217,7 @@ test('has nothing to translate where a node or a slice of pods changes in what d
   assert.is(translator.changed('Node', { ...n1, metadata: { name: 'n1', generation: 2 } }), false);
   const labels = { 'topology.kubernetes.io/zone': 'z' };
   assert.is(translator.changed('Node', { ...n1, metadata: { name: 'n1', labels } }), true);
-  tables.delete('Node', n1);
+  tables.delete('Node', keyOf(n1));
   assert.is(translator.changed('Node', n1), true);
 });
 

@@ -166,15 +166,21 @@ export class Enrolment {
   }
 
   /** Takes a pod out of the mesh.
-   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is
-   * left; `deleted`: nothing is
+   * @param how `running`: its traffic goes on without the mesh; `uninstalled`: that, even if the API
+   * cannot be told; `ended`: only the pod object is left; `deleted`: nothing is
    * @throws AmbitError AMB1304, AMB1309 or AMB1313; what was done stays done */
-  async leave(pod: PodFacts, how: 'running' | 'ended' | 'deleted', reason: string): Promise<void> {
+  async leave(
+    pod: PodFacts,
+    how: 'running' | 'uninstalled' | 'ended' | 'deleted',
+    reason: string,
+  ): Promise<void> {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
-    if (how !== 'deleted') await status.setRedirection(pod, undefined);
+    if (how === 'uninstalled') await this.#quietly(status.setRedirection(pod, undefined));
+    else if (how !== 'deleted') await status.setRedirection(pod, undefined);
     if (member !== undefined) members.set({ ...member, joined: false });
-    if (how === 'running' && member?.netns !== undefined) {
+    const goesOn = how === 'running' || how === 'uninstalled';
+    if (goesOn && member?.netns !== undefined) {
       await this.#release(member.netns);
       if (this.#prover.denies(pod)) await this.release(pod, member.netns);
     }

@@ -28,6 +28,11 @@ export interface GatewaySpec {
   readonly infrastructure?: {
     readonly labels?: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
+    readonly parametersRef?: {
+      readonly group?: string;
+      readonly kind: string;
+      readonly name: string;
+    };
   };
 }
 

@@ -32,6 +32,12 @@ export interface KindTypes {
   readonly ConfigMap: ConfigMap;
   /** The ConfigMaps named `istio`; the one of the root namespace configures the mesh. */
   readonly MeshConfig: ConfigMap;
+  /** The ConfigMaps with overrides for all Gateways of a class. */
+  readonly ClassDefaults: ConfigMap;
+  /** These three only as far as they belong to waypoints. */
+  readonly ServiceAccount: KubernetesObject;
+  readonly PodDisruptionBudget: KubernetesObject;
+  readonly HorizontalPodAutoscaler: KubernetesObject;
   readonly GatewayClass: GatewayClass;
   readonly Gateway: Gateway;
   readonly HTTPRoute: HttpRouteObject;
@@ -66,6 +72,8 @@ export const managedLabel = 'gateway.istio.io/managed';
 /** Its value for waypoints. */
 export const waypointManager = 'istio.io-mesh-controller';
 
+const ofWaypoints = `${managedLabel}=${waypointManager}`;
+
 /** The label, with its value, on every ConfigMap of the controller: the root certificate of each
  * namespace, and saved versions of objects. */
 export const configLabel = 'istio.io/config=true';
@@ -84,7 +92,7 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     group: 'apps',
     version: 'v1',
     plural: 'deployments',
-    labelSelector: `${managedLabel}=${waypointManager}`,
+    labelSelector: ofWaypoints,
   },
   ConfigMap: {
     group: '',
@@ -97,6 +105,30 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     version: 'v1',
     plural: 'configmaps',
     fieldSelector: `metadata.name=${meshConfigName}`,
+  },
+  ClassDefaults: {
+    group: '',
+    version: 'v1',
+    plural: 'configmaps',
+    labelSelector: 'gateway.istio.io/defaults-for-class',
+  },
+  ServiceAccount: {
+    group: '',
+    version: 'v1',
+    plural: 'serviceaccounts',
+    labelSelector: ofWaypoints,
+  },
+  PodDisruptionBudget: {
+    group: 'policy',
+    version: 'v1',
+    plural: 'poddisruptionbudgets',
+    labelSelector: ofWaypoints,
+  },
+  HorizontalPodAutoscaler: {
+    group: 'autoscaling',
+    version: 'v2',
+    plural: 'horizontalpodautoscalers',
+    labelSelector: ofWaypoints,
   },
   GatewayClass: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gatewayclasses' },
   Gateway: { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'gateways' },

@@ -1,22 +1,47 @@
-// Makes the cluster have the objects that the controller wants: server-side apply, and removal.
+// Makes the cluster have the objects that the controller wants: server-side apply, and removal. Fields that
+// others have set are taken back from them only where nobody else has any business; elsewhere they are
+// left, and the author is told.
 
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type Changes, contentOf, type DesiredObject } from '../desired.ts';
-import { describeObject } from '../kinds/object.ts';
-import { type ApiClient, ApiError } from './api-client.ts';
+import { type Changes, contentOf, type DesiredObject, type UnwantedObject } from '../desired.ts';
+import { describeObject, type KubernetesObject } from '../kinds/object.ts';
+import type { Finding, ObjectReference } from '../translate/finding.ts';
+import { type ApiClient, ApiError, type FieldConflict } from './api-client.ts';
+import type { Term } from './leader-election.ts';
+import { withoutFields } from './without-fields.ts';
 
 /** How long the watch may take to show what was applied, before it is applied again. */
 const settlingMs = 500;
+/** A second attempt may meet fields that somebody has set meanwhile. */
+const maxAttempts = 3;
+
+/** The condition on the author's object about what was not applied as wanted. */
+export const provisionedCondition = 'ambit.io/Provisioned';
+
+/** What is known of an object since it was applied. */
+interface Applied {
+  readonly content: string;
+  /** Changes when somebody changes the object, but not with its status. */
+  readonly version: string;
+  readonly atMs: number;
+}
+
+/** What its author is told of an object. */
+interface Told {
+  readonly author: ObjectReference;
+  readonly reason: 'FieldConflict' | 'Refused';
+  readonly text: string;
+}
 
 /** Applies changes one after another. */
 export class ObjectApplier {
   readonly #client: ApiClient;
   readonly #clock: Clock;
   readonly #log: Logger;
-  /** What was applied just now, by path, with its time. */
-  readonly #recent = new Map<string, { readonly content: string; readonly atMs: number }>();
+  readonly #applied = new Map<string, Applied>();
+  readonly #told = new Map<string, Told>();
 
   constructor(client: ApiClient, clock: Clock, log: Logger) {
     this.#client = client;
@@ -24,53 +49,149 @@ export class ObjectApplier {
     this.#log = log;
   }
 
-  /** Answers whether everything is done; what failed comes up again at the next translation. */
-  async apply(changes: Changes): Promise<boolean> {
+  /** Whether an object is as it was after it was applied here last. */
+  readonly isSettled = (path: string, existing: KubernetesObject): boolean =>
+    this.#applied.get(path)?.version === versionOf(existing);
+
+  /** Answers whether everything is done, as long as the term is held; what failed comes up again at the next
+   * translation. */
+  async apply(changes: Changes, term: Term): Promise<boolean> {
     let done = true;
-    this.#forgetOld();
     for (const wanted of changes.apply) {
-      if (this.#isSettling(wanted)) {
-        done = false;
-        continue;
-      }
-      const { path, body } = wanted;
-      const object = describeObject(body);
-      try {
-        await this.#client.patch(path, 'apply', body);
-        this.#recent.set(path, {
-          content: contentOf(body),
-          atMs: this.#clock.monotonic(),
-        });
-        this.#log.info({ object }, 'applied');
-      } catch (error) {
-        // A namespace that is going away takes nothing new, and one that has gone has nothing.
-        if (error instanceof ApiError && (error.status === 404 || isTerminating(error))) continue;
-        this.#log.warn({ code: 'AMB1622', object }, `not applied: ${causeChain(error)}`);
-        done = false;
-      }
+      if (!term.isHeld()) return true;
+      if (!(await this.#applyOne(wanted, term))) done = false;
     }
-    for (const { path } of changes.remove) {
-      try {
-        await this.#client.delete(path);
-        this.#log.info({ path }, 'removed');
-      } catch (error) {
-        this.#log.warn({ code: 'AMB1622', path }, `not removed: ${causeChain(error)}`);
-        done = false;
-      }
+    for (const unwanted of changes.remove) {
+      if (!term.isHeld()) return true;
+      if (!(await this.#remove(unwanted, term))) done = false;
     }
     return done;
   }
 
-  #isSettling({ path, body }: DesiredObject): boolean {
-    return this.#recent.get(path)?.content === contentOf(body);
+  /** What authors are to be told of objects that were not applied as wanted, one finding for each. */
+  findings(): Finding[] {
+    const byAuthor = Map.groupBy(this.#told.values(), ({ author }) => JSON.stringify(author));
+    return [...byAuthor.values()].flatMap((all): Finding[] => {
+      const [first] = all;
+      if (first === undefined) return [];
+      const { author, reason } = all.find((one) => one.reason === 'Refused') ?? first;
+      const code = reason === 'Refused' ? 'AMB1671' : 'AMB1670';
+      const message = `${code} ${all.map(({ text }) => text).join('; ')}`;
+      return [
+        { object: author, type: provisionedCondition, status: 'False', reason, message, code },
+      ];
+    });
   }
 
-  #forgetOld(): void {
-    const now = this.#clock.monotonic();
-    for (const [path, { atMs }] of this.#recent) {
-      if (now - atMs > settlingMs) this.#recent.delete(path);
+  /** Forgets what concerns authors that are gone. */
+  keepOnly(isThere: (author: ObjectReference) => boolean): void {
+    for (const [path, { author }] of this.#told) {
+      if (!isThere(author)) this.#told.delete(path);
     }
   }
+
+  async #applyOne(wanted: DesiredObject, term: Term): Promise<boolean> {
+    const { path, body, author } = wanted;
+    if (this.#isSettling(wanted)) return false;
+    const object = describeObject(body);
+    try {
+      const { result, conflicts } = await this.#send(wanted, term);
+      const before = this.#applied.get(path);
+      const version = versionOf(result);
+      const isChange = version !== (before?.version ?? versionOf(wanted.existing));
+      this.#applied.set(path, {
+        content: contentOf(body),
+        version,
+        atMs: this.#clock.monotonic(),
+      });
+      if (author && conflicts.length > 0) this.#tellConflicts(path, object, author, conflicts);
+      else this.#told.delete(path);
+      if (isChange) this.#log.info({ object }, 'applied');
+      return true;
+    } catch (error) {
+      if (!term.isHeld()) return true;
+      // A namespace that is going away takes nothing new, and one that has gone has nothing.
+      if (error instanceof ApiError && (error.status === 404 || isTerminating(error))) return true;
+      if (author && error instanceof ApiError && isRefusal(error)) {
+        this.#tell(path, { author, reason: 'Refused', text: `${object}: ${error.message}` });
+        return false;
+      }
+      this.#log.warn({ code: 'AMB1622', object }, `not applied: ${causeChain(error)}`);
+      return false;
+    }
+  }
+
+  /** Sends what is wanted, without the fields of others if it has an author to be told. */
+  async #send(
+    { path, body, author }: DesiredObject,
+    { signal }: Term,
+  ): Promise<{ result: KubernetesObject; conflicts: readonly FieldConflict[] }> {
+    if (author === undefined) {
+      return { result: await this.#client.patch(path, 'take', body, { signal }), conflicts: [] };
+    }
+    const conflicts: FieldConflict[] = [];
+    for (let attempt = 1; ; attempt++) {
+      const fields = conflicts.map(({ field }) => field);
+      try {
+        const rest = withoutFields(body, fields);
+        return { result: await this.#client.patch(path, 'apply', rest, { signal }), conflicts };
+      } catch (error) {
+        const isConflict = error instanceof ApiError && error.conflicts.length > 0;
+        if (!isConflict || attempt === maxAttempts) throw error;
+        conflicts.push(...error.conflicts);
+      }
+    }
+  }
+
+  #tellConflicts(
+    path: string,
+    object: string,
+    author: ObjectReference,
+    conflicts: readonly FieldConflict[],
+  ): void {
+    const fields = conflicts.map(({ field, message }) => {
+      return `${field.replace(/^\./, '')} (${message.replace(/^conflict with /, '')})`;
+    });
+    const text = `${object}: left as others have set it: ${fields.join(', ')}`;
+    this.#tell(path, { author, reason: 'FieldConflict', text });
+  }
+
+  #tell(path: string, told: Told): void {
+    this.#told.set(path, told);
+  }
+
+  async #remove({ path }: UnwantedObject, { signal }: Term): Promise<boolean> {
+    try {
+      await this.#client.delete(path, { signal });
+      this.#applied.delete(path);
+      this.#told.delete(path);
+      this.#log.info({ path }, 'removed');
+      return true;
+    } catch (error) {
+      this.#log.warn({ code: 'AMB1622', path }, `not removed: ${causeChain(error)}`);
+      return false;
+    }
+  }
+
+  /** Applied just now, and the watch has not shown it yet. */
+  #isSettling({ path, body, existing }: DesiredObject): boolean {
+    const applied = this.#applied.get(path);
+    if (applied === undefined || applied.content !== contentOf(body)) return false;
+    if (existing !== undefined && versionOf(existing) === applied.version) return false;
+    return this.#clock.monotonic() - applied.atMs <= settlingMs;
+  }
+}
+
+/** Changes with the spec; with anything, on kinds that count no generations. */
+function versionOf(object: KubernetesObject | undefined): string {
+  const { uid = '', generation, resourceVersion = '' } = object?.metadata ?? {};
+  // Its status changes all the time, and it counts no generations: only its being there is looked at.
+  if (object?.kind === 'HorizontalPodAutoscaler') return uid;
+  return `${uid} ${generation ?? resourceVersion}`;
+}
+
+function isRefusal({ status }: ApiError): boolean {
+  return status === 400 || status === 409 || status === 422;
 }
 
 function isTerminating(error: ApiError): boolean {

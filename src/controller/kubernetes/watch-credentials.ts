@@ -1,10 +1,7 @@
 // Watches the Secrets and ConfigMaps that waypoints need, each by its name: nothing else is read, and
 // nothing that others have to hide passes through here.
 
-import { type KubernetesObject as ClientObject, ListWatch } from '@kubernetes/client-node';
-import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import {
   type CredentialObject,
@@ -13,15 +10,13 @@ import {
   notReadYet,
 } from '../credentials.ts';
 import type { ApiClient } from './api-client.ts';
-import { WatchAfterList } from './watch-after-list.ts';
+import { ListAndWatch } from './list-and-watch.ts';
 
-const backoffShape = { firstMs: 250, maxMs: 10_000, jitter: 0.2 } as const;
 /** Objects watched at most; what is beyond is told as such. */
 const maxWatched = 1_000;
 
 interface Watched {
-  readonly informer: ListWatch<ClientObject>;
-  readonly end: AbortController;
+  readonly watch: ListAndWatch;
   object: CredentialObject | undefined;
   /** Why nothing is known. */
   problem: string | undefined;
@@ -70,74 +65,36 @@ export class CredentialWatcher implements AsyncDisposable {
 
   #watch(reference: CredentialReference): Watched {
     const { kind, namespace, name } = reference;
-    const path = `/api/v1/namespaces/${namespace}/${kind === 'Secret' ? 'secrets' : 'configmaps'}`;
-    const fieldSelector = `metadata.name=${name}`;
-    const end = new AbortController();
-    const changed = (object: CredentialObject | undefined): void => {
+    const changed = (object: CredentialObject | undefined, problem?: string): void => {
       watched.object = object;
-      watched.problem = undefined;
+      watched.problem = problem;
       this.#onChange();
     };
-    const informer = new ListWatch<ClientObject>(
-      path,
-      new WatchAfterList(this.#client.config, end.signal, () => {
-        if (watched.problem === undefined) return;
-        watched.problem = undefined;
-        this.#onChange();
-      }),
-      async () => {
-        const { items, resourceVersion } = await this.#client.list(path, { fieldSelector });
-        return {
-          apiVersion: 'v1',
-          kind: `${kind}List`,
-          metadata: { resourceVersion },
-          items,
-        } as never;
+    const watch = new ListAndWatch({
+      client: this.#client,
+      clock: this.#clock,
+      path: `/api/v1/namespaces/${namespace}/${kind === 'Secret' ? 'secrets' : 'configmaps'}`,
+      selectors: { fieldSelector: `metadata.name=${name}` },
+      onSet: (object) => changed(object as CredentialObject),
+      onDelete: () => changed(undefined),
+      onListed: () => {
+        if (watched.problem !== undefined) changed(watched.object);
       },
-      false,
-      undefined,
-      fieldSelector,
-    );
-    const watched: Watched = { informer, end, object: undefined, problem: notReadYet };
-    informer.on('add', (object) => changed(object as unknown as CredentialObject));
-    informer.on('update', (object) => changed(object as unknown as CredentialObject));
-    informer.on('delete', () => changed(undefined));
-    const backoff = new Backoff(backoffShape, this.#clock);
-    informer.on('change', () => backoff.reset());
-    informer.on(
-      'error',
-      (error: unknown) => void this.#restart(reference, watched, backoff, error),
-    );
-    void informer.start();
+      onTrouble: (trouble, reason) => {
+        const object = keyOfReference(reference);
+        const isQuiet = trouble === 'expired' || trouble === 'silent';
+        const told = `watch interrupted: ${reason}`;
+        if (isQuiet) this.#log.debug({ object, trouble }, told);
+        else this.#log.warn({ code: 'AMB1621', object, trouble }, told);
+        // What is known stays in force; only what never was is told.
+        if (watched.problem !== undefined) changed(undefined, `cannot be read: ${reason}`);
+      },
+    });
+    const watched: Watched = { watch, object: undefined, problem: notReadYet };
     return watched;
-  }
-
-  async #restart(
-    reference: CredentialReference,
-    watched: Watched,
-    backoff: Backoff,
-    error: unknown,
-  ): Promise<void> {
-    const { end, informer } = watched;
-    if (end.signal.aborted) return;
-    const object = keyOfReference(reference);
-    this.#log.warn({ code: 'AMB1621', object }, `watch ended: ${causeChain(error)}`);
-    // What is known stays in force; only what never was is told.
-    if (watched.problem !== undefined) {
-      watched.problem = `cannot be read: ${causeChain(error)}`;
-      this.#onChange();
-    }
-    try {
-      await backoff.wait(end.signal);
-      await informer.start();
-    } catch (failure) {
-      // Waiting rejects when nobody needs it any more; the informer reports its own failures.
-      if (!end.signal.aborted) this.#log.error({ code: 'AMB1621', object }, causeChain(failure));
-    }
   }
 }
 
-async function stop({ informer, end }: Watched): Promise<void> {
-  end.abort();
-  await informer.stop();
+async function stop({ watch }: Watched): Promise<void> {
+  await watch[Symbol.asyncDispose]();
 }

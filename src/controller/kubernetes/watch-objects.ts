@@ -1,48 +1,45 @@
-// Lists and watches every kind into the tables. The client library's informer stops for good at most
-// errors (style section 3.6), so each is started again here, with back-off and a line in the log.
+// Lists and watches every kind into the tables, reduced to what is read of it.
 
-import { type KubernetesObject as ClientObject, ListWatch } from '@kubernetes/client-node';
-import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { collectionPath, type KindName, kindNames, kindPlaces } from '../kinds/kinds.ts';
-import type { KubernetesObject } from '../kinds/object.ts';
 import type { ObjectTables } from '../objects.ts';
-import { type ApiClient, ApiError } from './api-client.ts';
-import { WatchAfterList } from './watch-after-list.ts';
+import type { ApiClient } from './api-client.ts';
+import { ListAndWatch, type WatchTrouble } from './list-and-watch.ts';
+import { reduced } from './reduce-objects.ts';
 
-const backoffShape = { firstMs: 100, maxMs: 2000, jitter: 0.2 } as const;
-/** How often a kind without a definition is looked for again. */
-const missingKindMs = 2000;
-
-/** The library types dates as Date; objects here are plain JSON, as the API sends them. */
-type Informer = ListWatch<ClientObject>;
+/** What an ObjectWatcher is made of. */
+export interface ObjectWatcherParts {
+  readonly client: ApiClient;
+  readonly tables: ObjectTables;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The name of the ConfigMap with the mesh's configuration. */
+  readonly meshConfigName: string;
+  /** Counts interruptions. */
+  readonly onTrouble: (kind: KindName, trouble: WatchTrouble) => void;
+}
 
 /** Keeps the tables up to date until it is disposed. */
 export class ObjectWatcher implements AsyncDisposable {
-  readonly #client: ApiClient;
-  readonly #tables: ObjectTables;
-  readonly #clock: Clock;
-  readonly #log: Logger;
-  readonly #end = new AbortController();
-  readonly #informers: Informer[] = [];
+  readonly #parts: ObjectWatcherParts;
+  readonly #watches: ListAndWatch[] = [];
   readonly #unsynced = new Set<KindName>(kindNames);
   readonly #listed = new Set<KindName>();
+  /** What is wrong with a kind now; told once, not with every attempt. */
+  readonly #troubles = new Map<KindName, WatchTrouble>();
   readonly #synced: Promise<void>;
   #resolveSynced: () => void = () => {};
 
-  constructor(client: ApiClient, tables: ObjectTables, clock: Clock, log: Logger) {
-    this.#client = client;
-    this.#tables = tables;
-    this.#clock = clock;
-    this.#log = log;
+  constructor(parts: ObjectWatcherParts) {
+    this.#parts = parts;
     this.#synced = new Promise((resolve) => {
       this.#resolveSynced = resolve;
     });
   }
 
-  /** Starts all watches at once; resolves when every kind has been listed, or is not served. */
+  /** Starts all watches at once; resolves when every kind has been listed, or is not served. A kind that may
+   * not be read keeps this waiting: without its policies, what is published would be open. */
   async start(): Promise<void> {
     for (const kind of kindNames) this.#watch(kind);
     await this.#synced;
@@ -53,43 +50,40 @@ export class ObjectWatcher implements AsyncDisposable {
     return this.#listed.has(kind);
   }
 
+  /** Kinds that are interrupted now, and by what. */
+  get troubles(): ReadonlyMap<KindName, WatchTrouble> {
+    return this.#troubles;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#end.abort();
-    await Promise.all(this.#informers.map((informer) => informer.stop()));
+    await Promise.all(this.#watches.map((watch) => watch[Symbol.asyncDispose]()));
   }
 
   #watch(kind: KindName): void {
-    const { labelSelector, fieldSelector } = kindPlaces[kind];
-    const path = collectionPath(kind);
-    const informer: Informer = new ListWatch(
-      path,
-      new WatchAfterList(this.#client.config, this.#end.signal, () => {
-        this.#listed.add(kind);
-        this.#markSynced(kind);
+    const { client, tables, clock, meshConfigName } = this.#parts;
+    const { labelSelector, fieldSelector, group, version } = kindPlaces[kind];
+    const apiVersion = group === '' ? version : `${group}/${version}`;
+    const selectors =
+      kind === 'MeshConfig'
+        ? { fieldSelector: `metadata.name=${meshConfigName}` }
+        : { labelSelector, fieldSelector };
+    this.#watches.push(
+      new ListAndWatch({
+        client,
+        clock,
+        path: collectionPath(kind),
+        selectors,
+        // Lists leave out what kind their items are.
+        onSet: (object) => tables.set(kind, reduced(kind, { ...object, apiVersion, kind })),
+        onDelete: (key) => tables.delete(kind, key),
+        onWatching: () => this.#troubles.delete(kind),
+        onListed: () => {
+          this.#listed.add(kind);
+          this.#markSynced(kind);
+        },
+        onTrouble: (trouble, reason) => this.#note(kind, trouble, reason),
       }),
-      async () => {
-        const { items, resourceVersion } = await this.#client.list(path, {
-          labelSelector,
-          fieldSelector,
-        });
-        const apiVersion = versionOf(kind);
-        for (const item of items) Object.assign(item, { kind, apiVersion });
-        return { apiVersion, kind: `${kind}List`, metadata: { resourceVersion }, items } as never;
-      },
-      false,
-      labelSelector,
-      fieldSelector,
     );
-    this.#informers.push(informer);
-    const backoff = new Backoff(backoffShape, this.#clock);
-    informer.on('add', (object) => this.#tables.set(kind, plain(object)));
-    informer.on('update', (object) => this.#tables.set(kind, plain(object)));
-    informer.on('delete', (object) => this.#tables.delete(kind, plain(object)));
-    informer.on('change', () => backoff.reset());
-    informer.on('error', (error: unknown) => {
-      void this.#restart(kind, informer, backoff, error);
-    });
-    void informer.start();
   }
 
   #markSynced(kind: KindName): void {
@@ -97,47 +91,30 @@ export class ObjectWatcher implements AsyncDisposable {
     if (this.#unsynced.size === 0) this.#resolveSynced();
   }
 
-  async #restart(
-    kind: KindName,
-    informer: Informer,
-    backoff: Backoff,
-    error: unknown,
-  ): Promise<void> {
-    const { signal } = this.#end;
-    if (signal.aborted) return;
-    try {
-      if (isMissing(error)) {
-        const first = this.#unsynced.has(kind);
-        this.#markSynced(kind);
-        if (first) {
-          this.#log.warn(
-            { code: 'AMB1623', kind },
-            `the API does not serve ${kind}; looking again`,
-          );
-        }
-        await this.#clock.wait(missingKindMs, signal);
-      } else {
-        this.#log.warn({ code: 'AMB1621', kind }, `watch of ${kind} ended: ${causeChain(error)}`);
-        await backoff.wait(signal);
-      }
-      await informer.start();
-    } catch (failure) {
-      // Waiting rejects when this object is disposed; the informer reports its own failures.
-      if (!signal.aborted) this.#log.error({ code: 'AMB1621', kind }, causeChain(failure));
+  #note(kind: KindName, trouble: WatchTrouble, reason: string): void {
+    const { log, onTrouble } = this.#parts;
+    onTrouble(kind, trouble);
+    if (trouble === 'unserved') this.#markSynced(kind);
+    const isNews = this.#troubles.get(kind) !== trouble;
+    this.#troubles.set(kind, trouble);
+    switch (trouble) {
+      case 'unserved':
+        if (!isNews) return;
+        log.warn({ code: 'AMB1623', kind }, `the API does not serve ${kind}; looking again`);
+        return;
+      case 'forbidden':
+        if (!isNews) return;
+        log.error({ code: 'AMB1660', kind }, `${kind} may not be read: ${reason}`);
+        return;
+      case 'malformed':
+        log.error({ code: 'AMB1668', kind }, `listing ${kind} again: ${reason}`);
+        return;
+      case 'expired':
+      case 'silent':
+        log.debug({ kind, trouble }, `watch of ${kind}: ${reason}`);
+        return;
+      default:
+        log.warn({ code: 'AMB1621', kind }, `watch of ${kind} ended: ${reason}`);
     }
   }
-}
-
-function plain(object: ClientObject): KubernetesObject {
-  return object as unknown as KubernetesObject;
-}
-
-function isMissing(error: unknown): boolean {
-  if (error instanceof ApiError) return error.status === 404;
-  return (error as { statusCode?: number } | undefined)?.statusCode === 404;
-}
-
-function versionOf(kind: KindName): string {
-  const { group, version } = kindPlaces[kind];
-  return group === '' ? version : `${group}/${version}`;
 }

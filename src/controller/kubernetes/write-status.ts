@@ -8,6 +8,7 @@ import { describeObject, type KubernetesObject } from '../kinds/object.ts';
 import type { StatusWrite } from '../status.ts';
 import type { Finding } from '../translate/finding.ts';
 import { type ApiClient, ApiError, fieldManager } from './api-client.ts';
+import type { Term } from './leader-election.ts';
 
 const parallelWrites = 8;
 const maxAnnounced = 10_000;
@@ -28,54 +29,62 @@ export class StatusWriter {
     this.#log = log;
   }
 
-  /** Writes all of them, a few at a time. Answers whether every one is done; what failed comes up
-   * again at the next translation. */
-  async write(writes: readonly StatusWrite[]): Promise<boolean> {
+  /** Writes all of them, a few at a time and while the term is held. Answers whether every one is done; what
+   * failed comes up again at the next translation. */
+  async write(writes: readonly StatusWrite[], term: Term): Promise<boolean> {
     const waiting = [...writes];
     let done = true;
     const worker = async (): Promise<void> => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
-        if (!(await this.#writeOne(next))) done = false;
+        if (!term.isHeld()) return;
+        if (!(await this.#writeOne(next, term))) done = false;
       }
     };
     await Promise.all(Array.from({ length: parallelWrites }, worker));
     return done;
   }
 
-  async #writeOne(write: StatusWrite): Promise<boolean> {
+  async #writeOne(write: StatusWrite, term: Term): Promise<boolean> {
     const object = describeObject(write.object);
     try {
-      await this.#client.patch(write.path, 'merge', write.body);
+      await this.#client.patch(write.path, 'merge', write.body, { signal: term.signal });
     } catch (error) {
+      if (!term.isHeld()) return true;
       // The object has changed or gone since: the newer version has its own translation.
       if (error instanceof ApiError && (error.status === 409 || error.status === 404)) return true;
       if (error instanceof ApiError && error.status === 422) {
         // Its definition, which may be another than ours, has no place for conditions.
-        await this.#announceOnly(write, error);
+        await this.#announceOnly(write, error, term);
         return true;
       }
       this.#log.warn({ code: 'AMB1622', object }, `status not written: ${causeChain(error)}`);
       return false;
     }
-    await this.#announceAll(write);
+    await this.#announceAll(write, term);
     return true;
   }
 
   /** Events without a condition, once per generation of the object. */
-  async #announceOnly(write: StatusWrite, error: ApiError): Promise<void> {
+  async #announceOnly(write: StatusWrite, error: ApiError, term: Term): Promise<void> {
     const { path, object } = write;
     if (!this.#isNews(path, object.metadata.generation)) return;
     this.#log.warn({ code: error.code, object: describeObject(object) }, error.message);
-    await this.#announceAll(write);
+    await this.#announceAll(write, term);
   }
 
   /** Events on an object whose kind has no status, once for each version that they speak of. */
-  async announce(object: KubernetesObject, findings: readonly Finding[]): Promise<void> {
+  async announce(
+    object: KubernetesObject,
+    findings: readonly Finding[],
+    term: Term,
+  ): Promise<boolean> {
     const events = findings.filter(({ code }) => code !== undefined);
     const messages = events.map(({ message }) => message).join();
     const version = `${object.metadata.resourceVersion ?? ''} ${messages}`;
-    if (events.length === 0 || !this.#isNews(describeObject(object), version)) return;
-    await this.#announceAll({ object, events });
+    if (events.length > 0 && this.#isNews(describeObject(object), version)) {
+      await this.#announceAll({ object, events }, term);
+    }
+    return true;
   }
 
   #isNews(name: string, version: number | string | undefined): boolean {
@@ -86,19 +95,22 @@ export class StatusWriter {
     return true;
   }
 
-  async #announceAll(write: Pick<StatusWrite, 'object' | 'events'>): Promise<void> {
+  async #announceAll(write: Pick<StatusWrite, 'object' | 'events'>, term: Term): Promise<void> {
     for (const finding of write.events) {
       const { code, message, type } = finding;
       this.#log.warn({ code, object: describeObject(write.object), type }, message);
-      await this.#announce(write.object, finding);
+      await this.#announce(write.object, finding, term);
     }
   }
 
-  async #announce(object: KubernetesObject, finding: Finding): Promise<void> {
+  async #announce(object: KubernetesObject, finding: Finding, term: Term): Promise<void> {
+    if (!term.isHeld()) return;
     const namespace = object.metadata.namespace ?? 'default';
     try {
       const event = eventOf(object, finding, namespace, this.#clock.now());
-      await this.#client.create(`/api/v1/namespaces/${namespace}/events`, event);
+      await this.#client.create(`/api/v1/namespaces/${namespace}/events`, event, {
+        signal: term.signal,
+      });
     } catch (error) {
       // The condition says the same, so the loss of an Event is no loss of the message.
       this.#log.debug({ code: 'AMB1622' }, `event not written: ${causeChain(error)}`);

@@ -284,6 +284,13 @@ export const controllerCodes = {
       'Weights are shares of their sum, an absent one of several is 0, and that of an only destination does not count.',
     remedy: 'Write a weight for each of several destinations, so that they add up to 100.',
   },
+  AMB1660: {
+    title: 'the controller may not read a kind of objects',
+    cause:
+      'The API server refuses to list or watch it: a permission was not given, or was withdrawn.',
+    remedy:
+      'Give the ServiceAccount of the controller the permissions of deploy/controller/permissions.yaml. What was read before stays in force; a controller that starts is not ready until it may read.',
+  },
   AMB1661: {
     title: 'the configuration of the mesh cannot be used',
     cause:
@@ -313,5 +320,44 @@ export const controllerCodes = {
     title: 'a host of a ServiceEntry has no address',
     cause: 'Node proxies tell services apart by address, and the host has none.',
     remedy: 'Set spec.addresses, or let the controller give it one.',
+  },
+  AMB1666: {
+    title: 'a replica of the controller no longer leads',
+    cause:
+      'Its Lease could not be renewed in time, since the API server was out of reach or the process stood still, or another replica has taken it.',
+    remedy:
+      'Nothing, if another replica leads (/debug/leader): proxies are served by all of them. Else look at the connection to the API server.',
+  },
+  AMB1667: {
+    title: 'the controller may not take part in the election',
+    cause:
+      'The API server refuses to let it read or write its Lease, and no replica writes without.',
+    remedy:
+      'Give the ServiceAccount of the controller the verbs get, list, watch, create and update on leases of its namespace, as in deploy/controller/permissions.yaml.',
+  },
+  AMB1668: {
+    title: 'a change of an object cannot be read',
+    cause: 'The API server, or something between, sent an event of a watch that is no event.',
+    remedy:
+      'None is needed once: everything of the kind is listed again. If it comes back, look at the proxy or load balancer before the API server.',
+  },
+  AMB1669: {
+    title: 'the overrides of a waypoint cannot be used',
+    cause:
+      'spec.infrastructure.parametersRef names no ConfigMap that exists, or the ConfigMap, or that of the class, has a key or a value that is not known.',
+    remedy:
+      'Correct what the message names; keys are deployment, service, serviceAccount, horizontalPodAutoscaler and podDisruptionBudget, values strategic merge patches in YAML. Until then the waypoint stays as it is.',
+  },
+  AMB1670: {
+    title: 'a field of a waypoint belongs to somebody else',
+    cause:
+      'Another field manager (kubectl edit, an autoscaler, another controller) has set it to another value.',
+    remedy:
+      'Nothing, if that is meant: the field is left alone. Else remove it there, or say it in the ConfigMap of spec.infrastructure.parametersRef and delete the object, which is then made again.',
+  },
+  AMB1671: {
+    title: 'the API server refuses an object of a waypoint',
+    cause: 'The object, with the overrides that users have written for it, is not valid.',
+    remedy: 'Correct the ConfigMap of spec.infrastructure.parametersRef, or that of the class.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -71,6 +71,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     pods: options.podAccess,
     forwards: new PortForwards(options.podAccess),
     openApi: new OpenApi(core.registry),
+    admission: { table: core.table, pods: options.podAccess, log: options.log },
     address: () => `127.0.0.1:${port}`,
     ending: ending.signal,
   };

@@ -2,6 +2,7 @@
 
 import { answerReview, answerTokenRequest } from '../access/reviews.ts';
 import { defaultAudience, type Tokens } from '../access/tokens.ts';
+import type { Admission } from '../admission/admit.ts';
 import { methodNotAllowed, noSuchPath } from '../api-error.ts';
 import { aggregatedDiscovery, aggregatedType } from '../discovery/aggregated.ts';
 import { groupDocument, groupList, resourceList } from '../discovery/discovery.ts';
@@ -23,6 +24,7 @@ export interface Site {
   readonly pods: PodAccess;
   readonly forwards: PortForwards;
   readonly openApi: OpenApi;
+  readonly admission: Admission;
   /** `host:port` under which clients are told that the server is. */
   readonly address: () => string;
   /** Fires when the server closes. */
@@ -124,7 +126,8 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     if (kind.namespaced && path.namespace === undefined && needsNamespace(exchange, path)) {
       throw noSuchPath();
     }
-    await answerResource({ core, exchange, kind, path, ending: site.ending });
+    const { admission, ending } = site;
+    await answerResource({ core, exchange, kind, path, admission, ending });
     return;
   }
   if (exchange.method === 'POST' && path.name === undefined) {
