@@ -9,4 +9,11 @@ export const clusterCommandCodes = {
     remedy:
       'Read the reason: a missing permission, a field that this version does not know, or a policy of the cluster.',
   },
+  AMB1833: {
+    title: 'A port of a pod cannot be reached',
+    cause:
+      'The pod does not run, nothing listens on the port, or the API server does not forward to it for this user.',
+    remedy:
+      'Read the reason: start the pod, or ask for the permission to get and create pods/portforward in its namespace.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
