@@ -2,6 +2,7 @@
 // reviewer sees a field in a line. Types become inline: CustomResourceDefinitions know no references.
 //
 //   VirtualService: A description.         a type, with its fields and rules below
+//   Other of Endpoint: Its description.  the same with the fields of another, and not its rules
 //     name! string<1..253>: What it is.    field, mandatory, type, limits, description
 //     mode string (A|B)                    one of these words
 //     list [Type]<1..16> by name           a list, of so many, merged and unique by a member
@@ -35,7 +36,7 @@ const scalars: Readonly<Record<string, CrdSchema>> = {
   },
 };
 
-const header = /^(\w+)(?:: (.*))?$/;
+const header = /^(\w+)(?: of (\w+))?(?:: (.*))?$/;
 const fieldLine = /^ {2}([\w]+)(!?) (\S+?)(\?)?(?: by (\w+))?(?: \(([^)]+)\))?(?:: (.*))?$/;
 const limited = /^(.*?)<(\d*)\.\.(\d*)>$/;
 
@@ -47,7 +48,9 @@ export function readTables(tables: readonly string[]): ReadonlyMap<string, CrdSc
     if (first === '') continue;
     const match = header.exec(first);
     if (match === null) throw new Error(`not a type: ${first}`);
-    known.set(match[1] ?? '', objectOf(known, match[2], lines));
+    const [, name = '', like, description] = match;
+    const object = objectOf(known, description, lines);
+    known.set(name, like === undefined ? object : withFieldsOf(typeOf(known, like), object));
   }
   return known;
 }
@@ -81,6 +84,12 @@ function objectOf(
     ...choice,
     ...(rules.length > 0 && { 'x-kubernetes-validations': rules }),
   };
+}
+
+/** The fields of one type, and not its rules. */
+function withFieldsOf({ properties }: CrdSchema, object: CrdSchema): CrdSchema {
+  const own = object['properties'] as object;
+  return { ...object, properties: { ...(properties as object), ...own } };
 }
 
 /** Of these fields one is given, or none where that is allowed too. */

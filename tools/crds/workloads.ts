@@ -57,9 +57,10 @@ Probe: How it is found out whether a workload is well.
   exec Exec
   grpc GrpcProbe
   atmostone httpGet tcpSocket exec grpc
+GroupTemplate of Endpoint: What each workload of the group is like; its address comes with it.
 WorkloadGroup: Workloads that register themselves. Kept; only agents of sidecars register.
   metadata GroupMeta
-  template! Endpoint
+  template! GroupTemplate
   probe Probe
 GatewayPort: The port of a listener.
   number! uint32: The port.
