@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { buildPlugin } from '../build-plugin.ts';
 import type { Architecture } from './architecture.ts';
 import { compile, compiledName } from './compile.ts';
 import type { DebianPackages } from './debian.ts';
@@ -52,6 +53,10 @@ export function imageFolders(part: ImagePart, inputs: Inputs): ImageFolder[] {
     const fill = (to: string): void => fillPrograms(part, inputs, to);
     folders.push({ name: `programs-${part.name}`, description, fill });
   }
+  if (part.hasPlugin === true) {
+    const description = 'The CNI plugin for hosts, a single executable';
+    folders.push({ name: 'plugin', description, fill: (to) => fillPlugin(inputs, to) });
+  }
   const fill = (to: string): void => fillPart(part, inputs, to);
   folders.push({ name: `part-${part.name}`, description: part.description, fill });
   return folders;
@@ -87,6 +92,14 @@ function fillPrograms(part: ImagePart, inputs: Inputs, target: string): void {
     packages.filter(({ name }) => !basePackages.includes(name)),
     target,
   );
+}
+
+function fillPlugin(inputs: Inputs, target: string): void {
+  const { node } = installedModules(inputs.repository, inputs.architecture, inputs.cache);
+  const place = path.join(target, places.plugin);
+  mkdirSync(path.dirname(place), { recursive: true });
+  copyFileSync(buildPlugin(node), place);
+  chmodSync(place, 0o755);
 }
 
 /** Names of the libraries that the system folder has. */

@@ -13,6 +13,8 @@ export interface ImagePart {
   readonly user: string;
   readonly programs: Programs;
   readonly ports: readonly number[];
+  /** Whether it installs the CNI plugin on its node, and so has it. */
+  readonly hasPlugin?: true;
 }
 
 /** The user of parts that need no privilege; Istio's proxies use the same number. */
@@ -36,6 +38,7 @@ export const parts: readonly ImagePart[] = [
     user: root,
     programs: { nftables: ['usr/sbin/nft'], iproute2: ['usr/bin/ip', 'usr/bin/ss'] },
     ports: [8000, 15014],
+    hasPlugin: true,
   },
   {
     name: 'ztunnel',
@@ -59,6 +62,7 @@ export const parts: readonly ImagePart[] = [
 export const places = {
   node: 'usr/bin/node',
   program: 'opt/ambit',
+  plugin: 'opt/cni/bin/ambit-cni',
 } as const;
 
 /** The words that an image runs. */
