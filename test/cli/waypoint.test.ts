@@ -1,6 +1,5 @@
 // ambit waypoint on the embedded API server; this test plays the controller.
 
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
@@ -8,17 +7,22 @@ import { waypoint } from '../../src/cli/commands/waypoint.ts';
 import { durationMs } from '../../src/cli/duration.ts';
 import { isProgrammed, listRows, waypointGateway } from '../../src/cli/waypoint/gateways.ts';
 import { codeOf } from '../../src/runtime/errors.ts';
+import { readMeshManifests } from '../../src/standalone/mesh-parts.ts';
 import { startHarness, until } from '../standalone/api/api-harness.ts';
 import { suite } from '../support/suite.ts';
 import { runCommand } from './run-command.ts';
 
-const crd = path.resolve(import.meta.dirname, '../../deploy/crds/gateways.yaml');
+const repository = path.resolve(import.meta.dirname, '../..');
+const crd = 'gateways.gateway.networking.k8s.io';
 
 const test = suite('waypoint', {
   async setup({ stack }) {
     const api = await startHarness(stack);
-    await api.succeed('apply -f -', await readFile(crd, 'utf8'));
-    await api.succeed('wait --for=condition=established crd gateways.gateway.networking.k8s.io');
+    const definition = readMeshManifests(repository).find(
+      ({ object }) => object.metadata.name === crd,
+    );
+    await api.succeed('apply -f -', JSON.stringify(definition?.object));
+    await api.succeed(`wait --for=condition=established crd ${crd}`);
     const program = async (namespace: string, name: string, status: 'True' | 'False') => {
       const body = {
         status: {

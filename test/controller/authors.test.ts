@@ -165,7 +165,10 @@ spec: {action: DENY, rules: [{from: [{source: {ipBlocks: [300.0.0.1]}}]}]}
 test('announces by Event alone where a foreign definition has no place for conditions', async ({
   running,
 }) => {
-  const file = path.join(import.meta.dirname, '../../deploy/crds/requestauthentications.yaml');
+  const file = path.join(
+    import.meta.dirname,
+    '../../deploy/crds/istio/requestauthentications.yaml',
+  );
   const strict = readFileSync(file, 'utf8').replace(
     /status:\s*\{\s*type: object, x-kubernetes-preserve-unknown-fields: true\s*\}/,
     'status: {type: object, required: [parents], properties: {parents: {type: array, items: {type: object}}}}',

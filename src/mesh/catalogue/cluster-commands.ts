@@ -9,27 +9,11 @@ export const clusterCommandCodes = {
     remedy:
       'Read the reason: a missing permission, a field that this version does not know, or a policy of the cluster.',
   },
-  AMB1857: {
-    title: 'the Gateway API is not installed',
-    cause: 'Waypoints are Gateways, and the cluster has no CustomResourceDefinition of that kind.',
-    remedy:
-      'ambit install brings the definitions that it needs; or apply those of the Gateway API project, v1.1 or newer.',
-  },
-  AMB1858: {
-    title: 'the namespace uses another waypoint',
-    cause: 'Its label istio.io/use-waypoint names another waypoint than the one that was applied.',
-    remedy: 'Give --overwrite to replace it, or leave --enroll-namespace out.',
-  },
-  AMB1859: {
-    title: 'a waypoint did not become ready in time',
+  AMB1833: {
+    title: 'A port of a pod cannot be reached',
     cause:
-      'Its pod does not start or is not ready, or no controller serves Gateways of its class and revision.',
+      'The pod does not run, nothing listens on the port, or the API server does not forward to it for this user.',
     remedy:
-      'ambit waypoint status and kubectl describe pod tell why; a longer --waypoint-timeout waits longer.',
-  },
-  AMB1860: {
-    title: 'there is no such namespace',
-    cause: 'The namespace that was given, or that of the context, does not exist.',
-    remedy: 'kubectl get namespaces lists them; -n chooses one.',
+      'Read the reason: start the pod, or ask for the permission to get and create pods/portforward in its namespace.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
