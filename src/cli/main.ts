@@ -14,11 +14,15 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   why: async () => (await import('./commands/why.ts')).why,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
+  'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
 
 /** istioctl's short names. */
-const aliases: ReadonlyMap<string, string> = new Map([['zc', 'ztunnel-config']]);
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['zc', 'ztunnel-config'],
+  ['ps', 'proxy-status'],
+]);
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
