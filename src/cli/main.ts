@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
+  waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
   'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,

@@ -10,6 +10,8 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
+import { Admission } from './admission/admission.ts';
+import { admissionMetrics } from './admission/metrics.ts';
 import type { CertificateAuthority } from './ca/authority.ts';
 import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
@@ -17,7 +19,6 @@ import { ServingCertificate } from './ca/serving-certificate.ts';
 import { signingServer } from './certificate-service.ts';
 import { CredentialDelivery } from './credential-delivery.ts';
 import { Debouncer } from './debouncer.ts';
-import { meshConfigName } from './kinds/kinds.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { LeaderElection } from './kubernetes/leader-election.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
@@ -29,8 +30,14 @@ import { ObjectTables } from './objects.ts';
 import { onHost } from './on-host.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
-import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
-import type { MeshOptions } from './translate/mesh-options.ts';
+import {
+  addressRanges,
+  type ControllerSettings,
+  revisions,
+  serviceName,
+  servingNames,
+} from './settings.ts';
+import { type MeshOptions, meshConfigNameOf, withRevision } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
 import { WaypointBypasses } from './waypoint-bypasses.ts';
@@ -53,6 +60,7 @@ export interface ControllerParts {
 
 export interface ControllerPorts {
   readonly grpc: number;
+  readonly webhook: number;
   readonly monitoring: number;
   readonly readiness: number;
 }
@@ -65,6 +73,7 @@ export class Controller implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
+  readonly #admissionMetrics = admissionMetrics(this.#registry);
   readonly #bypasses = new WaypointBypasses(this.#registry);
   readonly #readiness = new Readiness();
   readonly #translator: Translator;
@@ -78,8 +87,9 @@ export class Controller implements AsyncDisposable {
   readonly #translating: Debouncer;
   readonly #writing: WriteBack;
   #authority: LiveAuthority | undefined;
+  #admission: Admission | undefined;
   #translation: Translation | undefined;
-  #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
+  #ports: ControllerPorts = { grpc: 0, webhook: 0, monitoring: 0, readiness: 0 };
   #synced = false;
 
   constructor(parts: ControllerParts) {
@@ -91,6 +101,7 @@ export class Controller implements AsyncDisposable {
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
       network: '',
+      revisions: revisions(settings),
       addressRanges: addressRanges(settings),
     };
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
@@ -104,7 +115,7 @@ export class Controller implements AsyncDisposable {
       tables: this.#tables,
       clock,
       log,
-      meshConfigName,
+      meshConfigName: meshConfigNameOf(this.#mesh),
       onTrouble: (kind, trouble) => this.#metrics.interrupted(kind, trouble),
     });
     this.#verifier = new TokenReviewer(client, clock);
@@ -129,9 +140,12 @@ export class Controller implements AsyncDisposable {
       clock,
       log,
       namespace: settings.POD_NAMESPACE,
-      name: leaseName,
+      name: withRevision(leaseName, this.#mesh.revisions[0]),
       identity: settings.POD_NAME,
-      onTerm: () => this.#writing.changed(),
+      onTerm: () => {
+        this.#writing.changed();
+        this.#admission?.changed();
+      },
     });
     this.#writing = this.#writeBack();
     this.#registry.beforeReading(() => {
@@ -155,11 +169,10 @@ export class Controller implements AsyncDisposable {
       provision: {
         mesh: this.#mesh,
         waypointImage: settings.WAYPOINT_IMAGE,
-        controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+        controllerAddress: `${serviceName(settings)}.${settings.POD_NAMESPACE}.svc:15012`,
         spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
       },
       parameters: this.#parameters,
-      meshConfigName,
       givesRevocationLists: settings.PILOT_ENABLE_CA_CRL,
       isListed: (kind) => this.#watcher.isListed(kind),
       authority: () => this.#authority,
@@ -204,7 +217,22 @@ export class Controller implements AsyncDisposable {
     authority.subscribe((what) => {
       if (what === 'authority') certificate.renew();
       this.#writing.changed();
+      this.#admission?.changed();
     });
+    const term = () => this.#election.term;
+    const metrics = this.#admissionMetrics;
+    this.#admission = this.#stack.use(
+      await Admission.start({
+        client,
+        settings,
+        clock,
+        log,
+        metrics,
+        authority,
+        certificate,
+        term,
+      }),
+    );
     const signing = signingServer({
       authority,
       verifier: this.#verifier,
@@ -223,7 +251,7 @@ export class Controller implements AsyncDisposable {
       }),
     );
     this.#stack.use(server);
-    this.#ports = { ...this.#ports, grpc: server.port };
+    this.#ports = { ...this.#ports, grpc: server.port, webhook: this.#admission.port };
     this.#readiness.unblock('listener');
     log.info({ port: server.port, version: this.#xds.snapshot.hash }, 'serving proxies');
   }

@@ -1,5 +1,5 @@
-// What is in an image, as folders: the system with Node, the same for all; the programs a part calls;
-// and the part itself with its packages.
+// What is in an image, as folders: the system with Node, the same for all; the programs a part calls; the
+// CNI plugin; and the part itself with its packages.
 
 import {
   chmodSync,
@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
+import { buildPlugin } from '../build-plugin.ts';
 import type { Architecture } from './architecture.ts';
 import { compile, compiledName } from './compile.ts';
 import type { DebianPackages } from './debian.ts';
@@ -51,6 +52,10 @@ export function imageFolders(part: ImagePart, inputs: Inputs): ImageFolder[] {
     const description = `Programs of ${Object.keys(part.programs).join(' and ')}`;
     const fill = (to: string): void => fillPrograms(part, inputs, to);
     folders.push({ name: `programs-${part.name}`, description, fill });
+  }
+  if (part.plugin) {
+    const fill = (to: string): void => fillPlugin(inputs, to);
+    folders.push({ name: 'plugin', description: 'The CNI plugin for nodes', fill });
   }
   const fill = (to: string): void => fillPart(part, inputs, to);
   folders.push({ name: `part-${part.name}`, description: part.description, fill });
@@ -94,6 +99,14 @@ function systemLibraries({ architecture, cache, repository, debian }: Inputs): R
   const { node } = installedModules(repository, architecture, cache);
   const packages = debian.unpack(basePackages);
   return addLibraries([node], packages, architecture, path.join(cache, 'system-libraries'));
+}
+
+function fillPlugin({ repository, architecture, cache }: Inputs, target: string): void {
+  const { node } = installedModules(repository, architecture, cache);
+  const place = path.join(target, places.plugin);
+  mkdirSync(path.dirname(place), { recursive: true });
+  copyFileSync(buildPlugin(node), place);
+  chmodSync(place, 0o755);
 }
 
 function fillPart(part: ImagePart, inputs: Inputs, target: string): void {

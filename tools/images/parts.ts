@@ -12,6 +12,8 @@ export interface ImagePart {
   /** Numbers, since `runAsNonRoot` is decided without reading the image's user names. */
   readonly user: string;
   readonly programs: Programs;
+  /** Whether it brings the CNI plugin, which it puts on nodes. */
+  readonly plugin: boolean;
   readonly ports: readonly number[];
 }
 
@@ -27,6 +29,7 @@ export const parts: readonly ImagePart[] = [
     entry: 'controller/main.ts',
     user: ordinaryUser,
     programs: {},
+    plugin: false,
     ports: [15012, 15014, 15017, 8080],
   },
   {
@@ -35,6 +38,7 @@ export const parts: readonly ImagePart[] = [
     entry: 'cni/agent/main.ts',
     user: root,
     programs: { nftables: ['usr/sbin/nft'], iproute2: ['usr/bin/ip', 'usr/bin/ss'] },
+    plugin: true,
     ports: [8000, 15014],
   },
   {
@@ -43,6 +47,7 @@ export const parts: readonly ImagePart[] = [
     entry: 'ztunnel/main.ts',
     user: root,
     programs: {},
+    plugin: false,
     ports: [15020, 15021],
   },
   {
@@ -51,6 +56,7 @@ export const parts: readonly ImagePart[] = [
     entry: 'waypoint/main.ts',
     user: ordinaryUser,
     programs: {},
+    plugin: false,
     ports: [15008, 15020, 15021],
   },
 ];
@@ -59,6 +65,8 @@ export const parts: readonly ImagePart[] = [
 export const places = {
   node: 'usr/bin/node',
   program: 'opt/ambit',
+  /** As the agent's setting CNI_PLUGIN has it. */
+  plugin: 'opt/cni/bin/ambit-cni',
 } as const;
 
 /** The words that an image runs. */

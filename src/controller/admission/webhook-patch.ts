@@ -10,6 +10,13 @@ export interface WebhookConfiguration extends KubernetesObject {
     readonly name: string;
     readonly clientConfig?: { readonly caBundle?: string };
     readonly failurePolicy?: string;
+    readonly objectSelector?: {
+      readonly matchExpressions?: readonly {
+        readonly key?: string;
+        readonly operator?: string;
+        readonly values?: readonly string[];
+      }[];
+    };
   }[];
 }
 
@@ -46,6 +53,16 @@ export function nextStep(
   const { apiVersion, kind, metadata } = configuration;
   const body = { apiVersion, kind, metadata: { name: metadata.name }, webhooks: wanted };
   return { kind: 'apply', body };
+}
+
+/** The revision that the first webhook asks for by its selector; undefined when it takes objects without. */
+export function revisionOf({ webhooks = [] }: WebhookConfiguration): string | undefined {
+  const revisions = webhooks.map(({ objectSelector }) =>
+    (objectSelector?.matchExpressions ?? []).find(
+      ({ key, operator }) => key === 'istio.io/rev' && operator === 'In',
+    ),
+  );
+  return revisions.includes(undefined) ? undefined : revisions[0]?.values?.[0];
 }
 
 /** An object that the webhook never accepts; offered in a dry run, with the label that the webhook of a

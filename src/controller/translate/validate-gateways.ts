@@ -101,8 +101,8 @@ function tlsProblems({ port, tls }: ServerSpec, path: string): Problem[] {
   if (tls === undefined) {
     return needsTls ? [invalid(path, `must be set for a port of ${protocol}`)] : [];
   }
-  const { httpsRedirect, ...settings } = tls;
-  if (!needsTls && (protocol === 'TCP' || Object.keys(settings).length > 0)) {
+  const settings = Object.keys(tls).filter((field) => field !== 'httpsRedirect');
+  if (!needsTls && (protocol === 'TCP' || settings.length > 0)) {
     return [invalid(path, `cannot be set for a port of ${protocol || 'no protocol'}`)];
   }
   return needsTls ? certificateProblems(tls, path) : [];

@@ -48,7 +48,9 @@ export async function callWebhook(
       : error instanceof Error
         ? error.message
         : String(error);
-    return { kind: 'failed', problem: `failed to call webhook: Post "${url.href}": ${why}` };
+    // As it is configured: a URL leaves the port out where it is the usual one.
+    const address = `${addressOf(webhook.place)}${url.search}`;
+    return { kind: 'failed', problem: `failed to call webhook: Post "${address}": ${why}` };
   }
 }
 
@@ -69,10 +71,9 @@ async function post(
       connection: 'close',
     },
     signal,
-    agent: false,
     ...(caCertificates !== undefined && { ca: caCertificates }),
   };
-  if (place.kind === 'url') return await send(url, options, body);
+  if (place.kind === 'url') return await send(url, { ...options, agent: false }, body);
   const socket = await connectToService(reach.table, reach.pods, place, signal);
   try {
     const servername = `${place.name}.${place.namespace}.svc`;

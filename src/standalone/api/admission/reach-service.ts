@@ -3,7 +3,8 @@
 
 import net from 'node:net';
 
-import { isRecord, listAt, numberAt, recordAt, textAt } from '../json.ts';
+import { causeChain } from '../../../runtime/errors.ts';
+import { listAt, numberAt, recordAt, textAt } from '../json.ts';
 import type { PodAccess } from '../pods/pod-access.ts';
 import type { ObjectTable } from '../storage/object-table.ts';
 import type { ApiObject } from '../store.ts';
@@ -36,7 +37,7 @@ export function endpointsOf(
       .map((one) => ({
         pod:
           textAt(one, 'targetRef', 'kind') === 'Pod' ? textAt(one, 'targetRef', 'name') : undefined,
-        address: String(listAt(one, 'addresses')[0] ?? ''),
+        address: listAt(one, 'addresses').find((text) => typeof text === 'string') ?? '',
         port: number,
       }));
   });
@@ -65,7 +66,7 @@ export async function connectToService(
         : await pods.connect(namespace, endpoint.pod, endpoint.port, signal);
     } catch (error) {
       signal.throwIfAborted();
-      failures.push(isRecord(error) || error instanceof Error ? String(error) : 'failed');
+      failures.push(causeChain(error));
     }
   }
   throw new Error(failures.join('; '));
