@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
   'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
+  version: async () => (await import('./commands/version.ts')).version,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
 
