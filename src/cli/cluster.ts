@@ -97,6 +97,17 @@ export class Cluster {
     }
   }
 
+  /** The same, but undefined where the cluster knows no such kind. */
+  async listIfServed(path: string): Promise<readonly ClusterObject[] | undefined> {
+    const isServed = (await this.find(`${path}?limit=1`)) !== undefined;
+    return isServed ? await this.list(path) : undefined;
+  }
+
+  /** The address of its API server. */
+  get address(): string {
+    return this.#server.href.replace(/\/$/, '');
+  }
+
   /** JSON from an admin endpoint of a proxy; AMB1807 when what runs there is another program that has
    * no such endpoint, AMB1833 when it cannot be reached. */
   async podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
