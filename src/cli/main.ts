@@ -19,11 +19,16 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
+  'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
+  version: async () => (await import('./commands/version.ts')).version,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
 
 /** istioctl's short names. */
-const aliases: ReadonlyMap<string, string> = new Map([['zc', 'ztunnel-config']]);
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['zc', 'ztunnel-config'],
+  ['ps', 'proxy-status'],
+]);
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
