@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
+  enroll: async () => (await import('./commands/enroll.ts')).enroll,
   waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   explain: async () => (await import('./commands/explain.ts')).explain,
