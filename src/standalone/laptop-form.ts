@@ -24,9 +24,11 @@ const longest = '596h';
 
 /** The form in which an object of the mesh is applied here. */
 export function laptopForm(object: ApiObject): ApiObject {
-  if (object.kind !== 'DaemonSet') return object;
-  switch (object.metadata.name) {
-    case 'ztunnel':
+  switch (`${object.kind} ${object.metadata.name}`) {
+    case 'Deployment istiod':
+      // All local nodes are one machine, so that another replica would end with the first.
+      return { ...object, spec: { ...(object.spec as object), replicas: 1 } };
+    case 'DaemonSet ztunnel':
       // A replaced node proxy goes on with its connections until they end by themselves: on one's own
       // machine nothing waits for it to be gone. A cluster needs a limit, because nodes are drained and
       // updates have to come to their end.
@@ -34,7 +36,7 @@ export function laptopForm(object: ApiObject): ApiObject {
         ...withVariable(pod, 'CONNECTION_TERMINATION_DEADLINE', longest),
         terminationGracePeriodSeconds: unlimitedSeconds,
       }));
-    case 'istio-cni-node':
+    case 'DaemonSet istio-cni-node':
       // A local node comes with its chain of plugins complete: the machine has Node, so the plugin needs
       // no executable, and nobody else writes the configuration.
       return withPod(object as NodeSet, (pod) => withVariable(pod, 'CNI_INSTALL', 'false'));

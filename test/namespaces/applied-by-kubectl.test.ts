@@ -1,6 +1,5 @@
 // An empty cluster gets the mesh as a real one does: by the stock kubectl, from the manifests in deploy/.
 
-import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { until } from '../../demo/mesh.ts';
@@ -10,9 +9,8 @@ import { apply, createPods, enrolled } from './enrolled-pods.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
 const manifests = path.join(repository, 'test/deploy/laptop');
-const definitions = path.join(repository, 'deploy/crds');
 /** Of the Gateway API, which brings its own on a cluster. */
-const foreign = /^(?:gateway|grpc|http|reference|tcp|tls)/;
+const definitions = path.join(repository, 'deploy/crds/gateway-api');
 
 const gateway = {
   apiVersion: 'gateway.networking.k8s.io/v1',
@@ -28,9 +26,7 @@ const test = suite<{ mesh: LaptopMesh }>('a mesh applied by kubectl', {
   deadlineMs: 120_000,
   async setup({ stack }) {
     const mesh = await upMesh(stack, 'bykubectl', { args: ['--mesh-later'] });
-    for (const name of readdirSync(definitions).filter((one) => foreign.test(one))) {
-      await mesh.kubectl('apply', '-f', path.join(definitions, name));
-    }
+    await mesh.kubectl('apply', '-f', definitions);
     return { mesh };
   },
 });
@@ -44,7 +40,7 @@ async function objects(mesh: LaptopMesh, kinds: string): Promise<string[]> {
 
 const namespaced = 'pods,deployments,daemonsets,services,configmaps,secrets,roles,rolebindings';
 const everywhere = 'namespaces,clusterroles,clusterrolebindings,customresourcedefinitions';
-const kinds = `${namespaced},poddisruptionbudgets,networkpolicies,${everywhere}`;
+const kinds = `${namespaced},poddisruptionbudgets,networkpolicies,validatingwebhookconfigurations,${everywhere}`;
 
 test('starts from the manifests, and leaves nothing when they are deleted', async ({ mesh }) => {
   const before = await objects(mesh, kinds);
