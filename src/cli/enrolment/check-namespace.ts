@@ -12,6 +12,7 @@ export function checkNamespace(facts: EnrolmentFacts): readonly Finding[] {
     ...excluded(facts),
     ...injection(facts),
     ...unreadyNodes(facts),
+    ...unreadyWaypoint(facts),
     ...plainClients(facts),
     ...speakingServers(facts),
     ...podSecurity(facts),
@@ -89,6 +90,14 @@ function unreadyNodes(facts: EnrolmentFacts): readonly Said[] {
     said.push({ code: 'AMB1868', severity: 'breaks', message });
   }
   return said;
+}
+
+/** Traffic to what a waypoint serves is refused while it cannot be used (docs/waypoints.md). */
+function unreadyWaypoint(facts: EnrolmentFacts): readonly Said[] {
+  const { name, pods } = waypointOf(facts);
+  if (name === undefined || pods.some(isReady)) return [];
+  const message = `waypoint ${name}, which it uses, has no pod that is ready`;
+  return [{ code: 'AMB1868', severity: 'breaks', message }];
 }
 
 function isReady({ status }: PodObject): boolean {

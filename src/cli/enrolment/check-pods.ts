@@ -2,7 +2,7 @@
 
 import type { EnrolmentFacts, PodObject } from './facts.ts';
 import type { Finding } from './finding.ts';
-import { type Membership, membershipAfter, nameOf } from './membership.ts';
+import { isWaypoint, type Membership, membershipAfter, nameOf } from './membership.ts';
 import { networkProbes } from './probes.ts';
 
 /** Ports on which the node proxy listens in every pod (protocol section 1.1). */
@@ -10,7 +10,9 @@ const proxyPorts: ReadonlySet<number> = new Set([15_001, 15_006, 15_008, 15_053]
 
 /** Looks at each pod of the namespace. */
 export function checkPods(facts: EnrolmentFacts): readonly Finding[] {
-  const own = facts.pods.filter(({ metadata }) => metadata.namespace === facts.namespace);
+  const own = facts.pods.filter(
+    (pod) => pod.metadata.namespace === facts.namespace && !isWaypoint(pod),
+  );
   return own.flatMap((pod) => {
     const membership = membershipAfter(pod, facts);
     if (membership.kind === 'outside') return outside(pod, membership.because);

@@ -72,9 +72,10 @@ export const joiningCodes = {
   },
   AMB1868: {
     title: 'the mesh is not ready for the namespace',
-    cause: 'The controller, or the node agent or ztunnel of a node with pods of it, is not ready.',
+    cause:
+      'The controller, the node agent or ztunnel of a node with pods of it, or the waypoint that it uses is not ready.',
     remedy:
-      'ambit status and kubectl get pods -n istio-system tell what is wrong; enrol when all of it is ready.',
+      'ambit status, ambit waypoint status and kubectl get pods -n istio-system tell what is wrong; enrol when all of it is ready.',
   },
   AMB1869: {
     title: 'pods did not join the mesh in time',
