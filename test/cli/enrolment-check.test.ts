@@ -34,6 +34,9 @@ test('an ordinary namespace has nothing to fear but that connections end', () =>
 test('connections that node proxies know of are a risk, and those that do not tell are named', () => {
   const [found] = check({ connections: { known: 3, silent: ['ztunnel-x'] } });
   assert.match(found ?? '', /risk AMB1864 Namespace shop: .* know of 3 .*ztunnel-x did not tell/);
+  const annotations = { 'ambient.istio.io/redirection': 'enabled' };
+  const joined = factsWith({ pods: [pod('shop/web', { annotations })] });
+  assert.equal(checkEnrolment(joined), [], 'nothing ends for who is in the mesh');
 });
 
 const podCases: Readonly<Record<string, readonly [PodObject, RegExp | undefined]>> = {

@@ -2,6 +2,7 @@
 
 import type { EnrolmentFacts, PodObject, ServicePort } from './facts.ts';
 import type { Finding } from './finding.ts';
+import { joiningOf } from './joining.ts';
 import { membershipAfter } from './membership.ts';
 import { waypointOf } from './waypoint-in-use.ts';
 
@@ -171,8 +172,9 @@ function podSecurity(facts: EnrolmentFacts): readonly Said[] {
   return [{ code: 'AMB1871', severity: 'note', message }];
 }
 
-function liveConnections({ connections }: EnrolmentFacts): readonly Said[] {
-  const { known, silent } = connections;
+function liveConnections(facts: EnrolmentFacts): readonly Said[] {
+  const { known, silent } = facts.connections;
+  if (joiningOf(facts).every(({ state }) => state === 'joined' || state === 'outside')) return [];
   const seen =
     known === 0
       ? 'node proxies know of none'

@@ -6,6 +6,11 @@ import { membershipAfter } from './membership.ts';
 
 const redirectionAnnotation = 'ambient.istio.io/redirection';
 
+/** Whether the node agent has noted that the pod is in the mesh. */
+export function hasJoined({ metadata }: PodObject): boolean {
+  return metadata.annotations?.[redirectionAnnotation] === 'enabled';
+}
+
 export interface Joining {
   readonly pod: string;
   readonly node: string;
@@ -26,9 +31,8 @@ export function joiningOf(facts: EnrolmentFacts): readonly Joining[] {
 }
 
 function stateOf(pod: PodObject, facts: EnrolmentFacts): Joining['state'] {
-  const noted = pod.metadata.annotations?.[redirectionAnnotation];
-  if (noted === 'enabled') return 'joined';
-  if (noted === 'pending') return 'pending';
+  if (hasJoined(pod)) return 'joined';
+  if (pod.metadata.annotations?.[redirectionAnnotation] === 'pending') return 'pending';
   return membershipAfter(pod, facts).kind === 'member' ? 'waiting' : 'outside';
 }
 

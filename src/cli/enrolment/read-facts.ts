@@ -12,6 +12,7 @@ import type {
   PodObject,
   ServiceObject,
 } from './facts.ts';
+import { hasJoined } from './joining.ts';
 
 /** Node proxies that are asked for connections; of more than these, some only. */
 const maxAsked = 100;
@@ -134,7 +135,7 @@ interface DumpedConnection {
   readonly actualDst?: string;
 }
 
-/** Asks every node proxy for connections that have a pod of the namespace at one end. */
+/** Asks every node proxy for connections with a pod at one end that is still to join. */
 async function liveConnections(
   cluster: Cluster,
   namespace: string,
@@ -143,7 +144,8 @@ async function liveConnections(
 ): Promise<LiveConnections> {
   const addresses = new Set(
     pods
-      .filter(({ metadata, spec }) => metadata.namespace === namespace && !spec?.hostNetwork)
+      .filter((pod) => pod.metadata.namespace === namespace && !pod.spec?.hostNetwork)
+      .filter((pod) => !hasJoined(pod))
       .flatMap(({ status }) => status?.podIPs ?? [])
       .map(({ ip }) => ip),
   );
