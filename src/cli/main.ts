@@ -16,6 +16,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   upgrade: async () => (await import('./commands/install.ts')).upgrade,
   uninstall: async () => (await import('./commands/uninstall.ts')).uninstall,
   why: async () => (await import('./commands/why.ts')).why,
+  enroll: async () => (await import('./commands/enroll.ts')).enroll,
   waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
