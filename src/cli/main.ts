@@ -12,6 +12,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
+  validate: async () => (await import('./commands/validate.ts')).validate,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
