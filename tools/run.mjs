@@ -26,8 +26,19 @@ const testCommands = {
 /** What the benchmark measures with. Where they cannot be had it says so and skips what needs them. */
 const benchCommands = { iperf3: 'iperf3', 'nghttp2-client': 'h2load', wrk: 'wrk' };
 
-/** Needed by the test suite alone, and only fetched: the stock scraper, and a web server. */
-const testPrograms = { prometheus: 'prometheus', nginx: 'nginx' };
+/** Needed by the test suite alone, and only fetched: packages by a file that shows they are there. The stock
+ * scraper, a web server; a container runtime with its plugins, and a program small enough for an image made on
+ * the spot. */
+const libraries = `usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const testPrograms = {
+  prometheus: 'usr/bin/prometheus',
+  nginx: 'usr/sbin/nginx',
+  containerd: 'usr/bin/containerd',
+  runc: 'usr/sbin/runc',
+  libseccomp2: `${libraries}/libseccomp.so.2`,
+  'containernetworking-plugins': 'usr/lib/cni/bridge',
+  'busybox-static': 'bin/busybox',
+};
 
 function fail(code, message) {
   process.stderr.write(`${code} ${message}\n`);
@@ -85,14 +96,10 @@ function warn(code, message) {
 /** Puts programs of Debian packages into a folder without installing them: installed, they would bring
  * a service that starts by itself. What cannot be had is left to the tests that need it. */
 function unpackPrograms(wanted) {
-  for (const [name, command] of Object.entries(wanted)) {
+  for (const [name, file] of Object.entries(wanted)) {
     const folder = path.join(modules, '.ambit-programs', name);
-    if (
-      onPath(command) ||
-      ['bin', 'sbin'].some((one) => existsSync(path.join(folder, 'usr', one, command)))
-    )
-      continue;
-    process.stderr.write(`setup: fetching the program ${command}\n`);
+    if (existsSync(path.join('/', file)) || existsSync(path.join(folder, file))) continue;
+    process.stderr.write(`setup: fetching the package ${name}\n`);
     mkdirSync(folder, { recursive: true });
     const fetch = `apt-get download ${name}`;
     const script = `{ ${fetch} || { apt-get update && ${fetch}; }; } && dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`;

@@ -8,6 +8,8 @@ export interface CommandContext {
   readonly cwd: string;
   /** Reads all of standard input; that of the process when absent. */
   readonly stdin?: () => Promise<string>;
+  /** Whether what is printed is read on a terminal. */
+  readonly terminal: { readonly stdout: boolean; readonly stderr: boolean };
   /** Aborted by SIGINT or SIGTERM. */
   readonly signal: AbortSignal;
 }

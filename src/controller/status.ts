@@ -51,6 +51,11 @@ const istioTypes = new Set([
   'istio.io/VisibilityApplied',
 ]);
 
+/** Whether objects of a kind have no status: their authors are told by Events alone. */
+export function hasNoStatus(kind: KindName): boolean {
+  return kind === 'MeshConfig' || kind === 'ConfigMap';
+}
+
 /** The writes that make statuses say what was found. `nowMs` dates conditions that change. */
 export function statusWrites(
   objects: ObjectSource,
@@ -66,13 +71,18 @@ export function statusWrites(
   }
   for (const finding of findings) {
     const object = find(objects, finding.object);
-    // A ConfigMap has no status; its author is told by Events alone.
-    if (object === undefined || finding.object.kind === 'MeshConfig') continue;
+    if (object === undefined || hasNoStatus(finding.object.kind)) continue;
     const list = wanted.get(object);
     if (list === undefined) wanted.set(object, [finding]);
     else list.push(finding);
   }
   const extra = new Map(moreFields.map((more) => [more.object, more]));
+  for (const { object } of moreFields) {
+    const { namespace, name } = object.metadata;
+    // An older version's fields come again for the newest.
+    const isNewest = objects.get(object.kind as KindName, namespace, name) === object;
+    if (isNewest && !wanted.has(object)) wanted.set(object, []);
+  }
   return [...wanted].flatMap(
     ([object, list]) => write(object, list, extra.get(object), nowMs) ?? [],
   );

@@ -48,6 +48,16 @@ function condition(
   return one && `${one.status} ${one.reason} ${one.message}`;
 }
 
+/** The spec of an object of a waypoint; empty when there is none. */
+function specOf(
+  { api }: RunningController,
+  kind: string,
+  namespace: string,
+): Record<string, unknown> {
+  const found = api.store.get(kind, namespace, 'waypoint')?.['spec'];
+  return (found ?? {}) as Record<string, unknown>;
+}
+
 const made = (running: RunningController, kind: string, namespace: string) =>
   running.eventually(`${kind} in ${namespace}`, () =>
     running.api.store.get(kind, namespace, 'waypoint'),
@@ -91,14 +101,14 @@ test('belong to the controller field by field, and what a user scales or changes
   apply(gateway('shop').replace('team: a', 'team: b'));
   const spec = await running.eventually('the new label', () => {
     const found = api.store.get(deployments, 'shop', 'waypoint');
-    const { template, replicas } = found?.['spec'] as {
-      template: { spec: { containers: { image: string }[] } };
-      replicas: number;
+    const { template, replicas } = (found?.['spec'] ?? {}) as {
+      template?: { spec: { containers: { image: string }[] } };
+      replicas?: number;
     };
     return found?.metadata.labels?.['team'] === 'b' ? { template, replicas } : undefined;
   });
   assert.is(spec.replicas, 4);
-  assert.is(spec.template.spec.containers[0]?.image, 'mine');
+  assert.is(spec.template?.spec.containers[0]?.image, 'mine');
   // Deleted, it is made anew as it should be, and nothing is left to be told.
   api.store.delete(deployments, 'shop', 'waypoint');
   await running.eventually('the image of the controller', () => {
@@ -149,9 +159,7 @@ test('follow the ConfigMap that their Gateway names, whichever comes first', asy
   await running.eventually('the budget to go', () => {
     return api.store.get(budgets, 'overridden', 'waypoint') === undefined || undefined;
   });
-  const replicas = (): unknown =>
-    (api.store.get(deployments, 'overridden', 'waypoint')?.['spec'] as { replicas: number })
-      .replicas;
+  const replicas = (): unknown => specOf(running, deployments, 'overridden')['replicas'];
   await running.eventually('2 replicas', () => replicas() === 2 || undefined);
   await says(running, 'overridden', 'Accepted', /^True Accepted/);
 });
@@ -171,8 +179,7 @@ test('take the defaults of their class from the oldest ConfigMap', async ({ runn
     data: { service: `spec: {type: ${type}}` },
   });
   api.store.create(defaults('a', 'LoadBalancer'));
-  const type = (): unknown =>
-    (api.store.get('services', 'of-class', 'waypoint')?.['spec'] as { type: string }).type;
+  const type = (): unknown => specOf(running, 'services', 'of-class')['type'];
   await running.eventually('the type', () => type() === 'LoadBalancer' || undefined);
   api.store.delete('configmaps', 'istio-system', 'a');
   await running.eventually('the type', () => type() === 'ClusterIP' || undefined);

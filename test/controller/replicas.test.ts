@@ -6,16 +6,16 @@ import type { ApiServer } from '../../src/standalone/api/api-server.ts';
 import { typeUrls } from '../../src/wire/xds.ts';
 import { suite } from '../support/suite.ts';
 import { ApiFront } from './api-front.ts';
+import { LeapingClock } from './leaping-clock.ts';
 import { ProxyStream, ztunnelNode } from './proxy-client.ts';
 import { eventually, settingsFor, startApi, tokenOf } from './running-controller.ts';
-import { SkippingClock } from './skipping-clock.ts';
 
 const test = suite('replicas of the controller', { deadlineMs: 40_000 });
 
 interface Replica {
   readonly controller: Controller;
   readonly front: ApiFront;
-  readonly clock: SkippingClock;
+  readonly clock: LeapingClock;
   readonly name: string;
 }
 
@@ -27,7 +27,7 @@ async function startReplica(
 ): Promise<Replica> {
   const front = stack.use(await ApiFront.open(api));
   const client = stack.use(front.client());
-  const clock = new SkippingClock();
+  const clock = new LeapingClock();
   const settings = settingsFor({ POD_NAME: name });
   const controller = stack.use(new Controller({ client, settings, clock, log: silentLogger }));
   await controller.start();
@@ -112,11 +112,11 @@ test('a leader that lost the API server writes nothing more, and is followed aft
   first.front.cut();
   const before = writesOf(first).length;
   apply(api, service('meanwhile'));
-  for (const { clock } of [first, second]) clock.skip(leaseMs);
+  for (const { clock } of [first, second]) clock.leap(leaseMs);
   assert.not(await leads(first));
   // One look shows the Lease unchanged since, the next begins when that was too long.
   await eventually('a successor', async () => {
-    second.clock.skip(1000);
+    second.clock.leap(1000);
     return (await leads(second)) || undefined;
   });
   await eventually('the condition', () => bound(api, 'meanwhile'));

@@ -10,7 +10,7 @@ import { Controller } from '../../src/controller/controller.ts';
 import { ApiClient } from '../../src/controller/kubernetes/api-client.ts';
 import { type ControllerSettings, controllerSettings } from '../../src/controller/settings.ts';
 import { systemClock } from '../../src/runtime/clock.ts';
-import { createLogger, silentLogger } from '../../src/runtime/log.ts';
+import { createLogger, type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { readSettings } from '../../src/runtime/settings.ts';
 import {
   type ApiServer,
@@ -27,7 +27,7 @@ export interface RunningController {
   /** `HOST:PORT` of its gRPC server. */
   readonly address: string;
   /** Applies every document of a YAML text. */
-  apply(yaml: string): void;
+  readonly apply: (yaml: string) => void;
   /** A token of a ServiceAccount, which is made if missing; bound to a pod if one is named. */
   token(namespace: string, account: string, pod?: string): Promise<string>;
   /** Polls until `read` answers something. */
@@ -96,6 +96,24 @@ export function settingsFor(more: Readonly<Record<string, string>>): ControllerS
   });
 }
 
+/** Starts a controller that reaches its API server through a front; it ends with the stack. */
+export async function startControllerThrough(
+  stack: AsyncDisposableStack,
+  front: { client(): ApiClient },
+  more: Readonly<Record<string, string>> = {},
+): Promise<Controller> {
+  const client = stack.use(front.client());
+  const settings = settingsFor(more);
+  const controller = new Controller({ client, settings, clock: systemClock, log: testLog() });
+  stack.use(controller);
+  await controller.start();
+  return controller;
+}
+
+function testLog(): Logger {
+  return process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
+}
+
 /** Starts a controller on an API server, which it reaches through another port if one is given. */
 export async function startController(
   stack: AsyncDisposableStack,
@@ -107,8 +125,7 @@ export async function startController(
   config.loadFromString(api.kubeconfig({ server: `https://127.0.0.1:${port}` }));
   const client = stack.use(new ApiClient(config));
   const settings = settingsFor(more);
-  const log = process.env['TEST_LOG'] === undefined ? silentLogger : createLogger('test', 'debug');
-  const controller = new Controller({ client, settings, clock: systemClock, log });
+  const controller = new Controller({ client, settings, clock: systemClock, log: testLog() });
   stack.use(controller);
   await controller.start();
   return {
@@ -127,7 +144,9 @@ export async function startController(
 /** Applies every document of a YAML text. */
 export function applyYaml(api: ApiServer, yaml: string): void {
   for (const document of parseAllDocuments(yaml)) {
-    const { status, ...object } = document.toJS() as ApiObject;
+    const read = document.toJS() as ApiObject | null;
+    if (read === null) continue;
+    const { status, ...object } = read;
     const applied = api.store.apply(object as ApiObject, 'test');
     if (status === undefined) continue;
     api.store.updateStatus({ ...applied, status });

@@ -6,6 +6,7 @@ import type { Logger } from '../../src/runtime/log.ts';
 import { silentLogger } from '../../src/runtime/log.ts';
 import { suite } from '../support/suite.ts';
 import { ApiFront } from './api-front.ts';
+import { LeapingClock } from './leaping-clock.ts';
 import {
   applyYaml,
   eventually,
@@ -14,7 +15,6 @@ import {
   startApi,
   temporaryFolder,
 } from './running-controller.ts';
-import { SkippingClock } from './skipping-clock.ts';
 
 const test = suite('the controller and kinds that it cannot read');
 
@@ -26,7 +26,7 @@ async function begin(stack: AsyncDisposableStack, front: ApiFront) {
     if (code !== undefined && kind !== undefined) codes.push(`${code} ${kind}`);
   };
   const log: Logger = { ...silentLogger, warn: note, error: note };
-  const clock = new SkippingClock();
+  const clock = new LeapingClock();
   const client = stack.use(front.client());
   const controller = stack.use(new Controller({ client, settings: settingsFor({}), clock, log }));
   const started = controller.start();
@@ -61,7 +61,7 @@ test('without permission for a kind it is not ready, says so, and starts when it
     interrupted: { AuthorizationPolicy: 'forbidden' },
   });
   front.intercept = () => undefined;
-  clock.skip(20_000);
+  clock.leap(20_000);
   await started;
   assert.is((await ask('/ready')).status, 200);
   await eventually('no interruption', async () =>
@@ -87,7 +87,7 @@ test('a permission withdrawn for one kind stops no other', async ({ stack }) => 
     /^ambit_controller_watch_interruptions_total\{kind="VirtualService",reason="forbidden"\} [1-9]/m,
   );
   front.intercept = () => undefined;
-  clock.skip(20_000);
+  clock.leap(20_000);
   await eventually('that it is read again', async () =>
     (await (await ask('/debug/watches')).text()).includes('forbidden') ? undefined : true,
   );

@@ -5,6 +5,7 @@ import { type MeshStatus, meshStatus } from '../../standalone/mesh-status.ts';
 import { stateParent } from '../../standalone/state-folder.ts';
 import type { Command } from '../command.ts';
 import { defaultMesh, isRoot } from '../laptop.ts';
+import { tableOf } from '../table.ts';
 
 const usage = `ambit status [--name NAME] [--json]
 
@@ -51,7 +52,7 @@ function inWords(seen: MeshStatus): string {
   const nodes = seen.nodes.map(
     ({ name, ready }) => `node ${name} ${ready ? 'ready' : 'not ready'}`,
   );
-  const pods = table([
+  const pods = tableOf([
     ['NAMESPACE', 'POD', 'NODE', 'STATE', 'RESTARTS', 'ADDRESS'],
     ...seen.pods.map((pod) => [
       pod.namespace,
@@ -66,16 +67,4 @@ function inWords(seen: MeshStatus): string {
     reason === undefined ? [] : [`${namespace}/${name}: ${reason}`],
   );
   return `${[...head, ...nodes, '', ...pods, ...reasons].join('\n')}\n`;
-}
-
-function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 2))
-      .join('')
-      .trimEnd(),
-  );
 }

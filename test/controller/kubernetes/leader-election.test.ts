@@ -10,8 +10,8 @@ import { silentLogger } from '../../../src/runtime/log.ts';
 import type { ApiServer } from '../../../src/standalone/api/api-server.ts';
 import { suite } from '../../support/suite.ts';
 import { ApiFront } from '../api-front.ts';
+import { LeapingClock } from '../leaping-clock.ts';
 import { eventually, startApi } from '../running-controller.ts';
-import { SkippingClock } from '../skipping-clock.ts';
 
 const test = suite('the election of the replica that writes');
 
@@ -19,7 +19,7 @@ const leases = 'coordination.k8s.io/leases';
 
 interface Replica {
   readonly election: LeaderElection;
-  readonly clock: SkippingClock;
+  readonly clock: LeapingClock;
   readonly front: ApiFront;
 }
 
@@ -32,7 +32,7 @@ async function replica(
 ): Promise<Replica> {
   const front = stack.use(await ApiFront.open(api));
   const client = stack.use(front.client());
-  const clock = new SkippingClock();
+  const clock = new LeapingClock();
   const election = stack.use(
     new LeaderElection({
       client,
@@ -55,7 +55,7 @@ const leading = (one: Replica) =>
 /** Lets a replica look at the Lease once more. */
 async function look({ clock, front }: Replica): Promise<void> {
   const before = front.count(/GET .*\/leases\/ambit-leader/);
-  clock.skip(retryMs);
+  clock.leap(retryMs);
   await eventually(
     'a look at the Lease',
     () => front.count(/GET .*\/leases\/ambit-leader/) > before || undefined,
@@ -99,10 +99,10 @@ test('a leader that is gone without a word is followed after its time by the clo
   const one = await replica(stack, api, 'patient');
   await eventually('who leads', () => one.election.holder === 'gone' || undefined);
   await look(one);
-  one.clock.skip(leaseMs - 3 * retryMs);
+  one.clock.leap(leaseMs - 3 * retryMs);
   await look(one);
   assert.is(one.election.term, undefined);
-  one.clock.skip(leaseMs);
+  one.clock.leap(leaseMs);
   await leading(one);
 });
 
@@ -112,14 +112,14 @@ test('a leader whose clock is wrong is not followed as long as it renews', async
   await leading(first);
   const second = await replica(stack, api, 'second');
   // To the second, all that the first writes is a day old.
-  second.clock.skip(86_400_000);
+  second.clock.leap(86_400_000);
   await eventually('who leads', () => second.election.holder === 'first' || undefined);
   for (let round = 0; round < 4; round++) {
     await look(second);
     const version = spec(api).renewTime;
     await look(first);
     await eventually('a renewal', () => spec(api).renewTime !== version || undefined);
-    second.clock.skip(leaseMs / 2);
+    second.clock.leap(leaseMs / 2);
   }
   await look(second);
   assert.is(second.election.term, undefined);
@@ -132,9 +132,9 @@ test('who cannot renew stops before others may begin', async ({ stack }) => {
   const one = await replica(stack, api, 'lonely');
   const term = await leading(one);
   one.front.intercept = () => 'silence';
-  one.clock.skip(renewWithinMs - 1000);
+  one.clock.leap(renewWithinMs - 1000);
   assert.ok(term.isHeld());
-  one.clock.skip(1000);
+  one.clock.leap(1000);
   assert.not(term.isHeld());
   assert.is(one.election.term, undefined);
   await eventually('the end of the term', () => term.signal.aborted || undefined);
@@ -149,7 +149,7 @@ test('a process that stood still for a minute does not write when it wakes', asy
   const one = await replica(stack, api, 'sleepy');
   const term = await leading(one);
   // Everything in it is late at once: no timer has run yet.
-  one.clock.skip(60_000);
+  one.clock.leap(60_000);
   assert.not(term.isHeld());
   assert.is(one.election.term, undefined);
 });
@@ -164,7 +164,7 @@ test('a replica that may not use Leases says so once, and leads when it may', as
   const front = stack.use(await ApiFront.open(api));
   front.intercept = (_method, url) => (url.includes('/leases') ? { status: 403 } : undefined);
   const client = stack.use(front.client());
-  const clock = new SkippingClock();
+  const clock = new LeapingClock();
   const election = stack.use(
     new LeaderElection({
       client,
@@ -182,7 +182,7 @@ test('a replica that may not use Leases says so once, and leads when it may', as
   await look(one);
   assert.equal(codes, ['AMB1667']);
   front.intercept = () => undefined;
-  clock.skip(2 * retryMs);
+  clock.leap(2 * retryMs);
   await leading(one);
 });
 

@@ -8,8 +8,8 @@ import {
 import type { ApiServer } from '../../../src/standalone/api/api-server.ts';
 import { suite } from '../../support/suite.ts';
 import { ApiFront } from '../api-front.ts';
+import { LeapingClock } from '../leaping-clock.ts';
 import { applyYaml, eventually, startApi } from '../running-controller.ts';
-import { SkippingClock } from '../skipping-clock.ts';
 
 const test = suite<{ api: ApiServer }>('lists and watches that survive', {
   setup: async ({ stack }) => ({ api: await startApi(stack) }),
@@ -21,7 +21,7 @@ class Seen implements AsyncDisposable {
   readonly troubles: WatchTrouble[] = [];
   readonly reasons: string[] = [];
   lists = 0;
-  readonly clock = new SkippingClock();
+  readonly clock = new LeapingClock();
   readonly #watch: ListAndWatch;
 
   constructor(front: ApiFront, stack: AsyncDisposableStack, path: string, labelSelector?: string) {
@@ -154,7 +154,7 @@ test('a permission that is withdrawn leaves what was known, and given back it go
     assert.not(seen.text.includes(String(status)));
     assert.is(seen.objects.size, 1);
     front.intercept = () => undefined;
-    seen.clock.skip(20_000);
+    seen.clock.leap(20_000);
     await shows(seen, `r1=${status}`);
   }
 });
@@ -180,7 +180,7 @@ spec:
   versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}}]
 `,
   );
-  seen.clock.skip(3_000);
+  seen.clock.leap(3_000);
   await eventually('the first list', () => seen.lists === 1 || undefined);
   applyYaml(
     api,
@@ -191,7 +191,7 @@ spec:
   front.intercept = () => ({ status: 404, body: { reason: 'NotFound', code: 404 } });
   front.cut();
   await eventually('that it is gone', () => {
-    seen.clock.skip(2_000);
+    seen.clock.leap(2_000);
     return seen.objects.size === 0 || undefined;
   });
 });
@@ -205,10 +205,10 @@ test('a connection that fell silent is made anew, without listing', async ({ api
   // The stream stays open, and nothing of it arrives any more.
   front.change = () => undefined;
   set('s1', 'b');
-  seen.clock.skip(silenceMs / 2);
+  seen.clock.leap(silenceMs / 2);
   assert.is(seen.text, 's1=a');
   front.change = (_url, chunk) => chunk;
-  seen.clock.skip(silenceMs / 2 + 1);
+  seen.clock.leap(silenceMs / 2 + 1);
   await shows(seen, 's1=b');
   assert.equal(seen.troubles, ['silent']);
   assert.is(seen.lists, 1);
@@ -282,7 +282,7 @@ test('what cannot be read is told, and everything listed again', async ({ api, s
     set('m1', `b${index}`);
     await eventually('the trouble', () => seen.troubles.length > index || undefined);
     // Each attempt waits longer than the one before.
-    seen.clock.skip(4_000);
+    seen.clock.leap(4_000);
     await eventually(`a list after ${line}`, () => seen.lists > lists || undefined);
     await shows(seen, `m1=b${index}`);
     assert.is(seen.troubles.at(-1), 'malformed');

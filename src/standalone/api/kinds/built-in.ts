@@ -87,6 +87,16 @@ const entries: readonly Entry[] = [
   },
 ];
 
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
+
+/** Who may do what. */
+const access: readonly Entry[] = [
+  { ...rbac, kind: 'Role', plural: 'roles' },
+  { ...rbac, kind: 'RoleBinding', plural: 'rolebindings' },
+  { ...rbac, kind: 'ClusterRole', plural: 'clusterroles', clusterWide: true },
+  { ...rbac, kind: 'ClusterRoleBinding', plural: 'clusterrolebindings', clusterWide: true },
+];
+
 /** Kinds for the controllers of a cluster to watch and write; nothing here acts on them. */
 const surroundings: readonly Entry[] = [
   {
@@ -118,6 +128,15 @@ const surroundings: readonly Entry[] = [
     note: 'a MutatingWebhookConfiguration is kept, and such webhooks are not called in laptop mode',
   },
   {
+    group: 'networking.k8s.io',
+    version: 'v1',
+    kind: 'NetworkPolicy',
+    plural: 'networkpolicies',
+    short: ['netpol'],
+    generation: true,
+    note: 'a NetworkPolicy is kept, and none is enforced in laptop mode',
+  },
+  {
     group: 'policy',
     version: 'v1',
     kind: 'PodDisruptionBudget',
@@ -140,7 +159,7 @@ const surroundings: readonly Entry[] = [
 ];
 
 /** All built-in kinds. */
-export const builtInKinds: readonly Kind[] = [...entries, ...surroundings].map(kindFrom);
+export const builtInKinds: readonly Kind[] = [...entries, ...access, ...surroundings].map(kindFrom);
 
 /** What goes with writes of a kind that nothing acts on. */
 export function noteOn(apiVersion: string, kind: string): string | undefined {

@@ -7,16 +7,16 @@ interface Waiting {
   readonly over: AbortController;
 }
 
-export class SkippingClock implements Clock {
+export class LeapingClock implements Clock {
   readonly #waiting = new Set<Waiting>();
-  #skippedMs = 0;
+  #leaptMs = 0;
 
   now(): number {
-    return systemClock.now() + this.#skippedMs;
+    return systemClock.now() + this.#leaptMs;
   }
 
   monotonic(): number {
-    return systemClock.monotonic() + this.#skippedMs;
+    return systemClock.monotonic() + this.#leaptMs;
   }
 
   async wait(ms: number, signal?: AbortSignal): Promise<void> {
@@ -34,8 +34,8 @@ export class SkippingClock implements Clock {
   }
 
   /** Lets time pass. */
-  skip(ms: number): void {
-    this.#skippedMs += ms;
+  leap(ms: number): void {
+    this.#leaptMs += ms;
     const now = this.monotonic();
     for (const { dueMs, over } of this.#waiting) if (dueMs <= now) over.abort();
   }
