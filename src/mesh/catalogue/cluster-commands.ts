@@ -28,6 +28,22 @@ export const clusterCommandCodes = {
     remedy:
       'The message has those that there are; name one as NAME.NAMESPACE, or its node by --node.',
   },
+  AMB1836: {
+    title: 'No controller in this cluster',
+    cause: 'No pod has the label app=istiod in the namespace of the mesh.',
+    remedy: 'Name the namespace by --istioNamespace, or install the mesh.',
+  },
+  AMB1837: {
+    title: 'The controller does not tell this',
+    cause: 'It is another program or another version, such as a stock istiod.',
+    remedy: 'Use istioctl for a stock istiod; upgrade a controller that is older than the command.',
+  },
+  AMB1838: {
+    title: 'A proxy is not connected to the controller',
+    cause:
+      'It is starting, cannot reach port 15012 of the controller, or is refused by it; what it knows is what it had.',
+    remedy: 'Look at the log of the proxy (kubectl logs) and of the controller for its name.',
+  },
   AMB1842: {
     title: 'The version of Kubernetes is not one that the mesh runs on',
     cause: 'The API server is older than 1.25, older than what is tested, or tells no version.',
@@ -104,20 +120,5 @@ export const clusterCommandCodes = {
     title: 'The manifests cannot be read',
     cause: 'The folder deploy/ that belongs to the command line is incomplete or was changed.',
     remedy: 'Check the file that is named, or install the command line again.',
-  AMB1836: {
-    title: 'No controller in this cluster',
-    cause: 'No pod has the label app=istiod in the namespace of the mesh.',
-    remedy: 'Name the namespace by --istioNamespace, or install the mesh.',
-  },
-  AMB1837: {
-    title: 'The controller does not tell this',
-    cause: 'It is another program or another version, such as a stock istiod.',
-    remedy: 'Use istioctl for a stock istiod; upgrade a controller that is older than the command.',
-  },
-  AMB1838: {
-    title: 'A proxy is not connected to the controller',
-    cause:
-      'It is starting, cannot reach port 15012 of the controller, or is refused by it; what it knows is what it had.',
-    remedy: 'Look at the log of the proxy (kubectl logs) and of the controller for its name.',
   },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
