@@ -14,8 +14,9 @@ export function isTrue(value: unknown): boolean {
 /** As an action prints it; nothing for what is not there. */
 export function shown(value: unknown): string {
   if (value === undefined || value === null) return '';
-  if (typeof value === 'object') throw new Error('a map or list is printed without toYaml');
-  return String(value);
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw new Error('a map or list is printed without toYaml');
 }
 
 const indent = (spaces: unknown, text: unknown): string =>
@@ -49,12 +50,12 @@ function printf(format: unknown, ...values: readonly unknown[]): string {
 export const templateFunctions: Readonly<Record<string, TemplateFunction>> = {
   and: (...values) => values.find((value) => !isTrue(value)) ?? values.at(-1),
   or: (...values) => values.find(isTrue) ?? values.at(-1),
-  not: (value: unknown) => !isTrue(value),
+  not: (value) => !isTrue(value),
   eq: (first, second) => first === second,
   ne: (first, second) => first !== second,
   default: (fallback, value) => (isTrue(value) ? value : fallback),
   quote: (value) => JSON.stringify(shown(value)),
-  toString: (value) => shown(value),
+  toString: (value: unknown) => shown(value),
   replace: (from, to, text) => shown(text).replaceAll(String(from), String(to)),
   join: (separator, list) => (list as readonly unknown[]).map(shown).join(String(separator)),
   nindent: (spaces, text) => `\n${indent(spaces, text)}`,
