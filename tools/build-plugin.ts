@@ -41,8 +41,9 @@ export function buildPlugin(node: string = process.execPath): string {
     const settings = path.join(work, 'settings.json');
     const foreign = machineOf(node) !== machineOf(process.execPath);
     const choices = {
-      main: script,
-      executable: node,
+      // Relative, since the executable keeps the name: the same inputs give the same bytes.
+      main: path.basename(script),
+      executable: path.resolve(node),
       output,
       disableExperimentalSEAWarning: true,
       useCodeCache: !foreign,
@@ -50,7 +51,8 @@ export function buildPlugin(node: string = process.execPath): string {
       execArgvExtension: 'none',
     };
     writeFileSync(settings, JSON.stringify(choices));
-    run(process.execPath, [`--build-sea=${settings}`]);
+    // Compiled code has numbers of chance in it, which otherwise differ from build to build.
+    run(process.execPath, ['--random-seed=1', `--build-sea=${settings}`], work);
     renameSync(output, file);
   } finally {
     rmSync(work, { recursive: true });
@@ -123,8 +125,8 @@ function machineOf(file: string): number {
   return readFileSync(file).readUInt16LE(18);
 }
 
-function run(command: string, args: readonly string[]): void {
-  const done = spawnSync(command, args, { cwd: root, encoding: 'utf8' });
+function run(command: string, args: readonly string[], cwd: string = root): void {
+  const done = spawnSync(command, args, { cwd, encoding: 'utf8' });
   if (done.status === 0) return;
   throw new Error(`${path.basename(command)} failed: ${done.stdout}${done.stderr}`);
 }

@@ -5,9 +5,13 @@ import { existsSync } from 'node:fs';
 import https from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { AmbitError } from '../runtime/errors.ts';
+import { askOn, type PodAnswer, type PodRequest } from './ask-pod.ts';
+import { openPodPort, urlBelow } from './port-forward.ts';
 
 const answerMax = 64 * 1024 * 1024;
 const deadlineMs = 10_000;
+/** Of a proxy, on its loopback (protocol section 7.5). */
+const adminPort = 15_000;
 
 /** The parts of a Kubernetes object that commands look at. */
 export interface ClusterObject {
@@ -80,17 +84,26 @@ export class Cluster {
     return list.items ?? [];
   }
 
-  /** JSON from an admin endpoint of a pod; AMB1807 when what runs there is another program that has
-   * no such endpoint. */
+  /** JSON from an admin endpoint of a proxy; AMB1807 when what runs there is another program that has
+   * no such endpoint, AMB1833 when it cannot be reached. */
   async podAdmin(pod: ClusterObject, path: string): Promise<unknown> {
     const { namespace = 'default', name } = pod.metadata;
-    const whole = `/api/v1/namespaces/${namespace}/pods/${name}:15000/proxy${path}`;
-    const { url, status, text } = await this.#ask('GET', whole);
-    // The API server's own 404 is an object; a proxy's is not.
-    if (status === 404 && !text.startsWith('{')) {
+    const { status, text } = await this.askPod(pod, adminPort, { path });
+    if (status === 404) {
       throw new AmbitError('AMB1807', `pod ${namespace}/${name} is not a proxy of Ambit`);
     }
-    return answered(url, status, text);
+    if (status === 200) return JSON.parse(text);
+    const problem = `${path} answered ${status}: ${text.slice(0, 300)}`;
+    throw new AmbitError('AMB1833', problem, { object: `Pod ${namespace}/${name}` });
+  }
+
+  /** What a pod answers on a port of its loopback, whatever its status. AMB1833 when it cannot be reached. */
+  async askPod(pod: ClusterObject, port: number, request: PodRequest): Promise<PodAnswer> {
+    const { namespace = 'default', name } = pod.metadata;
+    const options: https.RequestOptions = { timeout: deadlineMs };
+    await this.#config.applyToHTTPSOptions(options);
+    const connection = await openPodPort(this.#server, options, { namespace, pod: name, port });
+    return await askOn(connection, request, `Pod ${namespace}/${name}`);
   }
 
   /** JSON from any path of the API server; AMB1804 when it does not answer 200. */
@@ -149,8 +162,12 @@ export class Cluster {
     throw new AmbitError('AMB1832', messageOf(text), { object: path.split('?')[0] ?? path });
   }
 
+  get #server(): URL {
+    return new URL(this.#config.getCurrentCluster()?.server ?? '');
+  }
+
   async #ask(method: string, path: string, body?: object, type = 'application/json') {
-    const url = new URL(path, this.#config.getCurrentCluster()?.server ?? '');
+    const url = urlBelow(this.#server, path);
     const sent = body === undefined ? undefined : JSON.stringify(body);
     // With a length, since Node frames no body of a DELETE by itself.
     const headers =

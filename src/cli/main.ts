@@ -12,9 +12,14 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
   why: async () => (await import('./commands/why.ts')).why,
+  waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
+  'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
+
+/** istioctl's short names. */
+const aliases: ReadonlyMap<string, string> = new Map([['zc', 'ztunnel-config']]);
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -33,7 +38,7 @@ const context: CommandContext = {
 async function help(): Promise<number> {
   context.stdout('ambit: an ambient service mesh on one machine or on Kubernetes\n\n');
   for (const [name, load] of Object.entries(commands)) {
-    context.stdout(`  ambit ${name.padEnd(13)}${(await load()).summary}\n`);
+    context.stdout(`  ambit ${name.padEnd(16)}${(await load()).summary}\n`);
   }
   context.stdout('\nambit COMMAND --help tells more.\n');
   return 0;
@@ -42,7 +47,7 @@ async function help(): Promise<number> {
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === 'help' || name === '--help') return await help();
-  const load = commands[name];
+  const load = commands[aliases.get(name) ?? name];
   if (load === undefined) {
     throw new AmbitError('AMB1801', `there is no command "${name}": ambit help lists them`);
   }

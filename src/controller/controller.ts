@@ -19,7 +19,6 @@ import { ServingCertificate } from './ca/serving-certificate.ts';
 import { signingServer } from './certificate-service.ts';
 import { CredentialDelivery } from './credential-delivery.ts';
 import { Debouncer } from './debouncer.ts';
-import { meshConfigName } from './kinds/kinds.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { LeaderElection } from './kubernetes/leader-election.ts';
 import { ApiSecrets } from './kubernetes/secrets.ts';
@@ -31,8 +30,14 @@ import { ObjectTables } from './objects.ts';
 import { onHost } from './on-host.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
-import { addressRanges, type ControllerSettings, servingNames } from './settings.ts';
-import type { MeshOptions } from './translate/mesh-options.ts';
+import {
+  addressRanges,
+  type ControllerSettings,
+  revisions,
+  serviceName,
+  servingNames,
+} from './settings.ts';
+import { type MeshOptions, meshConfigNameOf, withRevision } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
 import { WaypointBypasses } from './waypoint-bypasses.ts';
@@ -96,6 +101,7 @@ export class Controller implements AsyncDisposable {
       clusterDomain: settings.CLUSTER_DOMAIN,
       rootNamespace: settings.POD_NAMESPACE,
       network: '',
+      revisions: revisions(settings),
       addressRanges: addressRanges(settings),
     };
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
@@ -109,7 +115,7 @@ export class Controller implements AsyncDisposable {
       tables: this.#tables,
       clock,
       log,
-      meshConfigName,
+      meshConfigName: meshConfigNameOf(this.#mesh),
       onTrouble: (kind, trouble) => this.#metrics.interrupted(kind, trouble),
     });
     this.#verifier = new TokenReviewer(client, clock);
@@ -134,7 +140,7 @@ export class Controller implements AsyncDisposable {
       clock,
       log,
       namespace: settings.POD_NAMESPACE,
-      name: leaseName,
+      name: withRevision(leaseName, this.#mesh.revisions[0]),
       identity: settings.POD_NAME,
       onTerm: () => {
         this.#writing.changed();
@@ -163,11 +169,10 @@ export class Controller implements AsyncDisposable {
       provision: {
         mesh: this.#mesh,
         waypointImage: settings.WAYPOINT_IMAGE,
-        controllerAddress: `istiod.${settings.POD_NAMESPACE}.svc:15012`,
+        controllerAddress: `${serviceName(settings)}.${settings.POD_NAMESPACE}.svc:15012`,
         spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
       },
       parameters: this.#parameters,
-      meshConfigName,
       givesRevocationLists: settings.PILOT_ENABLE_CA_CRL,
       isListed: (kind) => this.#watcher.isListed(kind),
       authority: () => this.#authority,

@@ -10,6 +10,8 @@ export interface DesiredObject {
   readonly body: KubernetesObject;
   /** Set where fields that somebody else has set are left to him, and the author of this object is told. */
   readonly author?: ObjectReference;
+  /** Set where another control plane may keep what it has set, and only that. */
+  readonly yieldsToRivals?: true;
   /** The version that exists, where it matters whether others have changed it. */
   readonly existing?: KubernetesObject;
 }
@@ -24,6 +26,9 @@ export interface Changes {
   readonly apply: readonly DesiredObject[];
   readonly remove: readonly UnwantedObject[];
 }
+
+/** The name that the fields of the default control plane are kept under. */
+export const fieldManager = 'ambit-controller';
 
 /** The annotation with the mark of what was applied. */
 export const appliedAnnotation = 'ambit.io/applied';

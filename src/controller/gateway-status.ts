@@ -139,11 +139,16 @@ function findingOnClass(gateway: Gateway, objects: ObjectSource): Finding[] {
     const object = { kind: 'Gateway', namespace, name } as const;
     return [{ object, type: 'ambit.io/Accepted', status: 'True', reason: 'Accepted', message }];
   }
-  const exists = objects.get('GatewayClass', undefined, className) !== undefined;
+  const found = objects.get('GatewayClass', undefined, className);
+  const exists = found !== undefined;
   if (exists && !className.startsWith('istio')) return [];
-  const message = exists
-    ? `AMB1608 spec.gatewayClassName: "${className}" is not implemented by this mesh; use ${waypointClass}`
-    : `AMB1608 spec.gatewayClassName: there is no GatewayClass "${className}"; use ${waypointClass}, or install its controller`;
+  const owner = found?.spec?.controllerName ?? '';
+  const message =
+    className === waypointClass
+      ? `AMB1608 spec.gatewayClassName: GatewayClass ${waypointClass} belongs to the controller "${owner}", not to ${waypointController}`
+      : exists
+        ? `AMB1608 spec.gatewayClassName: "${className}" is not implemented by this mesh; use ${waypointClass}`
+        : `AMB1608 spec.gatewayClassName: there is no GatewayClass "${className}"; use ${waypointClass}, or install its controller`;
   return [
     {
       object: { kind: 'Gateway', namespace, name },

@@ -7,13 +7,13 @@ import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
 import { Controller } from './controller.ts';
 import { ApiClient } from './kubernetes/api-client.ts';
-import { type ControllerSettings, controllerSettings } from './settings.ts';
+import { type ControllerSettings, controllerSettings, fieldManagerOf } from './settings.ts';
 
 /** Longer than the gRPC server takes to drain. */
 const drainDeadlineMs = 8000;
 
 async function run(settings: ControllerSettings, log: Logger): Promise<number> {
-  using client = ApiClient.inCluster();
+  using client = ApiClient.inCluster(fieldManagerOf(settings));
   await using controller = new Controller({ client, settings, clock, log });
   await controller.start();
   const drain = async (): Promise<void> => {

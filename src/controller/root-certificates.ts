@@ -46,7 +46,8 @@ function inEveryNamespace(
       metadata: { name, namespace, labels: { 'istio.io/config': 'true' } },
       data: { [key]: content },
     };
-    return [{ path: objectPath('ConfigMap', namespace, name), body }];
+    const path = objectPath('ConfigMap', namespace, name);
+    return [{ path, body, yieldsToRivals: true, ...(existing && { existing }) }];
   });
   return { apply, remove: [] };
 }

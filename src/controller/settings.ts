@@ -4,7 +4,10 @@ import { type Cidr, isV6, parseCidr } from '../mesh/address.ts';
 import { AmbitError } from '../runtime/errors.ts';
 import { logLevels } from '../runtime/log.ts';
 import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
+import { fieldManager } from './desired.ts';
 import { type AddressRanges, maskCidr } from './translate/cidr.ts';
+import { withRevision } from './translate/mesh-options.ts';
+import { defaultRevision } from './translate/scope.ts';
 
 const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
 const port = { min: 0, max: 65_535 } as const;
@@ -15,6 +18,10 @@ export const controllerSettings = {
   POD_NAMESPACE: text(
     'namespace of the controller; policies here are for the whole mesh',
     'istio-system',
+  ),
+  REVISION: text(
+    'revision of this control plane, followed by tags that mean it, by comma; label istio.io/rev names them',
+    defaultRevision,
   ),
   CLUSTER_ID: text('name of the cluster in uids of workloads', 'Kubernetes'),
   TRUST_DOMAIN: text('trust domain of all identities', 'cluster.local'),
@@ -70,13 +77,36 @@ function rangeOf(
   );
 }
 
+/** The revision of this control plane, first, and the tags that mean it. */
+export function revisions({ REVISION }: ControllerSettings): readonly string[] {
+  const names = REVISION.split(',').map((name) => name.trim());
+  const known = names.filter((name) => name !== '');
+  return known.length === 0 ? [defaultRevision] : known;
+}
+
+/** The name of the Service of the controller, as Istio's. */
+export function serviceName(settings: ControllerSettings): string {
+  return withRevision('istiod', revisions(settings)[0]);
+}
+
+/** The name that the controller's own fields of objects are kept under: control planes tell each other apart
+ * by it. */
+export function fieldManagerOf(settings: ControllerSettings): string {
+  const { POD_NAMESPACE } = settings;
+  const name = withRevision(fieldManager, revisions(settings)[0]);
+  return POD_NAMESPACE === 'istio-system' ? name : `${name}.${POD_NAMESPACE}`;
+}
+
 /** The DNS names that proxies call the controller by. */
 export function servingNames(settings: ControllerSettings): string[] {
   const { POD_NAMESPACE, CLUSTER_DOMAIN, ISTIOD_CUSTOM_HOST } = settings;
   const more = ISTIOD_CUSTOM_HOST.split(',').map((name) => name.trim());
+  const names = new Set(['istiod', serviceName(settings)]);
   return [
-    `istiod.${POD_NAMESPACE}.svc`,
-    `istiod.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
+    ...[...names].flatMap((name) => [
+      `${name}.${POD_NAMESPACE}.svc`,
+      `${name}.${POD_NAMESPACE}.svc.${CLUSTER_DOMAIN}`,
+    ]),
     ...more.filter((name) => name !== '' && name !== '-'),
   ];
 }

@@ -51,6 +51,11 @@ const istioTypes = new Set([
   'istio.io/VisibilityApplied',
 ]);
 
+/** Whether objects of a kind have no status: their authors are told by Events alone. */
+export function hasNoStatus(kind: KindName): boolean {
+  return kind === 'MeshConfig' || kind === 'ConfigMap';
+}
+
 /** The writes that make statuses say what was found. `nowMs` dates conditions that change. */
 export function statusWrites(
   objects: ObjectSource,
@@ -66,8 +71,7 @@ export function statusWrites(
   }
   for (const finding of findings) {
     const object = find(objects, finding.object);
-    // A ConfigMap has no status; its author is told by Events alone.
-    if (object === undefined || finding.object.kind === 'MeshConfig') continue;
+    if (object === undefined || hasNoStatus(finding.object.kind)) continue;
     const list = wanted.get(object);
     if (list === undefined) wanted.set(object, [finding]);
     else list.push(finding);

@@ -9,6 +9,7 @@ import type { KubernetesObject } from './kinds/object.ts';
 import type { ObjectSource } from './objects.ts';
 import { collectPods } from './translate/collect-workloads.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
+import { readable } from './translate/scope.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { type Groundwork, layGround, translateOn } from './translate/translate.ts';
 import type { ValidVersions } from './translate/valid-versions.ts';
@@ -40,7 +41,8 @@ export async function translateInTurns(
   const workloads = new Map(base.snapshot.workloads);
   const workloadLabels = new Map(base.snapshot.workloadLabels);
   await turns.next();
-  const pods = [...Map.groupBy(objects.list('Pod'), namespaceOf).values()].flat();
+  const discovered = readable(objects, ground.scope).list('Pod');
+  const pods = [...Map.groupBy(discovered, namespaceOf).values()].flat();
   let size = firstGroup;
   for (let start = 0; start < pods.length; ) {
     const before = clock.monotonic();

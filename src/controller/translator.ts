@@ -19,6 +19,7 @@ import {
 } from './publish/resources.ts';
 import { collectPods } from './translate/collect-workloads.ts';
 import type { MeshOptions } from './translate/mesh-options.ts';
+import { readable } from './translate/scope.ts';
 import type { Translation } from './translate/snapshot.ts';
 import type { Groundwork } from './translate/translate.ts';
 import { ValidVersions } from './translate/valid-versions.ts';
@@ -114,8 +115,9 @@ export class Translator {
     const { mesh, memory } = this.#passes;
     const workloads = translation.snapshot.workloads as Map<string, unknown>;
     const labels = translation.snapshot.workloadLabels as Map<string, unknown>;
+    const objects = readable(this.#tables, ground.scope);
     const present = pods.flatMap(({ metadata: { namespace, name } }) => {
-      return this.#tables.get('Pod', namespace, name) ?? [];
+      return objects.get('Pod', namespace, name) ?? [];
     });
     const { workloadSources, mesh: located } = ground;
     const { workloads: made, labels: own } = collectPods(workloadSources, present, located, memory);

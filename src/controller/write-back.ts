@@ -17,14 +17,15 @@ import type { Term } from './kubernetes/leader-election.ts';
 import { StatusWriter } from './kubernetes/write-status.ts';
 import { lastValidChanges, lastValidFindings } from './last-valid.ts';
 import type { ControllerMetrics } from './metrics.ts';
-import type { ObjectTables } from './objects.ts';
+import type { ObjectSource, ObjectTables } from './objects.ts';
 import { provisionWaypoints } from './provision.ts';
 import type { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
 import { routeParents } from './route-status.ts';
-import { statusWrites } from './status.ts';
+import { hasNoStatus, statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
+import { readable, writable } from './translate/scope.ts';
 import type { Translation } from './translate/snapshot.ts';
 import type { Translator } from './translator.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
@@ -48,7 +49,6 @@ export interface WriteBackParts {
   readonly metrics: ControllerMetrics;
   readonly provision: ProvisionOptions;
   readonly parameters: WaypointParameters;
-  readonly meshConfigName: string;
   /** Whether revocation lists are given to proxies. */
   readonly givesRevocationLists: boolean;
   readonly isListed: (kind: KindName) => boolean;
@@ -111,43 +111,48 @@ export class WriteBack implements AsyncDisposable {
     translation: Translation,
   ): Promise<boolean> {
     const { clock, tables, metrics, provision, parameters } = this.#parts;
-    parameters.update(tables);
+    const { scope } = translation;
+    const own = writable(tables, scope);
+    const inMesh = readable(own, scope);
+    parameters.update(inMesh);
     // What is not known yet would be told as missing; there will be another change.
     if (parameters.isPending) return true;
     const nowMs = clock.now();
     const { changes, problems } = provisionWaypoints(
-      tables,
+      inMesh,
       { ...provision, ...translation.logging },
       { parameters: parameters.get, isSettled: this.#applier.isSettled },
     );
+    const roots = rootCertificateChanges(own, authority.rootPem);
+    const lists = this.#listChanges(own, authority);
     // First, since authors are told of what came of it.
-    const provisioned = await Promise.all([
-      this.#applier.apply(this.#versionChanges(), term),
-      this.#applier.apply(rootCertificateChanges(tables, authority.rootPem), term),
-      this.#applier.apply(this.#listChanges(authority), term),
-      this.#applier.apply(changes, term),
-    ]);
-    const gateways = reportGateways(tables, provision.mesh, problems, nowMs);
+    const provisioned = await Promise.all(
+      [this.#versionChanges(), roots, lists, changes].map((each) =>
+        this.#applier.apply(each, term),
+      ),
+    );
+    this.#applier.keepOnly(
+      ({ kind, namespace, name }) => tables.get(kind, namespace, name) !== undefined,
+      [...roots.apply, ...lists.apply],
+    );
+    const gateways = reportGateways(inMesh, provision.mesh, problems, nowMs);
     const findings = withoutRepeats([...this.#findings(translation), ...gateways.findings]);
     const fields = [
       ...gateways.fields,
       ...translation.allocations,
       ...routeParents(translation.routes, findings, nowMs),
     ];
-    const writes = statusWrites(tables, findings, fields, nowMs);
+    const writes = statusWrites(own, findings, fields, nowMs);
     metrics.wroteStatus(writes.length);
     const told = await Promise.all([
       this.#writer.write(writes, term),
-      this.#announceMeshConfig(findings, term),
+      this.#announceConfigMaps(findings, term),
     ]);
     return [...provisioned, ...told].every(Boolean);
   }
 
   #findings(translation: Translation): Finding[] {
     const { xds, credentials, tables, translator } = this.#parts;
-    this.#applier.keepOnly(({ kind, namespace, name }) => {
-      return tables.get(kind, namespace, name) !== undefined;
-    });
     return [
       ...this.#applier.findings(),
       ...refusalFindings(xds.standing()),
@@ -157,10 +162,10 @@ export class WriteBack implements AsyncDisposable {
     ];
   }
 
-  #listChanges({ revocationLists }: LiveAuthority): Changes {
-    const { tables, givesRevocationLists } = this.#parts;
+  #listChanges(own: ObjectSource, { revocationLists }: LiveAuthority): Changes {
+    const { givesRevocationLists } = this.#parts;
     if (revocationLists === undefined || !givesRevocationLists) return noChanges;
-    return revocationListChanges(tables, revocationLists);
+    return revocationListChanges(own, revocationLists);
   }
 
   #versionChanges(): Changes {
@@ -169,12 +174,21 @@ export class WriteBack implements AsyncDisposable {
     return lastValidChanges(tables, translator.versions.kept, rootNamespace, isListed, clock.now());
   }
 
-  async #announceMeshConfig(findings: readonly Finding[], term: Term): Promise<boolean> {
-    const { tables, provision, meshConfigName } = this.#parts;
-    const own = findings.filter(({ object }) => object.kind === 'MeshConfig');
-    const object = tables.get('MeshConfig', provision.mesh.rootNamespace, meshConfigName);
-    if (object === undefined) return true;
-    return await this.#writer.announce({ ...object, kind: 'ConfigMap' }, own, term);
+  /** Events on ConfigMaps, which have no status. */
+  async #announceConfigMaps(findings: readonly Finding[], term: Term): Promise<boolean> {
+    const { tables } = this.#parts;
+    const own = findings.filter(({ object: { kind } }) => hasNoStatus(kind));
+    const byObject = Map.groupBy(own, ({ object }) => JSON.stringify(object));
+    for (const all of byObject.values()) {
+      const [{ object: reference } = {}] = all;
+      if (reference === undefined) continue;
+      const { kind, namespace, name } = reference;
+      const object = tables.get(kind, namespace, name);
+      if (object !== undefined) {
+        await this.#writer.announce({ ...object, kind: 'ConfigMap' }, all, term);
+      }
+    }
+    return true;
   }
 
   async #writeLater(): Promise<void> {

@@ -8,6 +8,7 @@ import { clusterCommandCodes } from './catalogue/cluster-commands.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
+import { joiningCodes } from './catalogue/joining.ts';
 import { localNetworkCodes } from './catalogue/local-network.ts';
 import { nameCodes } from './catalogue/names.ts';
 import { nodeCodes } from './catalogue/node.ts';
@@ -29,6 +30,7 @@ export const catalogue = {
   ...waypointCodes,
   ...badRequestCodes,
   ...clusterCommandCodes,
+  ...joiningCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
 
 /** A stable code of the catalogue. */

@@ -29,6 +29,8 @@ test('a pod whose admin port knows no decisions is told from one that is not the
     'create -f -',
     JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }),
   );
+  const running = { status: { phase: 'Running' } };
+  api.server.store.mergePatch('pods', 'default', 'ztunnel-1', running, 'status');
   const cluster = new Cluster([api.kubeconfig]);
   assert.equal(await cluster.podAdmin({ metadata }, '/decisions'), { records: [] });
   const codeFor = (name: string, path: string): Promise<unknown> =>
@@ -37,7 +39,7 @@ test('a pod whose admin port knows no decisions is told from one that is not the
       (error: unknown) => codeOf(error),
     );
   assert.is(await codeFor('ztunnel-1', '/other'), 'AMB1807');
-  assert.is(await codeFor('gone', '/decisions'), 'AMB1804');
+  assert.is(await codeFor('gone', '/decisions'), 'AMB1833');
 });
 
 test.run();

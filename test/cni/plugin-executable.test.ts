@@ -57,4 +57,17 @@ test('runs on a host by what was installed beside it', async ({ stack, executabl
   assert.equal(readdirSync(folder), []);
 });
 
+test('needs no library of the host', async ({ stack, executable }) => {
+  const root = mkdtempSync(path.join(tmpdir(), 'cni-host-'));
+  stack.defer(() => rmSync(root, { recursive: true }));
+  // As the host sees its folder of plugins, whatever path the agent has for it.
+  const program = await PluginProgram.read({ executable, mounted: root, onNode: '/' });
+  await program.install();
+  assert.equal(readdirSync(root).toSorted(), ['.ambit-cni', 'ambit-cni']);
+  const env = { CNI_COMMAND: 'VERSION', PATH: '/usr/sbin:/usr/bin' };
+  const { status, stdout } = spawnSync('chroot', [root, '/ambit-cni'], { env, input: '{}' });
+  assert.is(status, 0);
+  assert.match(String(stdout), /"supportedVersions"/);
+});
+
 test.run();

@@ -144,7 +144,9 @@ export async function startController(
 /** Applies every document of a YAML text. */
 export function applyYaml(api: ApiServer, yaml: string): void {
   for (const document of parseAllDocuments(yaml)) {
-    const { status, ...object } = document.toJS() as ApiObject;
+    const read = document.toJS() as ApiObject | null;
+    if (read === null) continue;
+    const { status, ...object } = read;
     const applied = api.store.apply(object as ApiObject, 'test');
     if (status === undefined) continue;
     api.store.updateStatus({ ...applied, status });

@@ -15,6 +15,7 @@ export const mesh: MeshOptions = {
   clusterDomain: 'cluster.local',
   rootNamespace: 'istio-system',
   network: '',
+  revisions: ['default'],
   addressRanges: {
     ipv4: { address: '240.240.0.0' as IpAddress, length: 16 },
     ipv6: { address: '2001:2::' as IpAddress, length: 48 },

@@ -85,7 +85,8 @@ export class Membership implements AsyncDisposable {
     try {
       await this.#queue.exclusive(pod.uid, async () => {
         const { namespace: netns, file } = openPodNamespace(event.netns, where);
-        await enrolment.join({ pod, netns, file, addresses, settings, reason }, signal);
+        const joining = { pod, netns, file, addresses, settings, reason, isStarting: true };
+        await enrolment.join(joining, signal);
       });
     } catch (error) {
       metrics.failed(codeOf(error));

@@ -64,7 +64,6 @@ export interface KindPlace {
   readonly plural: string;
   /** Limits what is watched. */
   readonly labelSelector?: string;
-  readonly fieldSelector?: string;
 }
 
 /** The label on everything that the controller makes for a waypoint. */
@@ -100,12 +99,8 @@ export const kindPlaces: Readonly<Record<KindName, KindPlace>> = {
     plural: 'configmaps',
     labelSelector: configLabel,
   },
-  MeshConfig: {
-    group: '',
-    version: 'v1',
-    plural: 'configmaps',
-    fieldSelector: `metadata.name=${meshConfigName}`,
-  },
+  /** By its name, which goes with the revision. */
+  MeshConfig: { group: '', version: 'v1', plural: 'configmaps' },
   ClassDefaults: {
     group: '',
     version: 'v1',

@@ -5,6 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions } from 'node:https';
 import { KubeConfig } from '@kubernetes/client-node';
 import { AmbitError } from '../../runtime/errors.ts';
+import { fieldManager } from '../desired.ts';
 import type { KubernetesObject } from '../kinds/object.ts';
 import { exchange, open, readText } from './exchange.ts';
 
@@ -76,9 +77,6 @@ export interface Selectors {
   readonly fieldSelector?: string | undefined;
 }
 
-/** The name that the controller's own fields are kept under. */
-export const fieldManager = 'ambit-controller';
-
 /** Longest silence before a request is given up. */
 const requestTimeoutMs = 15_000;
 const pageSize = 500;
@@ -92,22 +90,24 @@ interface ListAnswer {
 export class ApiClient implements Disposable {
   readonly config: KubeConfig;
   readonly #server: string;
+  readonly #manager: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 32 });
   /** A watch has a connection for itself, which ends with it. */
   readonly #watching = new Agent({ keepAlive: false });
 
-  constructor(config: KubeConfig) {
+  constructor(config: KubeConfig, manager: string = fieldManager) {
     this.config = config;
+    this.#manager = manager;
     const cluster = config.getCurrentCluster();
     if (cluster === null) throw new AmbitError('AMB1622', 'no API server is configured');
     this.#server = cluster.server;
   }
 
   /** The API server as a pod sees it: address from the environment, mounted token and CA. */
-  static inCluster(): ApiClient {
+  static inCluster(manager: string): ApiClient {
     const config = new KubeConfig();
     config.loadFromCluster();
-    return new ApiClient(config);
+    return new ApiClient(config, manager);
   }
 
   /** Gets an object; undefined when there is none. */
@@ -188,7 +188,7 @@ export class ApiClient implements Disposable {
   ): Promise<KubernetesObject> {
     const force = type === 'take' ? '&force=true' : '';
     const contentType = contentTypes[type];
-    return (await this.send('PATCH', `${path}?fieldManager=${fieldManager}${force}`, body, {
+    return (await this.send('PATCH', `${path}?fieldManager=${this.#manager}${force}`, body, {
       ...options,
       contentType,
     })) as KubernetesObject;

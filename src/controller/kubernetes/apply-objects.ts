@@ -31,9 +31,17 @@ interface Applied {
 /** What its author is told of an object. */
 interface Told {
   readonly author: ObjectReference;
-  readonly reason: 'FieldConflict' | 'Refused';
+  readonly reason: 'FieldConflict' | 'Refused' | 'Rival';
   readonly text: string;
 }
+
+const toldCodes = { FieldConflict: 'AMB1670', Refused: 'AMB1671', Rival: 'AMB1672' } as const;
+
+/** Field managers that are control planes: Istio's, and ours. */
+const controlPlanes = /"(?:pilot-discovery|ambit-controller[^"]*)"/;
+
+/** The object belongs to another control plane, which puts back what is taken from it. */
+class RivalError extends Error {}
 
 /** Applies changes one after another. */
 export class ObjectApplier {
@@ -75,7 +83,7 @@ export class ObjectApplier {
       const [first] = all;
       if (first === undefined) return [];
       const { author, reason } = all.find((one) => one.reason === 'Refused') ?? first;
-      const code = reason === 'Refused' ? 'AMB1671' : 'AMB1670';
+      const code = toldCodes[reason];
       const message = `${code} ${all.map(({ text }) => text).join('; ')}`;
       return [
         { object: author, type: provisionedCondition, status: 'False', reason, message, code },
@@ -83,16 +91,18 @@ export class ObjectApplier {
     });
   }
 
-  /** Forgets what concerns authors that are gone. */
-  keepOnly(isThere: (author: ObjectReference) => boolean): void {
-    for (const [path, { author }] of this.#told) {
-      if (!isThere(author)) this.#told.delete(path);
+  /** Forgets what concerns authors that are gone, and rivals of objects that are as wanted by now. */
+  keepOnly(isThere: (author: ObjectReference) => boolean, wanted: readonly DesiredObject[]): void {
+    const paths = new Set(wanted.map(({ path }) => path));
+    for (const [path, { author, reason }] of this.#told) {
+      if (reason === 'Rival' ? !paths.has(path) : !isThere(author)) this.#told.delete(path);
     }
   }
 
   async #applyOne(wanted: DesiredObject, term: Term): Promise<boolean> {
     const { path, body, author } = wanted;
     if (this.#isSettling(wanted)) return false;
+    if (this.#isLeft(wanted)) return true;
     const object = describeObject(body);
     try {
       const { result, conflicts } = await this.#send(wanted, term);
@@ -110,6 +120,10 @@ export class ObjectApplier {
       return true;
     } catch (error) {
       if (!term.isHeld()) return true;
+      if (error instanceof RivalError) {
+        this.#leave(wanted, error);
+        return true;
+      }
       // A namespace that is going away takes nothing new, and one that has gone has nothing.
       if (error instanceof ApiError && (error.status === 404 || isTerminating(error))) return true;
       if (author && error instanceof ApiError && isRefusal(error)) {
@@ -123,11 +137,14 @@ export class ObjectApplier {
 
   /** Sends what is wanted, without the fields of others if it has an author to be told. */
   async #send(
-    { path, body, author }: DesiredObject,
+    { path, body, author, yieldsToRivals }: DesiredObject,
     { signal }: Term,
   ): Promise<{ result: KubernetesObject; conflicts: readonly FieldConflict[] }> {
     if (author === undefined) {
-      return { result: await this.#client.patch(path, 'take', body, { signal }), conflicts: [] };
+      const result = yieldsToRivals
+        ? await this.#takeFromOthers(path, body, signal)
+        : await this.#client.patch(path, 'take', body, { signal });
+      return { result, conflicts: [] };
     }
     const conflicts: FieldConflict[] = [];
     for (let attempt = 1; ; attempt++) {
@@ -141,6 +158,45 @@ export class ObjectApplier {
         conflicts.push(...error.conflicts);
       }
     }
+  }
+
+  /** Takes fields from everybody but other control planes. @throws RivalError */
+  async #takeFromOthers(
+    path: string,
+    body: KubernetesObject,
+    signal: AbortSignal,
+  ): Promise<KubernetesObject> {
+    try {
+      return await this.#client.patch(path, 'apply', body, { signal });
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.conflicts.length === 0) throw error;
+      const rival = error.conflicts.find(({ message }) => controlPlanes.test(message));
+      if (rival) throw new RivalError(rival.message.replace(/^conflict with /, ''));
+      return await this.#client.patch(path, 'take', body, { signal });
+    }
+  }
+
+  /** Notes that an object is a rival's, in this version. */
+  #leave({ path, body, existing }: DesiredObject, error: RivalError): void {
+    const object = describeObject(body);
+    const content = contentOf(body);
+    const version = versionOf(existing);
+    this.#applied.set(path, { content, version, atMs: this.#clock.monotonic() });
+    const { namespace, name } = body.metadata;
+    const author = { kind: 'ConfigMap', name, ...(namespace && { namespace }) } as const;
+    const text = `${object} is kept by another control plane (${error.message}) and left to it; pods there trust its root, not that of this mesh`;
+    this.#tell(path, { author, reason: 'Rival', text });
+    this.#log.error({ code: 'AMB1672', object }, text);
+  }
+
+  /** Left to a rival, and the same since. */
+  #isLeft({ path, body, existing }: DesiredObject): boolean {
+    const applied = this.#applied.get(path);
+    return (
+      this.#told.get(path)?.reason === 'Rival' &&
+      applied?.content === contentOf(body) &&
+      applied.version === versionOf(existing)
+    );
   }
 
   #tellConflicts(

@@ -61,12 +61,12 @@ export class ObjectWatcher implements AsyncDisposable {
 
   #watch(kind: KindName): void {
     const { client, tables, clock, meshConfigName } = this.#parts;
-    const { labelSelector, fieldSelector, group, version } = kindPlaces[kind];
+    const { labelSelector, group, version } = kindPlaces[kind];
     const apiVersion = group === '' ? version : `${group}/${version}`;
     const selectors =
       kind === 'MeshConfig'
         ? { fieldSelector: `metadata.name=${meshConfigName}` }
-        : { labelSelector, fieldSelector };
+        : { labelSelector };
     this.#watches.push(
       new ListAndWatch({
         client,

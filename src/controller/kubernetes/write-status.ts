@@ -4,10 +4,11 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { fieldManager } from '../desired.ts';
 import { describeObject, type KubernetesObject } from '../kinds/object.ts';
 import type { StatusWrite } from '../status.ts';
 import type { Finding } from '../translate/finding.ts';
-import { type ApiClient, ApiError, fieldManager } from './api-client.ts';
+import { type ApiClient, ApiError } from './api-client.ts';
 import type { Term } from './leader-election.ts';
 
 const parallelWrites = 8;

@@ -17,6 +17,8 @@ import type { EntryVisibility, VisibilityRules } from './visibility.ts';
 export interface MeshConfig {
   /** What becomes of connections to what the mesh does not know. */
   readonly outboundPolicy: 'allow-any' | 'registry-only';
+  /** Namespaces that one of these selects are in the mesh; all are when absent. */
+  readonly discoverySelectors?: readonly LabelRequirement[];
   /** Absent, every ServiceEntry is public, and none is told so. */
   readonly serviceEntryVisibility?: VisibilityRules;
   /** What lies beneath all DestinationRules. */
@@ -41,6 +43,7 @@ export interface MeshConfigReading {
 const known = new Set([
   'outboundTrafficPolicy',
   'serviceEntryVisibility',
+  'discoverySelectors',
   ...trafficDefaultFields,
   ...accessLogFields,
 ]);
@@ -59,6 +62,7 @@ export function readMeshConfig(object: ConfigMap): MeshConfigReading {
   const problems: Problem[] = [];
   const outboundPolicy = outboundPolicyOf(root['outboundTrafficPolicy'], problems);
   const serviceEntryVisibility = visibilityOf(root['serviceEntryVisibility'], problems);
+  const discoverySelectors = discoveryOf(root['discoverySelectors'], problems);
   const traffic = readTrafficDefaults(root);
   const { accessLog, ...logging } = readAccessLog(root);
   const found = [...traffic.problems, ...logging.problems];
@@ -68,6 +72,7 @@ export function readMeshConfig(object: ConfigMap): MeshConfigReading {
     config: {
       outboundPolicy,
       ...(serviceEntryVisibility && { serviceEntryVisibility }),
+      ...(discoverySelectors && { discoverySelectors }),
       traffic: traffic.defaults,
       ...(accessLog && { accessLog }),
     },
@@ -140,6 +145,32 @@ function selectorOf(rule: unknown, path: string, problems: Problem[]): LabelRequ
   if (isRecord(selector) && isSelector(selector)) return selector;
   problems.push(problem(path, 'must have a namespaceSelector with matchLabels or expressions'));
   return {};
+}
+
+/** None of an empty list, which is as if it were absent. */
+function discoveryOf(value: unknown, problems: Problem[]): LabelRequirement[] | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (!Array.isArray(value)) {
+    problems.push(problem('discoverySelectors', 'must be a list of label selectors'));
+    return undefined;
+  }
+  const selectors = (value as readonly unknown[]).flatMap((one, index) => {
+    if (isRecord(one) && isSelector(one) && hasOnlyKnown(one)) return [one];
+    const text = `must be a label selector: matchLabels, and matchExpressions with ${operators.join(', ')}`;
+    problems.push(problem(`discoverySelectors[${index}]`, text));
+    return [];
+  });
+  return selectors.length === 0 ? undefined : selectors;
+}
+
+const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+
+/** A mistyped field would select everything. */
+function hasOnlyKnown(selector: LabelRequirement): boolean {
+  return (
+    Object.keys(selector).every((key) => key === 'matchLabels' || key === 'matchExpressions') &&
+    (selector.matchExpressions ?? []).every(({ operator }) => operators.includes(operator))
+  );
 }
 
 function isSelector(

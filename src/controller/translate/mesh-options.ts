@@ -1,4 +1,6 @@
+import { meshConfigName } from '../kinds/kinds.ts';
 import type { AddressRanges } from './cidr.ts';
+import { defaultRevision } from './scope.ts';
 
 /** What the whole mesh has in common. */
 export interface MeshOptions {
@@ -10,6 +12,8 @@ export interface MeshOptions {
   readonly rootNamespace: string;
   /** The network of its own workloads; empty in a mesh of one network. */
   readonly network: string;
+  /** The revision of this control plane, and tags that mean it. */
+  readonly revisions: readonly string[];
   /** Where the addresses come from that ServiceEntries are given. */
   readonly addressRanges: AddressRanges;
 }
@@ -17,4 +21,14 @@ export interface MeshOptions {
 /** The DNS name of a Kubernetes service. */
 export function serviceHostname(namespace: string, name: string, mesh: MeshOptions): string {
   return `${name}.${namespace}.svc.${mesh.clusterDomain}`;
+}
+
+/** The name of the ConfigMap that configures the mesh of a revision, as Istio's. */
+export function meshConfigNameOf({ revisions: [revision] }: MeshOptions): string {
+  return withRevision(meshConfigName, revision);
+}
+
+/** A name as it is for the default revision, or with another. */
+export function withRevision(name: string, revision: string | undefined): string {
+  return revision === undefined || revision === defaultRevision ? name : `${name}-${revision}`;
 }

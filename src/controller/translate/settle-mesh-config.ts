@@ -1,10 +1,10 @@
 // Which version of the mesh's configuration is in force: the newest that can be read.
 
 import type { ConfigMap } from '../kinds/core.ts';
-import { meshConfigName } from '../kinds/kinds.ts';
 import type { ObjectSource } from '../objects.ts';
 import { type Finding, formatProblem } from './finding.ts';
 import { defaultMeshConfig, type MeshConfig, readMeshConfig } from './mesh-config.ts';
+import { type MeshOptions, meshConfigNameOf } from './mesh-options.ts';
 
 /** Said of the ConfigMap, which has no status: it becomes an Event. */
 const condition = { type: 'ambit.io/Accepted' } as const;
@@ -20,9 +20,10 @@ export class MeshConfigVersions {
   #valid: { readonly uid: string | undefined; readonly config: MeshConfig } | undefined;
   #read: { readonly object: ConfigMap; readonly settled: SettledMeshConfig } | undefined;
 
-  /** Reads the ConfigMap of a namespace, once per version. */
-  settle(objects: ObjectSource, namespace: string): SettledMeshConfig {
-    const object = objects.get('MeshConfig', namespace, meshConfigName);
+  /** Reads the ConfigMap of the mesh, once per version. */
+  settle(objects: ObjectSource, mesh: MeshOptions): SettledMeshConfig {
+    const { rootNamespace: namespace } = mesh;
+    const object = objects.get('MeshConfig', namespace, meshConfigNameOf(mesh));
     if (object === undefined) {
       this.#valid = undefined;
       return { config: defaultMeshConfig, findings: [] };
@@ -35,7 +36,7 @@ export class MeshConfigVersions {
 
   #settle(object: ConfigMap, namespace: string): SettledMeshConfig {
     const { config, problems, ignored } = readMeshConfig(object);
-    const reference = { kind: 'MeshConfig', namespace, name: meshConfigName } as const;
+    const reference = { kind: 'MeshConfig', namespace, name: object.metadata.name } as const;
     const { uid } = object.metadata;
     if (config === undefined) {
       const older = this.#valid?.uid === uid ? this.#valid?.config : undefined;

@@ -7,6 +7,7 @@ import type { ServiceKey, Workload } from '../../mesh/workload.ts';
 import type { AccessLogConfig } from './access-log-config.ts';
 import type { Finding, StatusFields } from './finding.ts';
 import type { RouteReport } from './gateway-parents.ts';
+import type { ScopeRules } from './scope.ts';
 
 /** What proxies are told. Maps are keyed by resource name. */
 export interface Snapshot {
@@ -28,6 +29,8 @@ export interface Translation {
   readonly logging: { readonly accessLog?: AccessLogConfig };
   /** What to say of the parents of routes. */
   readonly routes: readonly RouteReport[];
+  /** What of the cluster it was made from. */
+  readonly scope: ScopeRules;
   /** What the status of each ServiceEntry should say of its addresses, where it does not. */
   readonly allocations: readonly StatusFields[];
 }

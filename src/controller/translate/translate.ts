@@ -34,6 +34,7 @@ import {
   findingsOnRoute,
   findingsOnVirtualService,
 } from './route-findings.ts';
+import { readable, type ScopeRules } from './scope.ts';
 import { buildServiceConfigs, type ServiceConfigs } from './service-configs.ts';
 import { entryFindings, waypointFindings } from './service-findings.ts';
 import type { SettledMeshConfig } from './settle-mesh-config.ts';
@@ -71,6 +72,8 @@ export function translate(
 /** What pods are translated on: all that does not come from pods. */
 export interface Groundwork {
   readonly mesh: MeshOptions;
+  /** What of the cluster was read. */
+  readonly scope: ScopeRules;
   readonly valid: ReturnType<typeof settleAll>;
   readonly allocated: ReturnType<typeof writtenAddresses>;
   readonly settledConfig: SettledMeshConfig;
@@ -81,16 +84,20 @@ export interface Groundwork {
 
 /** Translates what does not depend on pods. */
 export function layGround(
-  objects: ObjectSource,
+  all: ObjectSource,
   versions: ValidVersions,
   options: MeshOptions,
   memory: WorkloadMemory,
 ): Groundwork {
-  const mesh = memory.on(ownNetwork(objects, options.rootNamespace), options);
+  const mesh = memory.on(ownNetwork(all, options.rootNamespace), options);
+  const settledConfig = memory.meshConfig.settle(all, mesh);
+  const { config } = settledConfig;
+  const { discoverySelectors } = config;
+  const { rootNamespace, revisions } = mesh;
+  const scope = { rootNamespace, revisions, ...(discoverySelectors && { discoverySelectors }) };
+  const objects = readable(all, scope);
   const waypoints = collectWaypoints(objects, mesh.network);
   const valid = settleAll(objects, versions, mesh);
-  const settledConfig = memory.meshConfig.settle(objects, mesh.rootNamespace);
-  const { config } = settledConfig;
   const serviceEntries = valid.serviceEntries.objects;
   const allocated = writtenAddresses(objects, serviceEntries, mesh);
   const ways = { objects, waypoints, policies: new WaypointPolicies(objects, mesh.rootNamespace) };
@@ -110,12 +117,12 @@ export function layGround(
     onlyRegistered: config.outboundPolicy === 'registry-only',
     gateways: collectNetworkGateways(objects, mesh),
   };
-  return { mesh, valid, allocated, settledConfig, services, policies, workloadSources };
+  return { mesh, scope, valid, allocated, settledConfig, services, policies, workloadSources };
 }
 
 /** The rest of a translation. */
 export function translateOn(ground: Groundwork, memory: WorkloadMemory): Translation {
-  const { mesh, valid, allocated, settledConfig, services, policies } = ground;
+  const { mesh, scope, valid, allocated, settledConfig, services, policies } = ground;
   const { objects, waypoints } = ground.workloadSources.ways;
   const { workloads, labels } = collectWorkloads(ground.workloadSources, mesh, memory);
   const bound = { waypoints, waypointsOf: services.waypointsOf, keysOfEntry: services.keysOfEntry };
@@ -161,6 +168,7 @@ export function translateOn(ground: Groundwork, memory: WorkloadMemory): Transla
     findings: withoutRepeats(findings).filter(isOurs),
     allocations: allocated.writes,
     logging: accessLog === undefined ? {} : { accessLog },
+    scope,
     routes,
   };
 }

@@ -80,9 +80,11 @@ export function collectWaypoints(
   return waypoints;
 }
 
-/** Whether a class makes waypoints that this controller runs. */
+/** Whether a class makes waypoints that this controller runs: its controllerName tells, and where there is no
+ * such class yet, its name. */
 export function isWaypointClass(name: string, gatewayClass: GatewayClass | undefined): boolean {
-  return name === waypointClass || gatewayClass?.spec?.controllerName === waypointController;
+  const controller = gatewayClass?.spec?.controllerName;
+  return controller === undefined ? name === waypointClass : controller === waypointController;
 }
 
 /** Resolves the waypoint of a service or workload from its labels and its namespace's. */

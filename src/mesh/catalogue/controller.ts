@@ -360,4 +360,11 @@ export const controllerCodes = {
     cause: 'The object, with the overrides that users have written for it, is not valid.',
     remedy: 'Correct the ConfigMap of spec.infrastructure.parametersRef, or that of the class.',
   },
+  AMB1672: {
+    title: 'a ConfigMap for proxies belongs to another control plane',
+    cause:
+      'Istio, or a second installation, keeps the root certificate (istio-ca-root-cert) or the revocation lists of the namespace, with other content.',
+    remedy:
+      'Let one control plane own the namespace: label it istio.io/rev with its revision. If the other one is gone, delete the ConfigMap, which is then made anew. With the same authority (Secret cacerts) both agree.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

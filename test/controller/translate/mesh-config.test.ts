@@ -4,6 +4,7 @@ import { ObjectTables } from '../../../src/controller/objects.ts';
 import { readMeshConfig } from '../../../src/controller/translate/mesh-config.ts';
 import { MeshConfigVersions } from '../../../src/controller/translate/settle-mesh-config.ts';
 import { suite } from '../../support/suite.ts';
+import { mesh as meshOptions } from '../tables.ts';
 
 const test = suite('mesh configuration');
 
@@ -21,7 +22,7 @@ function configMap(mesh?: string): ConfigMap {
 function settle(versions: MeshConfigVersions, mesh?: string) {
   const tables = new ObjectTables();
   if (mesh !== undefined) tables.set('MeshConfig', configMap(mesh));
-  const { config, findings } = versions.settle(tables, root);
+  const { config, findings } = versions.settle(tables, meshOptions);
   return [config.outboundPolicy, findings[0]?.message ?? ''] as const;
 }
 

@@ -10,6 +10,7 @@ import { kindName } from '../kinds/kind.ts';
 import type { OpenApi } from '../openapi/answer.ts';
 import type { PodAccess } from '../pods/pod-access.ts';
 import { answerPodSubresource } from '../pods/pod-requests.ts';
+import type { PortForwards } from '../pods/port-forward.ts';
 import type { Core } from '../writes/core.ts';
 import { type Exchange, sendJson, sendText } from './exchange.ts';
 import { readBody } from './read-body.ts';
@@ -21,6 +22,7 @@ export interface Site {
   readonly core: Core;
   readonly tokens: Tokens;
   readonly pods: PodAccess;
+  readonly forwards: PortForwards;
   readonly openApi: OpenApi;
   readonly admission: Admission;
   /** `host:port` under which clients are told that the server is. */
@@ -116,7 +118,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     sendJson(exchange, 201, answerTokenRequest(core, site.tokens, place, body?.value));
     return;
   }
-  if (await answerPodSubresource(core, site.pods, exchange, path)) return;
+  if (await answerPodSubresource(site, exchange, path)) return;
   const name = kindName({ group: path.group, plural: path.resource });
   const kind = core.registry.byName(name);
   if (kind?.versions.some((one) => one.version === path.version) === true) {
