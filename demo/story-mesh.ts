@@ -26,6 +26,10 @@ export async function startMesh(story: Story): Promise<void> {
         const all = await story.api().pods();
         return all.length === 6 && all.every(isReady) ? all : undefined;
       });
+      // Service addresses lead to pods a moment after these are ready.
+      await until('the page', async () => {
+        return (await get(story.pagePort, '/productpage')).status === 200 || undefined;
+      });
       story.upSeconds = (performance.now() - start) / 1000;
       check('the application is ready', `${story.upSeconds.toFixed(2)} s`, true);
       const nodes = new Set(pods.map((pod) => pod.spec.nodeName));

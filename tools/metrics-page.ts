@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { agentMetrics } from '../src/cni/agent/agent-metrics.ts';
+import { admissionMetrics } from '../src/controller/admission/metrics.ts';
 import { authorityMetrics } from '../src/controller/ca/live-authority.ts';
 import { controllerMetrics } from '../src/controller/metrics.ts';
 import { revocationMetrics } from '../src/dataplane/certificates/revocations.ts';
@@ -53,6 +54,7 @@ export async function metricsChapters(): Promise<readonly MetricsChapter[]> {
       where: 'Port 15014 of the pod, path `/metrics`.',
       metrics: registered((registry) => {
         controllerMetrics(registry);
+        admissionMetrics(registry);
         authorityMetrics(registry);
         processMetrics(registry, 0);
       }),

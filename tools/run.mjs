@@ -13,14 +13,32 @@ const modules = path.join(root, 'node_modules');
 const debianCommands = { nftables: 'nft', iproute2: 'ip', 'util-linux': 'nsenter', mount: 'mount' };
 /** Libraries that the pinned Node is linked with and a minimal Debian lacks. */
 const nodeLibraries = ['libatomic1'];
-/** Needed by the test suite alone: the stock client that it drives the API server with, and an authority. */
-const testCommands = { 'kubernetes-client': 'kubectl', openssl: 'openssl' };
+/** Needed by the test suite alone: the stock client that it drives the API server with, an authority, and
+ * programs of others on both sides of the waypoint. */
+const testCommands = {
+  'kubernetes-client': 'kubectl',
+  openssl: 'openssl',
+  curl: 'curl',
+  'nghttp2-client': 'h2load',
+  'redis-tools': 'redis-cli',
+};
 
 /** What the benchmark measures with. Where they cannot be had it says so and skips what needs them. */
 const benchCommands = { iperf3: 'iperf3', 'nghttp2-client': 'h2load', wrk: 'wrk' };
 
-/** Needed by the test suite alone, and only fetched: the stock scraper. */
-const testPrograms = { prometheus: 'prometheus' };
+/** Needed by the test suite alone, and only fetched: packages by a file that shows they are there. The stock
+ * scraper, a web server; a container runtime with its plugins, and a program small enough for an image made on
+ * the spot. */
+const libraries = `usr/lib/${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}-linux-gnu`;
+const testPrograms = {
+  prometheus: 'usr/bin/prometheus',
+  nginx: 'usr/sbin/nginx',
+  containerd: 'usr/bin/containerd',
+  runc: 'usr/sbin/runc',
+  libseccomp2: `${libraries}/libseccomp.so.2`,
+  'containernetworking-plugins': 'usr/lib/cni/bridge',
+  'busybox-static': 'bin/busybox',
+};
 
 function fail(code, message) {
   process.stderr.write(`${code} ${message}\n`);
@@ -78,10 +96,10 @@ function warn(code, message) {
 /** Puts programs of Debian packages into a folder without installing them: installed, they would bring
  * a service that starts by itself. What cannot be had is left to the tests that need it. */
 function unpackPrograms(wanted) {
-  for (const [name, command] of Object.entries(wanted)) {
+  for (const [name, file] of Object.entries(wanted)) {
     const folder = path.join(modules, '.ambit-programs', name);
-    if (onPath(command) || existsSync(path.join(folder, 'usr', 'bin', command))) continue;
-    process.stderr.write(`setup: fetching the program ${command}\n`);
+    if (existsSync(path.join('/', file)) || existsSync(path.join(folder, file))) continue;
+    process.stderr.write(`setup: fetching the package ${name}\n`);
     mkdirSync(folder, { recursive: true });
     const fetch = `apt-get download ${name}`;
     const script = `{ ${fetch} || { apt-get update && ${fetch}; }; } && dpkg-deb -x ${name}_*.deb . && rm ${name}_*.deb`;

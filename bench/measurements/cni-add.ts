@@ -1,9 +1,11 @@
 // How long the CNI plugins hold a new pod up. The programs that the kubelet calls are replaced by scripts
 // that call them and note the time; everything else is what a node does for any pod.
 
-import { chmodSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { isReady, until } from '../../demo/mesh.ts';
+import { PluginProgram } from '../../src/cni/install/program.ts';
+import { buildPlugin } from '../../tools/build-plugin.ts';
 import type { Measurement, Prepared, Sample, Turn } from '../measurement.ts';
 import { idlePod } from '../stage/manifests.ts';
 import type { Stage } from '../stage/stage.ts';
@@ -15,6 +17,8 @@ const podsPerLook = 8;
 const base = 'base plugin alone';
 const outsideMesh = 'pod outside the mesh';
 const inMesh = 'pod in the mesh';
+/** The plugin as nodes of a cluster have it, installed as the node agent does. */
+const installed = 'pod in the mesh, plugin of a cluster';
 
 export const cniAdd: Measurement = {
   name: 'cni-add',
@@ -26,7 +30,7 @@ export const cniAdd: Measurement = {
     { name: 'mesh plugin p99', unit: 'ms', better: 'lower' },
     { name: 'mesh plugin, share', unit: '% of the chain', better: 'lower' },
   ],
-  paths: [base, outsideMesh, inMesh],
+  paths: [base, outsideMesh, inMesh, installed],
   tools: [],
   needsMesh: true,
   maxRounds: 3,
@@ -41,18 +45,30 @@ interface Call {
   readonly ms: number;
 }
 
-function prepare(stage: Stage | undefined): Promise<Prepared> {
+async function prepare(stage: Stage | undefined): Promise<Prepared> {
   if (stage === undefined) throw new TypeError('this measurement needs a mesh');
   const types = pluginTypes(stage);
   const log = path.join(stage.stateFolder, 'cni-calls');
   writeFileSync(log, '');
   const programs = path.join(stage.stateFolder, stage.mesh, 'programs');
-  for (const type of types) wrap(path.join(programs, type), type, log);
+  for (const type of types) {
+    renameSync(path.join(programs, type), path.join(programs, `${type}.timed`));
+  }
+  const folder = path.join(stage.stateFolder, 'cni-installed');
+  mkdirSync(folder);
+  const places = { executable: buildPlugin(), mounted: folder, onNode: folder };
+  await (await PluginProgram.read(places)).install();
   let made = 0;
-  return Promise.resolve({
-    paths: [base, outsideMesh, inMesh],
+  return {
+    paths: [base, outsideMesh, inMesh, installed],
     sample: async (variant: string, turn: Turn) => {
-      const namespace = `${stage.mesh}-${variant === inMesh ? 'ztunnels' : 'direct'}`;
+      for (const type of types) {
+        const own = path.join(programs, `${type}.timed`);
+        const isMesh = type === types[1] && variant === installed;
+        writeWrapper(path.join(programs, type), isMesh ? path.join(folder, type) : own, log);
+      }
+      const isMember = variant === inMesh || variant === installed;
+      const namespace = `${stage.mesh}-${isMember ? 'ztunnels' : 'direct'}`;
       const names = Array.from({ length: podsPerLook }, () => `cni-${made++}`);
       for (const name of names) await startOne(stage, namespace, name, turn.signal);
       const calls = parseCalls(readFileSync(log, 'utf8'));
@@ -62,9 +78,10 @@ function prepare(stage: Stage | undefined): Promise<Prepared> {
       for (const type of types) {
         renameSync(path.join(programs, `${type}.timed`), path.join(programs, type));
       }
+      rmSync(folder, { recursive: true });
       return Promise.resolve();
     },
-  });
+  };
 }
 
 /** In the order of the chain: the base plugin, then the mesh's. */
@@ -78,9 +95,8 @@ function pluginTypes(stage: Stage): readonly string[] {
 }
 
 /** The pod's name is the first word after K8S_POD_NAME= in CNI_ARGS (CNI specification, section 2). */
-function wrap(program: string, type: string, log: string): void {
-  const real = `${program}.timed`;
-  renameSync(program, real);
+function writeWrapper(program: string, real: string, log: string): void {
+  const type = path.basename(program);
   const lines = [
     '#!/bin/sh',
     'begun=$(date +%s%N)',

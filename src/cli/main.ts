@@ -11,10 +11,26 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import('./commands/down.ts')).down,
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
+  check: async () => (await import('./commands/check.ts')).check,
+  install: async () => (await import('./commands/install.ts')).install,
+  upgrade: async () => (await import('./commands/install.ts')).upgrade,
+  uninstall: async () => (await import('./commands/uninstall.ts')).uninstall,
   why: async () => (await import('./commands/why.ts')).why,
+  enroll: async () => (await import('./commands/enroll.ts')).enroll,
+  waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
+  validate: async () => (await import('./commands/validate.ts')).validate,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
+  'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
+  'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
+  version: async () => (await import('./commands/version.ts')).version,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
+
+/** istioctl's short names. */
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['zc', 'ztunnel-config'],
+  ['ps', 'proxy-status'],
+]);
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -26,13 +42,14 @@ const context: CommandContext = {
   stderr: (text) => process.stderr.write(text),
   env: process.env,
   cwd: process.cwd(),
+  terminal: { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY },
   signal: controller.signal,
 };
 
 async function help(): Promise<number> {
   context.stdout('ambit: an ambient service mesh on one machine or on Kubernetes\n\n');
   for (const [name, load] of Object.entries(commands)) {
-    context.stdout(`  ambit ${name.padEnd(13)}${(await load()).summary}\n`);
+    context.stdout(`  ambit ${name.padEnd(16)}${(await load()).summary}\n`);
   }
   context.stdout('\nambit COMMAND --help tells more.\n');
   return 0;
@@ -41,7 +58,7 @@ async function help(): Promise<number> {
 async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
   if (name === undefined || name === 'help' || name === '--help') return await help();
-  const load = commands[name];
+  const load = commands[aliases.get(name) ?? name];
   if (load === undefined) {
     throw new AmbitError('AMB1801', `there is no command "${name}": ambit help lists them`);
   }

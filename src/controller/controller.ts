@@ -10,6 +10,8 @@ import { createRegistry } from '../runtime/metrics.ts';
 import { processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { type AdminParts, monitoringRoutes, probeRoutes } from './admin.ts';
+import { Admission } from './admission/admission.ts';
+import { admissionMetrics } from './admission/metrics.ts';
 import type { CertificateAuthority } from './ca/authority.ts';
 import { LiveAuthority } from './ca/live-authority.ts';
 import { loadAuthority } from './ca/load-authority.ts';
@@ -58,6 +60,7 @@ export interface ControllerParts {
 
 export interface ControllerPorts {
   readonly grpc: number;
+  readonly webhook: number;
   readonly monitoring: number;
   readonly readiness: number;
 }
@@ -70,6 +73,7 @@ export class Controller implements AsyncDisposable {
   readonly #end = new AbortController();
   readonly #registry = createRegistry();
   readonly #metrics = controllerMetrics(this.#registry);
+  readonly #admissionMetrics = admissionMetrics(this.#registry);
   readonly #bypasses = new WaypointBypasses(this.#registry);
   readonly #readiness = new Readiness();
   readonly #translator: Translator;
@@ -83,8 +87,9 @@ export class Controller implements AsyncDisposable {
   readonly #translating: Debouncer;
   readonly #writing: WriteBack;
   #authority: LiveAuthority | undefined;
+  #admission: Admission | undefined;
   #translation: Translation | undefined;
-  #ports: ControllerPorts = { grpc: 0, monitoring: 0, readiness: 0 };
+  #ports: ControllerPorts = { grpc: 0, webhook: 0, monitoring: 0, readiness: 0 };
   #synced = false;
 
   constructor(parts: ControllerParts) {
@@ -137,7 +142,10 @@ export class Controller implements AsyncDisposable {
       namespace: settings.POD_NAMESPACE,
       name: withRevision(leaseName, this.#mesh.revisions[0]),
       identity: settings.POD_NAME,
-      onTerm: () => this.#writing.changed(),
+      onTerm: () => {
+        this.#writing.changed();
+        this.#admission?.changed();
+      },
     });
     this.#writing = this.#writeBack();
     this.#registry.beforeReading(() => {
@@ -209,7 +217,22 @@ export class Controller implements AsyncDisposable {
     authority.subscribe((what) => {
       if (what === 'authority') certificate.renew();
       this.#writing.changed();
+      this.#admission?.changed();
     });
+    const term = () => this.#election.term;
+    const metrics = this.#admissionMetrics;
+    this.#admission = this.#stack.use(
+      await Admission.start({
+        client,
+        settings,
+        clock,
+        log,
+        metrics,
+        authority,
+        certificate,
+        term,
+      }),
+    );
     const signing = signingServer({
       authority,
       verifier: this.#verifier,
@@ -228,7 +251,7 @@ export class Controller implements AsyncDisposable {
       }),
     );
     this.#stack.use(server);
-    this.#ports = { ...this.#ports, grpc: server.port };
+    this.#ports = { ...this.#ports, grpc: server.port, webhook: this.#admission.port };
     this.#readiness.unblock('listener');
     log.info({ port: server.port, version: this.#xds.snapshot.hash }, 'serving proxies');
   }

@@ -44,6 +44,11 @@ export const controllerSettings = {
   LISTEN_HOST: text('address to listen on', '::'),
   GRPC_PORT: integer('configuration and certificates, TLS', '15012', port),
   MONITORING_PORT: integer('metrics and debug', '15014', port),
+  WEBHOOK_PORT: integer('validating webhook, TLS', '15017', port),
+  VALIDATION_WEBHOOK_CONFIG_NAME: text(
+    'the ValidatingWebhookConfiguration to keep; istio-validator-NAMESPACE when empty',
+    '',
+  ),
   READINESS_PORT: integer('readiness', '8080', port),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 } as const;

@@ -1,4 +1,4 @@
-// Who listens in a namespace, read from the kernel without a connection and without a command.
+// Who listens in a namespace, and whether anybody is connected, read from the kernel without a connection and without a command.
 
 import { readFileSync } from 'node:fs';
 import type { NetworkNamespace } from './network-namespace.ts';
@@ -6,8 +6,22 @@ import type { NetworkNamespace } from './network-namespace.ts';
 /** `0A` is TCP_LISTEN of the kernel's net/tcp_states.h. */
 const listenState = '0A';
 
+/** Whether a namespace has any TCP connection, both families. @throws the error of read(2) */
+export function hasTcpConnections(namespace: NetworkNamespace): boolean {
+  return sockets(namespace).some(({ state }) => state !== listenState);
+}
+
 /** The TCP ports with a listener on any address, both families. @throws the error of read(2) */
 export function listeningTcpPorts(namespace: NetworkNamespace): Set<number> {
+  const ports = new Set<number>();
+  for (const { local, state } of sockets(namespace)) {
+    if (state !== listenState) continue;
+    ports.add(Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16));
+  }
+  return ports;
+}
+
+function sockets(namespace: NetworkNamespace): { local: string; state: string | undefined }[] {
   const tables = namespace.run(() =>
     ['tcp', 'tcp6'].map((name) => {
       try {
@@ -17,11 +31,10 @@ export function listeningTcpPorts(namespace: NetworkNamespace): Set<number> {
       }
     }),
   );
-  const ports = new Set<number>();
-  for (const line of tables.flatMap((table) => table.split('\n').slice(1))) {
-    const [, local, , state] = line.trim().split(/\s+/);
-    if (state !== listenState || local === undefined) continue;
-    ports.add(Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16));
-  }
-  return ports;
+  return tables
+    .flatMap((table) => table.split('\n').slice(1))
+    .flatMap((line) => {
+      const [, local, , state] = line.trim().split(/\s+/);
+      return local === undefined ? [] : [{ local, state }];
+    });
 }

@@ -61,6 +61,18 @@ export class NetworkNamespace implements Disposable {
     });
   }
 
+  /** Makes a new namespace (lo up) without a name: it ends with its last descriptor and process.
+   * @throws LinuxError EPERM without CAP_SYS_ADMIN */
+  static createUnnamed(): NetworkNamespace {
+    const leave = (): void => {
+      call('unshare', [cloneNewnet], 'make a network namespace');
+    };
+    return thread.away(leave, () => {
+      setLinkUpHere('lo');
+      return NetworkNamespace.current();
+    });
+  }
+
   /** Runs `body` with the calling thread inside this namespace and comes back, also when it throws.
    * Sockets made and processes spawned by `body` belong to this namespace for good. Only what is
    * synchronous happens inside; worker threads must not be started there.

@@ -2,10 +2,13 @@
 // changes its meaning and is never used twice. docs/errors.md is this table as a page; a test
 // keeps the two equal.
 
+import { admissionCodes } from './catalogue/admission.ts';
 import { badRequestCodes } from './catalogue/bad-requests.ts';
+import { clusterCommandCodes } from './catalogue/cluster-commands.ts';
 import { controllerCodes } from './catalogue/controller.ts';
 import { dataplaneCodes } from './catalogue/dataplane.ts';
 import type { CatalogueEntry } from './catalogue/entry.ts';
+import { joiningCodes } from './catalogue/joining.ts';
 import { localNetworkCodes } from './catalogue/local-network.ts';
 import { nameCodes } from './catalogue/names.ts';
 import { nodeCodes } from './catalogue/node.ts';
@@ -23,8 +26,11 @@ export const catalogue = {
   ...dataplaneCodes,
   ...nameCodes,
   ...controllerCodes,
+  ...admissionCodes,
   ...waypointCodes,
   ...badRequestCodes,
+  ...clusterCommandCodes,
+  ...joiningCodes,
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;
 
 /** A stable code of the catalogue. */

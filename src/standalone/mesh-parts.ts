@@ -14,7 +14,7 @@ import { isManifestName, type ReadObject, readManifests } from './manifests/read
 /** The namespace of the mesh's parts. */
 export const meshNamespace = 'istio-system';
 
-const folders = ['crds', 'controller', 'daemonset'];
+const folders = ['crds/istio', 'crds/gateway-api', 'controller', 'daemonset'];
 
 /** The manifests below a repository's deploy folder. */
 export function readMeshManifests(repository: string): ReadObject[] {

@@ -27,6 +27,8 @@ export interface SupervisorSettings {
   readonly foreground: boolean;
   /** Run the mesh's own parts; without them there is only the cluster. */
   readonly withMesh: boolean;
+  /** Prepare the nodes for the mesh's parts, and leave it to others to apply their manifests. */
+  readonly meshLater: boolean;
   /** PATH and HOME of pods. */
   readonly env: Readonly<Record<string, string>>;
 }

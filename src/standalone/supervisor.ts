@@ -112,7 +112,9 @@ export class Supervisor implements AsyncDisposable {
       await this.#publish(network, store);
     });
     let complete = true;
-    if (settings.withMesh) complete = await this.#phase('mesh', () => this.#meshParts(store));
+    if (settings.withMesh && !settings.meshLater) {
+      complete = await this.#phase('mesh', () => this.#meshParts(store));
+    }
     if (settings.folder !== undefined) {
       const { folder } = settings;
       await this.#phase('manifests', () => this.#follow(folder, store));

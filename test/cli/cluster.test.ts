@@ -29,6 +29,8 @@ test('a pod whose admin port knows no decisions is told from one that is not the
     'create -f -',
     JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata, spec }),
   );
+  const running = { status: { phase: 'Running' } };
+  api.server.store.mergePatch('pods', 'default', 'ztunnel-1', running, 'status');
   const cluster = new Cluster([api.kubeconfig]);
   assert.equal(await cluster.podAdmin({ metadata }, '/decisions'), { records: [] });
   const codeFor = (name: string, path: string): Promise<unknown> =>
@@ -37,7 +39,19 @@ test('a pod whose admin port knows no decisions is told from one that is not the
       (error: unknown) => codeOf(error),
     );
   assert.is(await codeFor('ztunnel-1', '/other'), 'AMB1807');
-  assert.is(await codeFor('gone', '/decisions'), 'AMB1804');
+  assert.is(await codeFor('gone', '/decisions'), 'AMB1833');
+});
+
+test('a collection is listed whole, though it comes in pages', async ({ stack }) => {
+  const api = await startHarness(stack);
+  for (let index = 0; index < 1_001; index++) {
+    const metadata = { name: `c${index}`, namespace: 'default', labels: { app: 'paged' } };
+    api.server.store.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  }
+  const listed = await new Cluster([api.kubeconfig]).list(
+    '/api/v1/configmaps?labelSelector=app%3Dpaged',
+  );
+  assert.is(new Set(listed.map(({ metadata }) => metadata.name)).size, 1_001);
 });
 
 test.run();

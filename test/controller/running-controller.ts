@@ -12,7 +12,11 @@ import { type ControllerSettings, controllerSettings } from '../../src/controlle
 import { systemClock } from '../../src/runtime/clock.ts';
 import { createLogger, type Logger, silentLogger } from '../../src/runtime/log.ts';
 import { readSettings } from '../../src/runtime/settings.ts';
-import { type ApiServer, startApiServer } from '../../src/standalone/api/api-server.ts';
+import {
+  type ApiServer,
+  type ApiServerOptions,
+  startApiServer,
+} from '../../src/standalone/api/api-server.ts';
 import type { ApiObject } from '../../src/standalone/api/store.ts';
 
 /** Both, running. */
@@ -31,8 +35,11 @@ export interface RunningController {
 }
 
 /** Starts an API server with the mesh's kinds. */
-export async function startApi(stack: AsyncDisposableStack): Promise<ApiServer> {
-  const api = await openApi(temporaryFolder(stack), 0);
+export async function startApi(
+  stack: AsyncDisposableStack,
+  options: Partial<ApiServerOptions> = {},
+): Promise<ApiServer> {
+  const api = await openApi(temporaryFolder(stack), 0, options);
   stack.use(api);
   return api;
 }
@@ -45,7 +52,11 @@ export function temporaryFolder(stack: AsyncDisposableStack): string {
 }
 
 /** Starts an API server whose state is in a folder; the caller closes it. */
-export async function openApi(folder: string, port: number): Promise<ApiServer> {
+export async function openApi(
+  folder: string,
+  port: number,
+  options: Partial<ApiServerOptions> = {},
+): Promise<ApiServer> {
   const api = await startApiServer({
     databasePath: path.join(folder, 'state.db'),
     pkiFolder: path.join(folder, 'pki'),
@@ -58,9 +69,15 @@ export async function openApi(folder: string, port: number): Promise<ApiServer> 
       },
       connect: () => Promise.reject(new Error('no pods here')),
     },
+    ...options,
   });
-  const crds = path.join(import.meta.dirname, '../../deploy/crds');
-  for (const file of readdirSync(crds)) applyYaml(api, readFileSync(path.join(crds, file), 'utf8'));
+  for (const folder of ['istio', 'gateway-api']) {
+    const crds = path.join(import.meta.dirname, '../../deploy/crds', folder);
+    for (const file of readdirSync(crds)) {
+      if (file !== 'kustomization.yaml')
+        applyYaml(api, readFileSync(path.join(crds, file), 'utf8'));
+    }
+  }
   applyYaml(api, 'apiVersion: v1\nkind: Namespace\nmetadata: {name: istio-system}\n');
   return api;
 }
@@ -72,6 +89,7 @@ export function settingsFor(more: Readonly<Record<string, string>>): ControllerS
     GRPC_PORT: '0',
     MONITORING_PORT: '0',
     READINESS_PORT: '0',
+    WEBHOOK_PORT: '0',
     ISTIOD_CUSTOM_HOST: 'localhost',
     POD_NAME: `istiod-${randomBytes(4).toString('hex')}`,
     ...more,

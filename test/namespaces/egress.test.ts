@@ -15,6 +15,7 @@ import { connectTcp, listenTcp } from '../../src/linux/tcp.ts';
 import { TestAuthority } from '../support/certificates.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
+import { whyOf } from './enrolled-pods.ts';
 import {
   apply,
   ask,
@@ -217,8 +218,7 @@ test('a ServiceEntry leads through its waypoint, whose policies hold: GET passes
     JSON.stringify(await lookUp(mesh, 'client', 'resolve4', 'site.example.com')),
     /240\.240\./,
   );
-  const { stdout } = await mesh.ambit('why', 'client', 'site.example.com');
-  assert.match(stdout, /egress/);
+  await whyOf(mesh, 'client', 'site.example.com', /egress/);
   const condition = 'jsonpath={.status.conditions[?(@.type=="istio.io/WaypointBound")].status}';
   assert.is(await mesh.kubectl('get', 'serviceentry', 'site', '-o', condition), 'True');
 });
@@ -290,8 +290,7 @@ test('a host below a wildcard is reached by the name in the request, unless it l
     [`200 outside at ${outside.ipv4} ${ports.plain}`, '503 no healthy upstream'],
   );
   await request(mesh, 'client', [{ url: `http://two.${below}/` }]);
-  const { stdout } = await mesh.ambit('why', 'client', `*.${below}`);
-  assert.match(stdout, /AMB1736/);
+  const stdout = await whyOf(mesh, 'client', `*.${below}`, /AMB1736/);
   assert.match(stdout, new RegExp(`${outside.second}: it is that of default/machine`));
 });
 

@@ -79,3 +79,17 @@ export async function addressesOf(
   const [ipv4 = '', ipv6 = ''] = text.split(' ');
   return [ipv4, ipv6];
 }
+
+/** What `ambit why` tells of two parties once it matches: a record is there when a connection or request has
+ * ended, which may be after its answer has arrived. */
+export async function whyOf(
+  mesh: LaptopMesh,
+  source: string,
+  destination: string,
+  wanted: RegExp,
+): Promise<string> {
+  return await until(`ambit why ${source} ${destination} to tell ${wanted}`, async () => {
+    const { stdout } = await mesh.ambit('why', source, destination);
+    return wanted.test(stdout) ? stdout : undefined;
+  });
+}

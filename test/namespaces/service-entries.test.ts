@@ -5,6 +5,7 @@ import * as assert from 'uvu/assert';
 import { until } from '../../demo/mesh.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
+import { whyOf } from './enrolled-pods.ts';
 import {
   apply,
   ask,
@@ -151,8 +152,7 @@ test('what is not registered is denied once the mesh says so, and why is told', 
     `outside at ${outside.ipv4} 8080`,
     'web',
   ]);
-  const { stdout } = await mesh.ambit('why', 'client', outside.unregistered);
-  assert.match(stdout, /denied \(AMB1431\)/);
+  const stdout = await whyOf(mesh, 'client', outside.unregistered, /denied \(AMB1431\)/);
   assert.match(stdout, /outboundTrafficPolicy is REGISTRY_ONLY/);
   await configure(mesh, 'outboundTrafficPolicy: { mode: SOMETHING }');
   await until('the author to be told', async () => {

@@ -61,15 +61,18 @@ function namespacesOf(nodes: TestNodes): string[] {
   return readdirSync(path.join(nodes.network.nodes[0]!.root, 'run/netns'));
 }
 
-/** Creates a pod that is gone after the test, however it ends. */
+/** Creates a pod that is gone after the test, however it ends: its object, and the namespace that goes after it. */
 function create(nodes: TestNodes & TestContext, object: ApiObject): void {
   const { name } = object.metadata;
   nodes.store.create(object);
   nodes.stack.defer(async () => {
-    if (nodes.pod(name) === undefined) return;
-    nodes.store.delete('pods', 'default', name, { gracePeriodSeconds: 0 });
+    if (nodes.pod(name) !== undefined) {
+      nodes.store.delete('pods', 'default', name, { gracePeriodSeconds: 0 });
+    }
     await poll(
-      () => nodes.pod(name) === undefined,
+      () =>
+        nodes.pod(name) === undefined &&
+        namespacesOf(nodes).length <= nodes.store.list('pods').length,
       `${name} to be gone`,
       AbortSignal.timeout(5_000),
     );

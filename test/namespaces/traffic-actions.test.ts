@@ -205,6 +205,30 @@ test('A-24: preflights are answered for allowed origins, others go by unmatchedP
   assert.is(scene.v1.seen.length, count, 'IGNORE sends nothing on');
 });
 
+test('A-24 by HTTPRoute: preflights are answered for allowed origins, and no others go on', async ({
+  scene,
+}) => {
+  const cors = {
+    allowOrigins: ['http://a.example', 'https://*.b.example'],
+    allowMethods: ['GET', 'PUT'],
+    allowHeaders: ['x-custom'],
+    maxAge: 86_400,
+  };
+  await scene.httpRoute([{ filters: [{ type: 'CORS', cors }], backendRefs }]);
+  for (const origin of ['http://a.example', 'https://www.b.example']) {
+    const { status, headers } = await scene.ask('/', preflight(origin));
+    assert.is(status, 200);
+    assert.is(headers['access-control-allow-origin'], origin);
+    assert.is(headers['access-control-max-age'], '86400');
+    const simple = await scene.ask('/', { headers: { origin } });
+    assert.is(simple.headers['access-control-allow-origin'], origin);
+  }
+  const strange = await scene.ask('/', preflight('http://a.example.evil'));
+  assert.is(strange.headers['access-control-allow-origin'], undefined);
+  const asked = scene.v1.seen.filter(({ headers }) => 'access-control-request-method' in headers);
+  assert.is(asked.length, 0);
+});
+
 const change = (at: string): object => ({
   set: [{ name: 'x-set', value: at }],
   add: [{ name: 'x-add', value: at }],

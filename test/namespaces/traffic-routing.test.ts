@@ -130,6 +130,16 @@ test('A-10: a timeout below the delay of what is behind costs the reviews, none 
   assert.ok(waited.ms >= 700, `${waited.ms} ms`);
 });
 
+test('A-10 by HTTPRoute: a timeout below the delay of an answer cuts it, none waits', async ({
+  scene,
+}) => {
+  const rule = { backendRefs: [backend('echo-v1')] };
+  await scene.httpRoute([{ ...rule, timeouts: { request: '100ms' } }]);
+  assert.is((await scene.ask('/delay/1000')).status, 504);
+  await scene.httpRoute([rule]);
+  assert.is((await scene.ask('/delay/300')).status, 200);
+});
+
 test('A-06: a fault of ratings costs Jason the stars', async ({ scene }) => {
   const ratings = { route: [{ destination: { host: 'ratings' } }] };
   const fault = { abort: { httpStatus: 500, percentage: all } };
@@ -217,14 +227,17 @@ test('A-11: a client may ask for a shorter timeout by header', async ({ scene })
   assert.is((await scene.ask('/delay/300')).status, 200);
 });
 
-test('A-12: three retries make four attempts', async ({ scene }) => {
-  const retries = { attempts: 3, retryOn: '5xx' };
-  await scene.virtualService([{ route: [to('v1')], retries }]);
-  const { status } = await scene.ask('/status/503');
-  assert.is(status, 503);
-  assert.is(scene.v1.seen.length, 4);
-  assert.is(scene.v2.seen.length, 0);
-});
+for (const { form, apply } of forms(
+  [{ route: [to('v1')], retries: { attempts: 3, retryOn: '5xx' } }],
+  [{ backendRefs: [backend('echo-v1')], retry: { attempts: 3, codes: [503] } }],
+)) {
+  test(`A-12 by ${form}: three retries make four attempts`, async ({ scene }) => {
+    await apply(scene);
+    assert.is((await scene.ask('/status/503')).status, 503);
+    assert.is(scene.v1.seen.length, 4);
+    assert.is(scene.v2.seen.length, 0);
+  });
+}
 
 test('A-13: a refused connection is tried elsewhere by default', async ({ scene }) => {
   await scene.virtualService([{ route: [{ destination: { host: 'echo' } }] }]);

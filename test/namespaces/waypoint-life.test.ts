@@ -13,7 +13,7 @@ import { listenTcp } from '../../src/linux/tcp.ts';
 import { withinChance } from '../cases/chance.ts';
 import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
-import { addressesOf, apply, createPods, enrolled, namespaceOf } from './enrolled-pods.ts';
+import { addressesOf, apply, createPods, enrolled, namespaceOf, whyOf } from './enrolled-pods.ts';
 import { Http1Load, Http2Load, PodAgent } from './request-load.ts';
 
 const http1Port = 8080;
@@ -255,15 +255,12 @@ test('without a pod it refuses and says so, or is gone around where that was cho
   await mesh.kubectl('scale', 'deployment/waypoint', '--replicas=0');
   await becomes(mesh, 'ambit.io/WaypointReady', 'False NoReadyPod');
   await answers(context, isRefused, 'a refusal');
-  assert.match((await mesh.ambit('why', 'client', 'web')).stdout, 'AMB1407');
+  await whyOf(mesh, 'client', 'web', /AMB1407/);
 
   const open = 'ambit.io/waypoint-failure-mode=open';
   await mesh.kubectl('annotate', 'service', 'web', open);
   await answers(context, isDirect, 'a direct answer');
-  assert.match(
-    (await mesh.ambit('why', 'client', 'web')).stdout,
-    'around waypoint default/waypoint',
-  );
+  await whyOf(mesh, 'client', 'web', /around waypoint default\/waypoint/);
   await apply(mesh, {
     apiVersion: 'security.istio.io/v1',
     kind: 'AuthorizationPolicy',

@@ -3,7 +3,7 @@
 
 import * as assert from 'uvu/assert';
 import { until } from '../../demo/mesh.ts';
-import { type LaptopMesh, upMesh } from '../support/laptop-mesh.ts';
+import { type LaptopMesh, upMesh, withoutWebhook } from '../support/laptop-mesh.ts';
 import { suite } from '../support/suite.ts';
 import { apply, ask, joinOutside, outside, pods, serve, waitForPods } from './outside-scene.ts';
 
@@ -134,7 +134,8 @@ spec:
   });
 });
 
-test('what is not valid is told to its author and changes nothing', async ({ mesh }) => {
+test('what is not valid and got in is told to its author and changes nothing', async ({ mesh }) => {
+  await withoutWebhook(mesh);
   const bad = `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

@@ -34,19 +34,22 @@ test('keeps state where the user wants it, else where the system has it', () => 
   assert.is(stateParent({ AMBIT_STATE_DIR: 'here' }, true, '/w'), '/w/here');
 });
 
-test('applies the manifests of a cluster, but for the deadline of a replaced node proxy', () => {
+test('applies the manifests of a cluster, but for the deadline of a replaced proxy and the installer', () => {
   const repository = path.resolve(import.meta.dirname, '../..');
   const objects = readMeshManifests(repository).map(({ object }) => object);
   const changed = objects.filter((object) => laptopForm(object) !== object);
   assert.equal(
     changed.map(({ kind, metadata }) => `${kind} ${metadata.name}`),
-    ['DaemonSet ztunnel'],
+    ['Deployment istiod', 'DaemonSet istio-cni-node', 'DaemonSet ztunnel'],
   );
-  const [proxy] = changed.map((object) => JSON.stringify(laptopForm(object)));
+  const [controller, agent, proxy] = changed.map((object) => JSON.stringify(laptopForm(object)));
   assert.match(proxy ?? '', '{"name":"CONNECTION_TERMINATION_DEADLINE","value":"596h"}');
   const read = settingsTable.CONNECTION_TERMINATION_DEADLINE.read('596h');
   assert.ok('value' in read && typeof read.value === 'number' && read.value < 2_147_483_000);
   assert.match(proxy ?? '', '"terminationGracePeriodSeconds":2147483');
+  assert.match(controller ?? '', '"replicas":1,');
+  assert.is(agent?.split('"CNI_INSTALL"').length, 2);
+  assert.match(agent ?? '', '{"name":"CNI_INSTALL","value":"false"}');
 });
 
 test('reads published ports', () => {

@@ -75,6 +75,13 @@ export async function upMesh(
   };
 }
 
+/** Takes the validating webhook away for good, so that invalid objects get in: what happens then is to be
+ * seen too. */
+export async function withoutWebhook(mesh: LaptopMesh): Promise<void> {
+  const configuration = 'validatingwebhookconfiguration/istio-validator-istio-system';
+  await mesh.kubectl('delete', configuration);
+}
+
 function runProgram(
   command: string,
   args: readonly string[],

@@ -3,8 +3,7 @@
 
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chown, mkdtemp, rm, stat } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { chown, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -23,6 +22,7 @@ import {
 } from '@grpc/grpc-js';
 import * as assert from 'uvu/assert';
 import { keyOfService } from '../../src/mesh/service.ts';
+import { freePort, pathOf, withPrograms } from '../support/programs.ts';
 import { suite } from '../support/suite.ts';
 import { serve, startHttp2, startOne } from './application.ts';
 import { serviceOf, startWaypoint } from './fixture.ts';
@@ -31,31 +31,7 @@ import { bridge } from './websocket-endpoint.ts';
 const test = suite('programs of others through a waypoint', { deadlineMs: 60_000 });
 const run = promisify(execFile);
 
-/** Declares a test that needs programs. */
-async function testWith(
-  programs: readonly string[],
-  title: string,
-  body: Parameters<typeof test>[1],
-): Promise<void> {
-  const found = await Promise.all(programs.map(pathOf));
-  const missing = programs.filter((_, index) => found[index] === undefined);
-  if (missing.length === 0) test(title, body);
-  else console.error(`left out: "${title}" needs ${missing.join(', ')}`);
-}
-
-async function pathOf(program: string): Promise<string | undefined> {
-  for (const folder of (process.env['PATH'] ?? '').split(':')) {
-    const file = path.join(folder, program);
-    if (
-      await stat(file).then(
-        (one) => one.isFile(),
-        () => false,
-      )
-    )
-      return file;
-  }
-  return undefined;
-}
+const testWith = withPrograms(test);
 
 for (const [option, version] of [
   ['--http1.0', 'HTTP/1.0'],
@@ -63,7 +39,7 @@ for (const [option, version] of [
   ['--http2', 'HTTP/1.1'],
   ['--http2-prior-knowledge', 'HTTP/2'],
 ] as const) {
-  await testWith(['curl'], `curl ${option} gets and sends`, async ({ stack, signal }) => {
+  testWith(['curl'], `curl ${option} gets and sends`, async ({ stack, signal }) => {
     const waypoint = await startOne(stack, (request, response) => {
       let length = 0;
       request.on('data', (chunk: Buffer) => (length += chunk.length));
@@ -80,7 +56,7 @@ for (const [option, version] of [
   });
 }
 
-await testWith(['h2load'], 'h2load gets an answer to every request', async ({ stack }) => {
+testWith(['h2load'], 'h2load gets an answer to every request', async ({ stack }) => {
   const waypoint = await startWaypoint(stack);
   const port = await startHttp2(stack, (_request, response) => response.end('ok'));
   serve(waypoint, port, 'http2');
@@ -173,7 +149,7 @@ test('gRPC calls of every kind pass, with their status, metadata and deadline', 
   assert.is((await waypoint.nextRecord(signal)).verdict.outcome, 'failed');
 });
 
-await testWith(
+testWith(
   ['initdb', 'postgres', 'psql'],
   'a PostgreSQL client and server talk, over a declared port and one that is not',
   async ({ stack, signal }) => {
@@ -213,7 +189,7 @@ async function startPostgres(stack: AsyncDisposableStack): Promise<number> {
   await run('initdb', ['-A', 'trust', '-U', 'postgres', '--no-sync', '-D', folder], { ...as, cwd });
   const port = await freePort();
   const options = ['-c', 'listen_addresses=127.0.0.1', '-c', 'fsync=off'];
-  const program = (await pathOf('postgres')) ?? '';
+  const program = pathOf('postgres') ?? '';
   const server = spawn(program, ['-D', folder, '-p', String(port), '-k', folder, ...options], {
     ...as,
     cwd,
@@ -230,24 +206,6 @@ async function startPostgres(stack: AsyncDisposableStack): Promise<number> {
     log += chunk.toString();
   }
   server.stderr.resume();
-  return port;
-}
-
-/** A port that nobody listens on now. */
-async function freePort(): Promise<number> {
-  const probe = new Server();
-  const insecure = ServerCredentials.createInsecure();
-  const port = await promisify(probe.bindAsync.bind(probe))('127.0.0.1:0', insecure);
-  probe.forceShutdown();
-  // Until nothing answers any more.
-  await new Promise<void>((resolve) => {
-    const socket = connect(port, '127.0.0.1');
-    socket.on('error', () => resolve());
-    socket.on('connect', () => {
-      socket.destroy();
-      resolve();
-    });
-  });
   return port;
 }
 

@@ -36,7 +36,8 @@ const usage = `ambit up [FOLDER] [flags] [-- COMMAND...]
                             make a service reachable on 127.0.0.1:PORT; may be repeated
   --image NAME=COMMAND      the program that stands for an image; may be repeated
                             (FOLDER/.ambit/images.yaml holds a table of them)
-  --no-mesh                 only the cluster, without the mesh's own parts`;
+  --no-mesh                 only the cluster, without the mesh's own parts
+  --mesh-later              a cluster that waits for the mesh: kubectl apply -k deploy`;
 
 interface Arguments {
   readonly settings: Omit<SupervisorSettings, 'apiPort'>;
@@ -152,6 +153,7 @@ function readArguments(args: readonly string[], context: CommandContext): Argume
       publish: { type: 'string', multiple: true, default: [] },
       image: { type: 'string', multiple: true, default: [] },
       'no-mesh': { type: 'boolean', default: false },
+      'mesh-later': { type: 'boolean', default: false },
     },
   });
   if (positionals.length > 1) throw new AmbitError('AMB1801', 'at most one FOLDER can be given');
@@ -167,6 +169,7 @@ function readArguments(args: readonly string[], context: CommandContext): Argume
     publish: publishedPorts(values.publish),
     foreground: !values.detach,
     withMesh: !values['no-mesh'],
+    meshLater: values['mesh-later'],
     env: podEnvironment(context.env),
   };
   const port =

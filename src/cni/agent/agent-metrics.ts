@@ -10,6 +10,8 @@ export interface AgentMetrics {
   failed(code: string): void;
   problem(kind: string): void;
   unproven(pods: number): void;
+  installed(is: boolean): void;
+  repaired(part: 'configuration' | 'program'): void;
 }
 
 /** Registers the metrics; `ztunnel_connected` is Istio's name. */
@@ -40,7 +42,17 @@ export function agentMetrics(registry: MetricsRegistry): AgentMetrics {
     name: 'ambit_unproven_pods',
     help: 'enrolled pods whose redirection is not proven',
   });
+  const installed = registry.gauge({
+    name: 'ambit_cni_installed',
+    help: 'whether new pods of this node come by the CNI plugin: 1 or 0',
+  });
+  const repairs = registry.counter<'part'>({
+    name: 'ambit_cni_repairs_total',
+    help: 'how often the CNI plugin was put back on the node, by what was missing: program or configuration',
+    labels: ['part'],
+  });
   unproven.set({}, 0);
+  installed.set({}, 0);
   connected.set({}, 0);
   enrolled.set({}, 0);
   return {
@@ -49,6 +61,8 @@ export function agentMetrics(registry: MetricsRegistry): AgentMetrics {
     joined: () => joined.add({}),
     problem: (kind) => problems.add({ kind }),
     unproven: (pods) => unproven.set({}, pods),
+    installed: (is) => installed.set({}, is ? 1 : 0),
+    repaired: (part) => repairs.add({ part }),
     failed: (code) => failures.add({ code }),
   };
 }

@@ -39,13 +39,16 @@ export interface AgentOptions {
 
 const probeRuleRetry = { firstMs: 100, maxMs: 2_000, jitter: 0.2 };
 
-/** Starts an agent; it is ready when this resolves. Disposing of it leaves enrolled pods enrolled.
+/** A running agent. Disposing of it leaves enrolled pods enrolled. */
+export interface Agent extends AsyncDisposable {
+  /** Takes all pods out of the mesh, and the rule for probes off the node. */
+  uninstall(reason: string): Promise<void>;
+}
+
+/** Starts an agent; it is ready when this resolves.
  * @param signal ends a start that does not come to its end
  * @throws when a socket cannot be made */
-export async function startAgent(
-  options: AgentOptions,
-  signal: AbortSignal,
-): Promise<AsyncDisposable> {
+export async function startAgent(options: AgentOptions, signal: AbortSignal): Promise<Agent> {
   const { config, settings, metrics, clock, log } = options;
   await using stack = new AsyncDisposableStack();
   const nodeName = settings.NODE_NAME;
@@ -112,10 +115,25 @@ export async function startAgent(
   const runDirectory = settings.CNI_AGENT_RUN_DIR;
   stack.use(await PluginServer.listen({ runDirectory, answer, log }));
   log.info({ node: nodeName, enrolled: members.list().length }, 'ready');
-  return stack.move();
+  return agentOf(stack.move(), keeper, probes);
 }
 
-function nodeSettingsOf(settings: AgentSettings): RedirectSettings {
+function agentOf(
+  running: AsyncDisposableStack,
+  membership: Membership,
+  probes: ProbeExemption,
+): Agent {
+  return {
+    uninstall: async (reason) => {
+      await membership.dismissAll(reason);
+      await probes.uninstall();
+    },
+    [Symbol.asyncDispose]: async () => await running.disposeAsync(),
+  };
+}
+
+/** What pods get that choose nothing. */
+export function nodeSettingsOf(settings: AgentSettings): RedirectSettings {
   return {
     ipv6: settings.AMBIENT_IPV6,
     captureDns: settings.AMBIENT_DNS_CAPTURE,

@@ -6,6 +6,7 @@
 // reason, and ends with ztunnel, which serves the tunnels of peers that have not heard of it yet.
 
 import { destroyTcpConnections } from '../../linux/connections.ts';
+import { hasTcpConnections } from '../../linux/listeners.ts';
 import type { NetworkNamespace } from '../../linux/network-namespace.ts';
 import type { IpAddress } from '../../mesh/address.ts';
 import type { Clock } from '../../runtime/clock.ts';
@@ -61,6 +62,8 @@ export interface Joining {
   readonly settings: RedirectSettings;
   /** Why, as a sentence part. */
   readonly reason: string;
+  /** Whether the runtime is making the pod, so that none of its processes runs yet. */
+  readonly isStarting?: boolean;
 }
 
 /** Carries joining and leaving out. Its caller sees to it that one pod is never in two steps at
@@ -101,11 +104,13 @@ export class Enrolment {
     }
     await status.setRedirection(pod, 'enabled');
     const message = `joined the mesh: ${reason}`;
-    await status.record(pod, { type: 'Normal', reason: 'JoinedMesh', message });
+    const told = status.record(pod, { type: 'Normal', reason: 'JoinedMesh', message });
+    // The runtime waits for nothing that the pod does not need.
+    if (joining.isStarting !== true) await told;
   }
 
   async #connect(joining: Joining, signal: AbortSignal): Promise<void> {
-    const { pod, netns, file, addresses, settings } = joining;
+    const { pod, netns, file, addresses, settings, isStarting = false } = joining;
     const { feed, members, probes } = this.#options;
     const { uid } = pod;
     await using undo = new AsyncDisposableStack();
@@ -118,7 +123,9 @@ export class Enrolment {
     await probes.set(uid, addresses);
     undo.defer(async () => await this.#quietly(removeRedirection(netns)));
     try {
-      await this.#redirect(netns, settings);
+      // Nothing to end where nothing has begun, and a runtime that waits.
+      if (isStarting && !hasTcpConnections(netns)) await applyRedirection(netns, settings);
+      else await this.#redirect(netns, settings);
     } catch (error) {
       const { quarantineOnFailure = true } = this.#options;
       if (quarantineOnFailure) await this.#prover.deny(pod, netns, settings, causeChain(error));
@@ -166,15 +173,21 @@ export class Enrolment {
   }
 
   /** Takes a pod out of the mesh.
-   * @param how `running`: its traffic goes on without the mesh; `ended`: only the pod object is
-   * left; `deleted`: nothing is
+   * @param how `running`: its traffic goes on without the mesh; `uninstalled`: that, even if the API
+   * cannot be told; `ended`: only the pod object is left; `deleted`: nothing is
    * @throws AmbitError AMB1304, AMB1309 or AMB1313; what was done stays done */
-  async leave(pod: PodFacts, how: 'running' | 'ended' | 'deleted', reason: string): Promise<void> {
+  async leave(
+    pod: PodFacts,
+    how: 'running' | 'uninstalled' | 'ended' | 'deleted',
+    reason: string,
+  ): Promise<void> {
     const { feed, members, probes, status } = this.#options;
     const member = members.get(pod.uid);
-    if (how !== 'deleted') await status.setRedirection(pod, undefined);
+    if (how === 'uninstalled') await this.#quietly(status.setRedirection(pod, undefined));
+    else if (how !== 'deleted') await status.setRedirection(pod, undefined);
     if (member !== undefined) members.set({ ...member, joined: false });
-    if (how === 'running' && member?.netns !== undefined) {
+    const goesOn = how === 'running' || how === 'uninstalled';
+    if (goesOn && member?.netns !== undefined) {
       await this.#release(member.netns);
       if (this.#prover.denies(pod)) await this.release(pod, member.netns);
     }

@@ -48,6 +48,7 @@ export class Membership implements AsyncDisposable {
   readonly #queue: WorkQueue;
   readonly #closing = new AbortController();
   readonly #verifying: Promise<void>;
+  #dismissed = false;
 
   constructor(options: MembershipOptions) {
     this.#options = options;
@@ -84,7 +85,8 @@ export class Membership implements AsyncDisposable {
     try {
       await this.#queue.exclusive(pod.uid, async () => {
         const { namespace: netns, file } = openPodNamespace(event.netns, where);
-        await enrolment.join({ pod, netns, file, addresses, settings, reason }, signal);
+        const joining = { pod, netns, file, addresses, settings, reason, isStarting: true };
+        await enrolment.join(joining, signal);
       });
     } catch (error) {
       metrics.failed(codeOf(error));
@@ -99,8 +101,27 @@ export class Membership implements AsyncDisposable {
     return { enrolled: true, reason };
   }
 
+  /** Takes all pods out of the mesh for good: it is being uninstalled. What fails is told in the log,
+   * and keeps no other pod in. */
+  async dismissAll(reason: string): Promise<void> {
+    const { enrolment, members, log } = this.#options;
+    this.#dismissed = true;
+    const all = members.list().map(async ({ pod }) => {
+      try {
+        await this.#queue.exclusive(pod.uid, async () => {
+          await enrolment.leave(pod, 'uninstalled', reason);
+        });
+      } catch (error) {
+        const name = `${pod.namespace}/${pod.name}`;
+        log.error({ code: codeOf(error), error: causeChain(error), pod: name }, 'pod not let out');
+      }
+    });
+    await Promise.all(all);
+  }
+
   /** Brings one pod to where it belongs. */
   async #settle(uid: string): Promise<void> {
+    if (this.#dismissed) return;
     const { enrolment, members, objects } = this.#options;
     const pod = objects.pod(uid);
     const member = members.get(uid);
@@ -220,6 +241,7 @@ export class Membership implements AsyncDisposable {
 
   /** Puts the node's exemption of probes back, without which enrolled pods become unready. */
   async #verifyProbes(): Promise<void> {
+    if (this.#dismissed) return;
     const { log, metrics, probes } = this.#options;
     try {
       const problems = await probes.repair();

@@ -10,6 +10,7 @@ const port = { min: 0, max: 65535 };
 /** Every variable the agent reads. */
 export const agentSettings = {
   NODE_NAME: text('the node this agent serves'),
+  POD_NAMESPACE: text('the namespace of this agent', 'istio-system'),
   CNI_AGENT_RUN_DIR: text('where the socket for the CNI plugin is', '/var/run/istio-cni'),
   ZTUNNEL_UDS_ADDRESS: text('the socket that ztunnel connects to', '/var/run/ztunnel/ztunnel.sock'),
   NETNS_DIR: text('where the network namespaces of pods are mounted', '/var/run/netns'),
@@ -30,6 +31,23 @@ export const agentSettings = {
   ),
   HEALTH_PORT: integer('where /healthz and /readyz are served', '8000', port),
   MONITORING_PORT: integer('where /metrics is served', '15014', port),
+  CNI_INSTALL: flag('whether the agent installs the CNI plugin on its node', 'false'),
+  CNI_PLUGIN: text('the program to install', '/opt/cni/bin/ambit-cni'),
+  CNI_BIN_DIR: text("the node's folder of CNI plugins", '/opt/cni/bin'),
+  MOUNTED_CNI_BIN_DIR: text('where the agent sees that folder', '/host/opt/cni/bin'),
+  CNI_NET_DIR: text("the node's folder of CNI configurations", '/etc/cni/net.d'),
+  MOUNTED_CNI_NET_DIR: text('where the agent sees that folder', '/host/etc/cni/net.d'),
+  CNI_CONF_GROUP_READ: flag("whether a new configuration's group may read it", 'false'),
+  ISTIO_OWNED_CNI_CONFIG: flag(
+    "whether the plugin goes into a file of the mesh's own, a copy of the node's that comes first",
+    'false',
+  ),
+  ISTIO_OWNED_CNI_CONFIG_FILENAME: fileName('the name of that file', '02-ambit-cni.conflist'),
+  AMBIENT_DISABLE_SAFE_UPGRADE: flag(
+    'whether the plugin is removed whenever the agent ends, so that pods may start unprotected',
+    'false',
+  ),
+  UNTAINT_NODE: flag('whether cni.istio.io/not-ready is removed from the node', 'false'),
   LOG_LEVEL: oneOf('how much is logged', logLevels, 'info'),
 } as const;
 
@@ -44,6 +62,14 @@ function list(meaning: string, fallback: string): Setting<ReadonlySet<string>> {
         .filter((name) => name !== ''),
     ),
   });
+  return { read, meaning, fallback };
+}
+
+function fileName(meaning: string, fallback: string): Setting<string> {
+  const read: Setting<string>['read'] = (raw) =>
+    /^[\w.-]+\.conflist$/.test(raw)
+      ? { value: raw }
+      : { problem: 'must be a file name that ends on .conflist' };
   return { read, meaning, fallback };
 }
 

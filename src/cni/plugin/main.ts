@@ -192,4 +192,4 @@ function log(fields: object): void {
   writeSync(2, `${JSON.stringify({ time: new Date().toISOString(), scope: 'cni', ...fields })}\n`);
 }
 
-await run();
+void run(); // no top-level await: the executable for nodes is one CommonJS script

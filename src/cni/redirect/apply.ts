@@ -6,7 +6,7 @@ import { nft, nftJson } from '../../linux/nft.ts';
 import { getSysctl } from '../../linux/sysctl.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { differences } from './compare.ts';
-import { addPolicyRouting, removePolicyRouting } from './policy-routing.ts';
+import { addPolicyRouting, bothOf, removePolicyRouting } from './policy-routing.ts';
 import {
   captureTable,
   guardTableName,
@@ -29,8 +29,10 @@ export async function applyRedirection(
 ): Promise<void> {
   const effective = effectiveSettings(namespace, settings);
   try {
-    await addPolicyRouting('ipv4', namespace);
-    if (effective.ipv6) await addPolicyRouting('ipv6', namespace);
+    await bothOf(
+      addPolicyRouting('ipv4', namespace),
+      effective.ipv6 ? addPolicyRouting('ipv6', namespace) : Promise.resolve(),
+    );
     const script = replaceScript(podTables, podRules(effective));
     await nft(inTransition ? script + transitionScript() : script, namespace);
   } catch (cause) {

@@ -28,8 +28,18 @@ export async function addPolicyRouting(
   namespace: NetworkNamespace,
 ): Promise<void> {
   const { option, everything } = families[family];
-  await ip([`${option} route replace local ${everything} dev lo table ${table}`], namespace);
-  await tolerating(['EEXIST'], ip([`${option} rule add ${selector}`], namespace));
+  const route = `${option} route replace local ${everything} dev lo table ${table}`;
+  await bothOf(
+    ip([route], namespace),
+    tolerating(['EEXIST'], ip([`${option} rule add ${selector}`], namespace)),
+  );
+}
+
+/** Waits for two steps that do not need each other, to the end of both. @throws the first's failure */
+export async function bothOf(one: Promise<void>, other: Promise<void>): Promise<void> {
+  const [first, second] = await Promise.allSettled([one, other]);
+  if (first.status === 'rejected') throw first.reason;
+  if (second.status === 'rejected') throw second.reason;
 }
 
 /** Takes it away; what is not there is no error. @throws LinuxError */

@@ -15,6 +15,7 @@ import {
   probeTable,
   updateProbesScript,
 } from './probe-rules.ts';
+import { removeScript } from './table.ts';
 
 /** The exemption of one node. Changes are applied one after another, each in one transaction; what
  * is wanted is remembered even if the kernel refused it, so the next change repairs it. */
@@ -69,6 +70,13 @@ export class ProbeExemption {
     this.#installed = false;
     await this.#apply();
     return problems;
+  }
+
+  /** Takes the rule off the node. @throws LinuxError */
+  async uninstall(): Promise<void> {
+    await this.#last;
+    this.#installed = false;
+    await nft(removeScript([probeTable]), this.#namespace);
   }
 
   async #apply(): Promise<void> {

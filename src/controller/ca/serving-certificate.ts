@@ -1,4 +1,4 @@
-// The certificate that the controller shows to proxies, renewed while it runs.
+// The certificate that the controller shows to proxies and to the API server, renewed while it runs.
 
 import { generateKeyPairSync } from 'node:crypto';
 import type { experimental } from '@grpc/grpc-js';
@@ -15,6 +15,12 @@ const lifetimeMs = 90 * 86_400_000;
 /** Timers hold at most about 24 days, so the age is looked at every day. */
 const checkEveryMs = 86_400_000;
 
+interface Issued {
+  readonly certificate: Buffer;
+  readonly privateKey: Buffer;
+  readonly issuedMs: number;
+}
+
 /** Issues and renews the serving certificate, and hands it to the gRPC server. */
 export class ServingCertificate implements experimental.CertificateProvider, Disposable {
   readonly #authority: SigningAuthority;
@@ -22,8 +28,9 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #listeners = new Set<IdentityListener>();
+  readonly #followers = new Set<(current: Issued) => void>();
   readonly #end = new AbortController();
-  #current: { certificate: Buffer; privateKey: Buffer; issuedMs: number };
+  #current: Issued;
 
   constructor(authority: SigningAuthority, dnsNames: readonly string[], clock: Clock, log: Logger) {
     this.#authority = authority;
@@ -48,6 +55,16 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
     this.#listeners.delete(listener);
   }
 
+  /** Gives out the certificate in force now, and every later one until the answer is called. For
+   * `node:tls`; the gRPC server has methods of its own. */
+  follow(listener: (pair: { readonly cert: Buffer; readonly key: Buffer }) => void): () => void {
+    const tell = ({ certificate, privateKey }: Issued): void =>
+      listener({ cert: certificate, key: privateKey });
+    tell(this.#current);
+    this.#followers.add(tell);
+    return () => void this.#followers.delete(tell);
+  }
+
   /** Clients show no certificate, so there is no authority for theirs. */
   addCaCertificateListener(): void {}
 
@@ -57,15 +74,16 @@ export class ServingCertificate implements experimental.CertificateProvider, Dis
   renew(): void {
     this.#current = this.#issue();
     this.#log.info({}, 'renewed the serving certificate');
-    for (const listener of this.#listeners) listener(this.#current);
+    for (const listener of [...this.#listeners, ...this.#followers]) listener(this.#current);
   }
 
   [Symbol.dispose](): void {
     this.#end.abort();
     this.#listeners.clear();
+    this.#followers.clear();
   }
 
-  #issue(): { certificate: Buffer; privateKey: Buffer; issuedMs: number } {
+  #issue(): Issued {
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const issuedMs = this.#clock.now();
     const chain = this.#authority.issue(

@@ -7,7 +7,8 @@ import type { Finding } from './finding.ts';
 import type { MeshOptions } from './mesh-options.ts';
 import { translateRule } from './policy-rules.ts';
 
-const dryRunAnnotation = 'istio.io/dry-run';
+/** Evaluates a policy without effect. */
+export const dryRunAnnotation = 'istio.io/dry-run';
 
 /** The outcome for one policy. */
 export interface AuthorizationTranslation {

@@ -51,7 +51,8 @@ import { validateAuthorizationPolicy, validatePeerAuthentication } from './valid
 import { validateVirtualService } from './validate-routes.ts';
 import { validateServiceEntry, warnOfServiceEntry } from './validate-service-entries.ts';
 import { translateVirtualService } from './virtual-services.ts';
-import { warnOfNoWeight, warnOfWeights } from './warn-weights.ts';
+import { warnOfVirtualService } from './warn-of-routes.ts';
+import { warnOfNoWeight } from './warn-weights.ts';
 import { WaypointPolicies } from './waypoint-policies.ts';
 import { collectWaypoints } from './waypoints.ts';
 import { WorkloadMemory } from './workload-memory.ts';
@@ -268,7 +269,7 @@ function settleAll(objects: ObjectSource, versions: ValidVersions, mesh: MeshOpt
       'VirtualService',
       validateVirtualService,
       (object) => translateVirtualService(object, (host) => serviceKey('', host)),
-      { warn: warnOfWeights },
+      { warn: warnOfVirtualService },
     ),
     destinationRules: settle(
       'DestinationRule',

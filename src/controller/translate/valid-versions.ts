@@ -149,7 +149,10 @@ function savedKey(kind: KindName, object: KubernetesObject): string {
 }
 
 /** A validator that trips over a field of an unexpected type makes that object invalid, not more. */
-function attempt<T>(object: T, validate: (object: T) => readonly Problem[]): readonly Problem[] {
+export function attempt<T>(
+  object: T,
+  validate: (object: T) => readonly Problem[],
+): readonly Problem[] {
   try {
     return validate(object);
   } catch (error) {

@@ -1,6 +1,7 @@
 // What makes an AuthorizationPolicy or PeerAuthentication invalid (features section 7.3, Security).
 
 import { parseCidr } from '../../mesh/address.ts';
+import { compilePathTemplate } from '../../mesh/path-template.ts';
 import type { PolicyCondition, PolicyOperation } from '../../mesh/request-policy.ts';
 import type {
   AuthorizationPolicyObject,
@@ -8,10 +9,10 @@ import type {
   RuleSpec,
   SourceSpec,
 } from '../kinds/security.ts';
-import { hasTargets } from './authorizations.ts';
 import type { Problem } from './finding.ts';
+import { literalStars } from './literal-stars.ts';
 import { hasSelector } from './peer-authentications.ts';
-import { selectorProblems, targetProblems } from './validate-selection.ts';
+import { selectionProblems, selectorProblems } from './validate-selection.ts';
 import { invalid } from './validate-values.ts';
 
 const actions = new Set(['ALLOW', 'DENY', 'AUDIT', 'CUSTOM']);
@@ -23,32 +24,66 @@ const conditionKey =
 /** All problems of an AuthorizationPolicy. */
 export function validateAuthorizationPolicy(policy: AuthorizationPolicyObject): Problem[] {
   const spec = policy.spec ?? {};
-  const problems: Problem[] = [];
-  problems.push(...selectorProblems(spec.selector));
-  if (spec.selector !== undefined && hasTargets(policy)) {
-    problems.push(invalid('spec.selector', 'set either selector or targetRefs, not both'));
-  }
-  problems.push(...targetProblems(policy));
+  const problems = selectionProblems(policy);
   const action = spec.action ?? 'ALLOW';
   const rules = spec.rules ?? [];
   if (!actions.has(action)) {
     problems.push(invalid('spec.action', 'must be ALLOW, DENY, AUDIT or CUSTOM'));
   }
-  if (action === 'DENY' && rules.length === 0) {
-    problems.push(
-      invalid(
-        'spec.rules',
-        'a DENY policy without rules never matches; write an empty rule {} to deny everything',
-      ),
-    );
+  if ((action === 'DENY' || action === 'CUSTOM') && rules.length === 0) {
+    const text = `a ${action} policy without rules never matches; write an empty rule {} to match everything`;
+    problems.push(invalid('spec.rules', text));
   }
   if ((action === 'CUSTOM') !== (spec.provider !== undefined)) {
     problems.push(invalid('spec.provider', 'is set with action CUSTOM, and only then'));
+  } else if (action === 'CUSTOM' && (spec.provider?.name ?? '') === '') {
+    problems.push(invalid('spec.provider.name', 'must not be empty'));
   }
+  if (action === 'CUSTOM') problems.push(...customProblems(rules));
   for (const [index, rule] of rules.entries()) {
     problems.push(...ruleProblems(rule, `spec.rules[${index}]`));
   }
   return problems;
+}
+
+/** What is allowed, and denies more than its author may think. */
+export function warnOfAuthorizationPolicy(policy: AuthorizationPolicyObject): Problem[] {
+  const { action = 'ALLOW', rules = [] } = policy.spec ?? {};
+  if (action !== 'ALLOW' || rules.length > 0) return literalStars(policy);
+  const text = 'has no rules, so everything in its scope is denied';
+  return [{ code: 'AMB1696', field: 'spec.rules', text }];
+}
+
+const notForProviders = [
+  'principals',
+  'notPrincipals',
+  'requestPrincipals',
+  'notRequestPrincipals',
+  'namespaces',
+  'notNamespaces',
+  'serviceAccounts',
+  'notServiceAccounts',
+  'trustDomains',
+  'notTrustDomains',
+] as const satisfies readonly (keyof SourceSpec)[];
+
+/** Providers are asked before anybody has been authenticated. */
+function customProblems(rules: readonly RuleSpec[]): Problem[] {
+  const text = 'is not supported with action CUSTOM';
+  return rules.flatMap(({ from = [], when = [] }, index) => [
+    ...from.flatMap(({ source = {} }, place) =>
+      notForProviders.flatMap((field) =>
+        source[field] === undefined
+          ? []
+          : [invalid(`spec.rules[${index}].from[${place}].source.${field}`, text)],
+      ),
+    ),
+    ...when.flatMap(({ key }, place) =>
+      /^(source\.(?!ip$)|request\.auth\.)/.test(key)
+        ? [invalid(`spec.rules[${index}].when[${place}].key`, `"${key}" ${text}`)]
+        : [],
+    ),
+  ]);
 }
 
 /** All problems of a PeerAuthentication. */
@@ -140,7 +175,20 @@ function operationProblems(operation: PolicyOperation, path: string): Problem[] 
   for (const field of ['ports', 'notPorts'] as const) {
     problems.push(...portProblems(operation[field], `${path}.${field}`));
   }
+  for (const field of ['paths', 'notPaths'] as const) {
+    problems.push(...templateProblems(operation[field], `${path}.${field}`));
+  }
   return problems;
+}
+
+/** Braces are for templates of paths. */
+function templateProblems(list: readonly string[] | undefined, path: string): Problem[] {
+  return (list ?? []).flatMap((text, index) => {
+    if (!/[{}]/.test(text) || compilePathTemplate(text) !== undefined) return [];
+    const rule =
+      '{*} is one segment, {**} the last of them any number, and other braces have no place';
+    return [unreadable(`${path}[${index}]`, `"${text}" is no path template: ${rule}`)];
+  });
 }
 
 function conditionProblems(condition: PolicyCondition, path: string): Problem[] {

@@ -152,7 +152,14 @@ function matchProblems(match: HttpMatchSpec, path: string): Problem[] {
     ),
     ...maps,
     ...rangeProblems(match.port, `${path}.port`, 1, 65_535),
+    ...namespaceProblems(match.sourceNamespace, `${path}.sourceNamespace`),
   ];
+}
+
+function namespaceProblems(namespace: string | undefined, path: string): Problem[] {
+  if (namespace === undefined || /^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$/.test(namespace))
+    return [];
+  return [invalid(path, `"${namespace}" is no name of a namespace`)];
 }
 
 /** The host of the request can be set in one place only. */
@@ -211,5 +218,6 @@ function connectionMatchProblems(
         : [],
     ),
     ...rangeProblems(port, `${path}.port`, 1, 65_535),
+    ...namespaceProblems(match.sourceNamespace, `${path}.sourceNamespace`),
   ];
 }

@@ -1,7 +1,8 @@
 // What a policy applies to: labels of workloads, or targets (features section 7.3, Security). Nothing
 // is taken for granted about the types of the fields: the API server may know another definition.
 
-import type { AuthorizationPolicyObject } from '../kinds/security.ts';
+import type { KubernetesObject } from '../kinds/object.ts';
+import type { SelectingSpec } from '../kinds/unwatched.ts';
 import type { Problem } from './finding.ts';
 import { invalid } from './validate-values.ts';
 
@@ -17,13 +18,34 @@ export function selectorProblems(selector: unknown): Problem[] {
   if (selector === undefined) return [];
   const labels = isRecord(selector) ? (selector['matchLabels'] ?? {}) : undefined;
   if (isRecord(labels) && Object.values(labels).every((value) => typeof value === 'string')) {
-    return [];
+    return labelProblems(labels, 'spec.selector.matchLabels');
   }
   return [invalid('spec.selector', 'must have matchLabels, whose values are texts')];
 }
 
+/** Problems of labels that select. */
+export function labelProblems(labels: unknown, path: string): Problem[] {
+  if (labels === undefined) return [];
+  if (!isRecord(labels)) return [invalid(path, 'must be labels')];
+  return Object.entries(labels).flatMap(([name, value]) => {
+    if (name === '') return [invalid(path, 'the name of a label must not be empty')];
+    const isPlain = !`${name}${String(value)}`.includes('*');
+    return isPlain ? [] : [invalid(`${path}.${name}`, 'must not have wildcards')];
+  });
+}
+
+/** Problems of the selector and the targets of an object, which may have one of the two. */
+export function selectionProblems(object: KubernetesObject<SelectingSpec>): Problem[] {
+  const { selector, targetRef, targetRefs = [] } = object.spec ?? {};
+  const problems = [...selectorProblems(selector), ...targetProblems(object)];
+  if (selector !== undefined && (targetRef !== undefined || targetRefs.length > 0)) {
+    problems.push(invalid('spec.selector', 'set either selector or targetRefs, not both'));
+  }
+  return problems;
+}
+
 /** Problems of `spec.targetRefs` and the deprecated `spec.targetRef`. */
-export function targetProblems({ metadata, spec }: AuthorizationPolicyObject): Problem[] {
+export function targetProblems({ metadata, spec }: KubernetesObject<SelectingSpec>): Problem[] {
   const { targetRef, targetRefs = [] }: { targetRef?: unknown; targetRefs?: unknown } = spec ?? {};
   if (!Array.isArray(targetRefs)) return [invalid('spec.targetRefs', 'must be a list')];
   const targets: readonly unknown[] = [

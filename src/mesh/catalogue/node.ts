@@ -105,4 +105,77 @@ export const nodeCodes = {
       'The redirection of the pod is not proven, and nft failed in its network namespace, so nothing holds its traffic back.',
     remedy: 'Stop the pod, or repair nft on the node; the message carries what the tool said.',
   },
+  AMB1320: {
+    title: 'the kernel of the node cannot run the mesh',
+    cause:
+      'A trial in an empty network namespace failed: entering it, the rules of a pod with nft, or a transparent socket. Nothing on the node was changed.',
+    remedy:
+      'The message names the step and what the tool said. The node agent needs CAP_NET_ADMIN and CAP_SYS_ADMIN and the programs nft and ip; the kernel needs nf_tables with nat, route and connection tracking (modules nf_tables, nft_ct, nft_nat, nft_redir, nft_chain_nat) and 5.4 or newer.',
+  },
+  AMB1321: {
+    title: 'the node has no network configuration yet',
+    cause:
+      'The CNI folder of the node holds no valid configuration of a network plugin, which the plugin of the mesh comes after.',
+    remedy:
+      "Install the cluster's network plugin, or point MOUNTED_CNI_NET_DIR and CNI_NET_DIR to the folder that the container runtime reads; the node agent waits.",
+  },
+  AMB1322: {
+    title: 'a network configuration of the node is not valid',
+    cause: 'A file in the CNI folder cannot be read as a configuration. It is left as it is.',
+    remedy:
+      'Correct or remove the file that the message names: some runtimes take no other one while it is there.',
+  },
+  AMB1323: {
+    title: 'two meshes are installed on the node',
+    cause: 'The network configuration calls the plugin of another mesh beside that of this one.',
+    remedy:
+      'Uninstall one of them. While both are there, see that no pod is selected by both: they redirect the same traffic.',
+  },
+  AMB1324: {
+    title: "the mesh's own network configuration does not come first",
+    cause:
+      'ISTIO_OWNED_CNI_CONFIG asks for a file of our own, but another name comes before it in the order in which container runtimes choose, so new pods would not come by the plugin.',
+    remedy:
+      'Set ISTIO_OWNED_CNI_CONFIG_FILENAME to a name that sorts before the one in the message.',
+  },
+  AMB1325: {
+    title: 'the network configuration of the node cannot be changed',
+    cause: 'Reading or writing the CNI folder of the node failed.',
+    remedy:
+      'See that MOUNTED_CNI_NET_DIR is a writable mount of CNI_NET_DIR; the node agent tries again by itself.',
+  },
+  AMB1326: {
+    title: 'the CNI plugin cannot be installed',
+    cause:
+      "The plugin's program is not in the image, or the node's folder of plugins cannot be written.",
+    remedy:
+      'See that CNI_PLUGIN names the program and that MOUNTED_CNI_BIN_DIR is a writable mount of CNI_BIN_DIR with 200 MB free; on hosts with a read-only /opt choose another folder of the container runtime.',
+  },
+  AMB1327: {
+    title: 'the CNI plugin on the node is incomplete',
+    cause:
+      "The launcher in the runtime's folder of plugins found no executable to start: somebody removed its folder .ambit-cni, or CNI_BIN_DIR is not the folder's path on the node.",
+    remedy:
+      'See that the DaemonSet istio-cni-node has a ready pod on this node, which puts it back, and that CNI_BIN_DIR is right.',
+  },
+  AMB1328: {
+    title: 'somebody rewrites the network configuration of the node',
+    cause:
+      'Another agent took the plugin of the mesh out of the configuration, and the node agent put it back. Pods that started in between are enrolled as running pods are.',
+    remedy:
+      "Have the network plugin leave the configuration alone (Cilium: cni.exclusive=false), or set ISTIO_OWNED_CNI_CONFIG=true, which keeps the mesh's configuration in a file of its own.",
+  },
+  AMB1329: {
+    title: "the node agent was given CNI folders that are not the platform's",
+    cause:
+      'The node shows the marks of a platform whose container runtime looks for plugins or configurations elsewhere.',
+    remedy:
+      'Set the folders of the platform (Helm: cni.cniBinDir and cni.cniConfDir, or global.platform), unless you know that this node is different.',
+  },
+  AMB1330: {
+    title: "the node's own object cannot be read or changed",
+    cause: 'The API server did not answer, or did not let the node agent read or untaint its node.',
+    remedy:
+      'Check the rights of the ServiceAccount istio-cni: get nodes, and patch nodes where UNTAINT_NODE is true; it is tried again by itself.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

@@ -29,6 +29,29 @@ export const setupCodes = {
     cause: 'A defect of Ambit.',
     remedy: 'Please report it with the message, the cause chain and the log around it.',
   },
+  AMB1032: {
+    title: 'an npm package that an image needs is missing',
+    cause: 'It is not installed, or npm could not install it for the architecture of the image.',
+    remedy:
+      'Run npm install and read its output; for another architecture npm must reach its registry.',
+  },
+  AMB1033: {
+    title: 'a Debian package that an image needs could not be fetched',
+    cause: 'apt knows no such package, has no network, or the package could not be unpacked.',
+    remedy:
+      'Build images on Debian 12, with the sources of apt reachable; the message has the words of apt.',
+  },
+  AMB1034: {
+    title: 'an image would lack a file',
+    cause:
+      'A program or a library that one is linked with is in none of the Debian packages that the image is made from.',
+    remedy: 'Add the package to tools/images/parts.ts, or build on Debian 12.',
+  },
+  AMB1035: {
+    title: 'an image could not be packed',
+    cause: 'GNU tar failed, mostly for want of disk space.',
+    remedy: 'The message has its words; an archive needs about 300 MB while it is made.',
+  },
   AMB1801: {
     title: 'the command line is not understood',
     cause: 'An unknown command, an unknown flag or a missing argument.',

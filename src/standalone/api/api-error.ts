@@ -36,6 +36,10 @@ export interface Subject {
   readonly name?: string;
 }
 
+/** Refusals whose words clients compare, so that no code is added: it would be of no use to them, or is in
+ * the words already. */
+const verbatim: ReadonlySet<Code> = new Set<Code>(['AMB1210', 'AMB1690']);
+
 /** A refusal with its HTTP status and Kubernetes reason. */
 export class StatusError extends AmbitError {
   readonly status: Status & { readonly code: number };
@@ -56,8 +60,8 @@ export class StatusError extends AmbitError {
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
-      message: code === 'AMB1210' ? answer.message : `${answer.message} [${code}]`,
-      reason: answer.reason,
+      message: verbatim.has(code) ? answer.message : `${answer.message} [${code}]`,
+      ...(answer.reason === '' ? {} : { reason: answer.reason }),
       ...(answer.details === undefined ? {} : { details: answer.details }),
       code: answer.http,
     };

@@ -1,7 +1,5 @@
 // The embedded API server: a store, the rules around it, and HTTPS in front of both.
 
-import type { IncomingMessage, ServerResponse } from 'node:http';
-
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -16,6 +14,7 @@ import { route, type Site } from './http/router.ts';
 import { openStore } from './open-store.ts';
 import { OpenApi } from './openapi/answer.ts';
 import type { PodAccess } from './pods/pod-access.ts';
+import { PortForwards } from './pods/port-forward.ts';
 import type { ObjectStore } from './store.ts';
 
 /** How to start an API server. */
@@ -70,14 +69,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     core,
     tokens,
     pods: options.podAccess,
+    forwards: new PortForwards(options.podAccess),
     openApi: new OpenApi(core.registry),
+    admission: { table: core.table, pods: options.podAccess, log: options.log },
     address: () => `127.0.0.1:${port}`,
     ending: ending.signal,
   };
   const listening = new Set<Listening>();
   const openListener = async (listener: Listener): Promise<Listening> => {
-    const opened = await listen(listener, pki, (request, response) => {
-      void answerRequest(site, options.log, request, response);
+    const opened = await listen(listener, pki, (request, response, upgrade) => {
+      void answerRequest(site, options.log, { request, response, ...(upgrade && { upgrade }) });
     });
     listening.add(opened);
     const close = (): Promise<void> => {
@@ -123,14 +124,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
 async function answerRequest(
   site: Site,
   log: Logger,
-  request: IncomingMessage,
-  response: ServerResponse,
+  asked: Pick<Exchange, 'request' | 'response' | 'upgrade'>,
 ): Promise<void> {
+  const { request, response } = asked;
   const url = request.url ?? '/';
   const mark = url.indexOf('?');
   const exchange: Exchange = {
-    request,
-    response,
+    ...asked,
     method: request.method ?? 'GET',
     path: mark < 0 ? url : url.slice(0, mark),
     query: new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)),

@@ -5,6 +5,7 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { Code } from '../../mesh/catalogue.ts';
 import { AmbitError } from '../../runtime/errors.ts';
+import { containerPrivileges } from './container-privileges.ts';
 import type { PodPlace } from './downward.ts';
 import { containerEnvironment, expand } from './environment.ts';
 import { containerCommand } from './image-table.ts';
@@ -24,9 +25,6 @@ export type LaunchResult =
   | { readonly kind: 'ok'; readonly launch: Launch }
   /** `reason` is the waiting state's; the error's text is its message. */
   | { readonly kind: 'blocked'; readonly reason: string; readonly error: AmbitError };
-
-/** The user of processes that have no other. */
-const rootUser = 0;
 
 /** Plans a container's process. */
 export function planLaunch(
@@ -71,8 +69,6 @@ export function planLaunch(
     return blocked('CreateContainerError', 'AMB1115', problem, `${at}.command`);
   }
   const folder = podFolder(context, pod);
-  const user = container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser;
-  const group = container.securityContext?.runAsGroup ?? pod.spec.securityContext?.runAsGroup;
   return {
     kind: 'ok',
     launch: {
@@ -83,8 +79,7 @@ export function planLaunch(
       hosts: path.join(folder, 'hosts'),
       ...(pod.spec.hostNetwork === true ? {} : { hostname: hostnameOf(pod) }),
       workingDir,
-      ...(user === undefined || user === rootUser ? {} : { user }),
-      ...(group === undefined || group === rootUser ? {} : { group }),
+      ...containerPrivileges(pod, container),
     },
   };
 }

@@ -16,6 +16,10 @@ export interface LaunchPlan {
   readonly workingDir: string;
   readonly user?: number;
   readonly group?: number;
+  /** All that the process and its children may ever have, in lower case; unlimited when absent. */
+  readonly capabilities?: readonly string[];
+  /** Programs that give more privileges (set-user-id, file capabilities) give none. */
+  readonly noNewPrivileges?: boolean;
 }
 
 /** The script; the command's words are its positional parameters. */
@@ -31,7 +35,7 @@ export function launchScript(plan: LaunchPlan): string {
     ...(plan.hostname === undefined ? [] : [`hostname ${quote(plan.hostname)}`]),
     `cd ${quote(plan.workingDir)}`,
     'exec 2>&4 4>&- 3>&-',
-    `exec setpriv --pdeathsig KILL${identity(plan)} -- "$@"`,
+    `exec setpriv --pdeathsig KILL${identity(plan)}${privileges(plan)} -- "$@"`,
   ];
   return `${lines.join('\n')}\n`;
 }
@@ -62,6 +66,12 @@ function identity({ user, group }: LaunchPlan): string {
     ...(group === undefined && user === undefined ? [] : ['--clear-groups']),
   ];
   return parts.map((part) => ` ${part}`).join('');
+}
+
+function privileges({ capabilities, noNewPrivileges }: LaunchPlan): string {
+  const kept = capabilities?.map((name) => `,+${name}`).join('');
+  const bounds = kept === undefined ? '' : ` --bounding-set ${quote(`-all${kept}`)}`;
+  return noNewPrivileges === true ? `${bounds} --no-new-privs` : bounds;
 }
 
 function parentOf(file: string): string {

@@ -28,6 +28,7 @@ export const virtualResources: readonly VirtualResource[] = [
   { ...authorization, resource: review('selfsubjectrulesreviews', 'SelfSubjectRulesReview') },
   { ...authorization, resource: review('subjectaccessreviews', 'SubjectAccessReview') },
   { ...core, resource: ofPod('log', 'Pod', ['get']) },
+  { ...core, resource: ofPod('portforward', 'PodPortForwardOptions', ['create', 'get']) },
   {
     ...core,
     resource: ofPod('proxy', 'PodProxyOptions', ['create', 'delete', 'get', 'patch', 'update']),

@@ -1,10 +1,18 @@
 // One request and its answer.
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 
 import { AmbitError, causeChain } from '../../../runtime/errors.ts';
 import type { Caller } from '../access/tokens.ts';
 import { StatusError } from '../api-error.ts';
+
+/** What a request has that asks for another protocol on its connection. */
+export interface Upgrade {
+  readonly socket: Socket;
+  /** Bytes that came after the request's head. */
+  readonly head: Buffer;
+}
 
 /** A request being answered. */
 export interface Exchange {
@@ -15,6 +23,7 @@ export interface Exchange {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly caller: Caller;
+  readonly upgrade?: Upgrade;
   /** Sentences for the caller, sent as Warning headers. */
   readonly warnings: Set<string>;
 }

@@ -1,11 +1,12 @@
 // The sockets of the API server: TLS, one HTTP server per listener, all answering alike.
 
-import { type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
+import { type IncomingMessage, type RequestListener, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
 
 import { AmbitError } from '../../../runtime/errors.ts';
 import type { Pki } from '../access/pki.ts';
+import type { Upgrade } from './exchange.ts';
 
 /** Where to listen: a host and port, or a listening socket that was opened elsewhere. */
 export type Listener = { readonly fd: number } | { readonly host: string; readonly port: number };
@@ -23,7 +24,7 @@ export interface Listening {
 export async function listen(
   listener: Listener,
   pki: Pki,
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
+  answer: (request: IncomingMessage, response: ServerResponse, upgrade?: Upgrade) => void,
 ): Promise<Listening> {
   const server = createServer(
     {
@@ -34,9 +35,19 @@ export async function listen(
       keepAliveTimeout: keepAliveMs,
       // Watches and followed logs are answers without an end.
       requestTimeout: 60_000,
+      // Other upgrades are answered as if they had not been asked for.
+      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
     },
     answer as RequestListener,
   );
+  server.on('upgrade', (request, socket: Socket, head) => {
+    // Until the other protocol begins, a refusal is an HTTP answer.
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => socket.end());
+    answer(request, response, { socket, head });
+  });
   // closeAllConnections() leaves those that are still in their TLS handshake.
   const connections = new Set<Socket>();
   server.on('connection', (socket: Socket) => {

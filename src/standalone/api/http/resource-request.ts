@@ -1,5 +1,6 @@
 // A request for objects of a kind, and the reading of its body.
 
+import type { Admission } from '../admission/admit.ts';
 import type { Kind } from '../kinds/kind.ts';
 import { reportFields } from '../writes/check-object.ts';
 import type { Core, Write } from '../writes/core.ts';
@@ -14,6 +15,8 @@ export interface ResourceRequest {
   readonly exchange: Exchange;
   readonly kind: Kind;
   readonly path: ResourcePath;
+  /** Through which webhooks are asked. */
+  readonly admission: Admission;
   /** Ends watches when the server closes. */
   readonly ending: AbortSignal;
 }

@@ -10,6 +10,7 @@ import { changeObject, replaceObject } from '../writes/change-object.ts';
 import { findObject, subjectOf } from '../writes/core.ts';
 import { createObject } from '../writes/create-object.ts';
 import { deleteObject } from '../writes/delete-object.ts';
+import { admitDeletion, admitted } from './admitted.ts';
 import { type Exchange, sendJson } from './exchange.ts';
 import { isSelected, listPage, selectionOf } from './list-objects.ts';
 import { mediaType, type ParsedBody, readBody } from './read-body.ts';
@@ -48,7 +49,9 @@ async function answerCollection(request: ResourceRequest): Promise<void> {
       return;
     case 'POST': {
       const { write, body } = await readWrite(request);
-      const created = createObject(core, write, sentObject(body));
+      const created = await admitted(request, write, undefined, (one, name) =>
+        createObject(core, one, named(sentObject(body), name)),
+      );
       answer(request, 201, created);
       return;
     }
@@ -62,6 +65,7 @@ async function answerCollection(request: ResourceRequest): Promise<void> {
       for (const { metadata } of items) {
         const dryRun = write.dryRun || options.dryRun;
         const one = { ...write, dryRun, namespace: metadata.namespace ?? '' };
+        await admitDeletion(request, one, findObject(core, one, metadata.name));
         deleteObject(core, one, metadata.name, options);
       }
       const page = {
@@ -109,7 +113,10 @@ async function answerObject(request: ResourceRequest, name: string): Promise<voi
     }
     case 'PUT': {
       const { write, body } = await readWrite(request);
-      answer(request, 200, replaceObject(core, write, name, sentObject(body)));
+      const replaced = await admitted(request, write, name, (one) =>
+        replaceObject(core, one, name, sentObject(body)),
+      );
+      answer(request, 200, replaced);
       return;
     }
     case 'PATCH':
@@ -137,8 +144,13 @@ async function answerPatch(request: ResourceRequest, name: string): Promise<void
   if (type === 'application/apply-patch+yaml') {
     const applied = sentObject(body);
     const force = exchange.query.get('force') === 'true';
-    const result = applyObject(core, write, name, applied, { force });
-    answer(request, result.created ? 201 : 200, result.object);
+    let created = false;
+    const object = await admitted(request, write, name, (one) => {
+      const result = applyObject(core, one, name, applied, { force });
+      created = result.created;
+      return result.object;
+    });
+    answer(request, created ? 201 : 200, object);
     return;
   }
   const schema = versionOf(kind, path.version)?.schema;
@@ -150,7 +162,10 @@ async function answerPatch(request: ResourceRequest, name: string): Promise<void
     });
   }
   const wanted = (current: ApiObject): unknown => patchedBy(type, current, body?.value, schema);
-  answer(request, 200, changeObject(core, write, name, { wanted }));
+  const changed = await admitted(request, write, name, (one) =>
+    changeObject(core, one, name, { wanted }),
+  );
+  answer(request, 200, changed);
 }
 
 async function answerDelete(request: ResourceRequest, name: string): Promise<void> {
@@ -158,7 +173,9 @@ async function answerDelete(request: ResourceRequest, name: string): Promise<voi
   const options = deleteOptionsOf(exchange, (await readBody(core, exchange))?.value);
   const write = writeOf(exchange, kind, path.version, path.namespace, undefined);
   const dryRun = write.dryRun || options.dryRun;
-  const { object, removed } = deleteObject(core, { ...write, dryRun }, name, options);
+  const deletion = { ...write, dryRun };
+  await admitDeletion(request, deletion, findObject(core, deletion, name));
+  const { object, removed } = deleteObject(core, deletion, name, options);
   if (!removed) {
     answer(request, 200, object);
     return;
@@ -180,6 +197,12 @@ async function answerDelete(request: ResourceRequest, name: string): Promise<voi
 /** The body as it was sent: whether it is an object is found out where objects are checked. */
 function sentObject(body: ParsedBody | undefined): ApiObject {
   return (body?.value ?? null) as ApiObject;
+}
+
+/** The object under the name that it was given where it asked for one to be made up. */
+function named(object: ApiObject, name: string | undefined): ApiObject {
+  if (name === undefined || !isRecord(object)) return object;
+  return { ...object, metadata: { ...object.metadata, name } };
 }
 
 function answer(request: ResourceRequest, code: number, object: ApiObject): void {

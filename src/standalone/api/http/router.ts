@@ -2,6 +2,7 @@
 
 import { answerReview, answerTokenRequest } from '../access/reviews.ts';
 import { defaultAudience, type Tokens } from '../access/tokens.ts';
+import type { Admission } from '../admission/admit.ts';
 import { methodNotAllowed, noSuchPath } from '../api-error.ts';
 import { aggregatedDiscovery, aggregatedType } from '../discovery/aggregated.ts';
 import { groupDocument, groupList, resourceList } from '../discovery/discovery.ts';
@@ -9,6 +10,7 @@ import { kindName } from '../kinds/kind.ts';
 import type { OpenApi } from '../openapi/answer.ts';
 import type { PodAccess } from '../pods/pod-access.ts';
 import { answerPodSubresource } from '../pods/pod-requests.ts';
+import type { PortForwards } from '../pods/port-forward.ts';
 import type { Core } from '../writes/core.ts';
 import { type Exchange, sendJson, sendText } from './exchange.ts';
 import { readBody } from './read-body.ts';
@@ -20,7 +22,9 @@ export interface Site {
   readonly core: Core;
   readonly tokens: Tokens;
   readonly pods: PodAccess;
+  readonly forwards: PortForwards;
   readonly openApi: OpenApi;
+  readonly admission: Admission;
   /** `host:port` under which clients are told that the server is. */
   readonly address: () => string;
   /** Fires when the server closes. */
@@ -114,7 +118,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     sendJson(exchange, 201, answerTokenRequest(core, site.tokens, place, body?.value));
     return;
   }
-  if (await answerPodSubresource(core, site.pods, exchange, path)) return;
+  if (await answerPodSubresource(site, exchange, path)) return;
   const name = kindName({ group: path.group, plural: path.resource });
   const kind = core.registry.byName(name);
   if (kind?.versions.some((one) => one.version === path.version) === true) {
@@ -122,7 +126,8 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
     if (kind.namespaced && path.namespace === undefined && needsNamespace(exchange, path)) {
       throw noSuchPath();
     }
-    await answerResource({ core, exchange, kind, path, ending: site.ending });
+    const { admission, ending } = site;
+    await answerResource({ core, exchange, kind, path, admission, ending });
     return;
   }
   if (exchange.method === 'POST' && path.name === undefined) {

@@ -76,6 +76,25 @@ const entries: readonly Entry[] = [
     status: true,
     generation: true,
   },
+  {
+    group: 'admissionregistration.k8s.io',
+    version: 'v1',
+    kind: 'ValidatingWebhookConfiguration',
+    plural: 'validatingwebhookconfigurations',
+    categories: ['api-extensions'],
+    clusterWide: true,
+    generation: true,
+  },
+];
+
+const rbac = { group: 'rbac.authorization.k8s.io', version: 'v1' };
+
+/** Who may do what. */
+const access: readonly Entry[] = [
+  { ...rbac, kind: 'Role', plural: 'roles' },
+  { ...rbac, kind: 'RoleBinding', plural: 'rolebindings' },
+  { ...rbac, kind: 'ClusterRole', plural: 'clusterroles', clusterWide: true },
+  { ...rbac, kind: 'ClusterRoleBinding', plural: 'clusterrolebindings', clusterWide: true },
 ];
 
 /** Kinds for the controllers of a cluster to watch and write; nothing here acts on them. */
@@ -98,16 +117,25 @@ const surroundings: readonly Entry[] = [
     clusterWide: true,
     generation: true,
   },
-  ...(['Mutating', 'Validating'] as const).map((what) => ({
+  {
     group: 'admissionregistration.k8s.io',
     version: 'v1',
-    kind: `${what}WebhookConfiguration`,
-    plural: `${what.toLowerCase()}webhookconfigurations`,
+    kind: 'MutatingWebhookConfiguration',
+    plural: 'mutatingwebhookconfigurations',
     categories: ['api-extensions'],
     clusterWide: true,
     generation: true,
-    note: `a ${what}WebhookConfiguration is kept, and no webhook is called in laptop mode`,
-  })),
+    note: 'a MutatingWebhookConfiguration is kept, and such webhooks are not called in laptop mode',
+  },
+  {
+    group: 'networking.k8s.io',
+    version: 'v1',
+    kind: 'NetworkPolicy',
+    plural: 'networkpolicies',
+    short: ['netpol'],
+    generation: true,
+    note: 'a NetworkPolicy is kept, and none is enforced in laptop mode',
+  },
   {
     group: 'policy',
     version: 'v1',
@@ -131,7 +159,7 @@ const surroundings: readonly Entry[] = [
 ];
 
 /** All built-in kinds. */
-export const builtInKinds: readonly Kind[] = [...entries, ...surroundings].map(kindFrom);
+export const builtInKinds: readonly Kind[] = [...entries, ...access, ...surroundings].map(kindFrom);
 
 /** What goes with writes of a kind that nothing acts on. */
 export function noteOn(apiVersion: string, kind: string): string | undefined {

@@ -1,4 +1,4 @@
-// Pod subresources that lead into the pod: its log and the proxy to its ports.
+// Pod subresources that lead into the pod: its log, the proxy to its ports and their forwarding.
 
 import { noSuchPath, notFound, StatusError } from '../api-error.ts';
 import type { Exchange } from '../http/exchange.ts';
@@ -8,14 +8,21 @@ import type { ApiObject } from '../store.ts';
 import type { Core } from '../writes/core.ts';
 import type { LogOptions, PodAccess } from './pod-access.ts';
 import { proxyToPod } from './pod-proxy.ts';
+import type { PortForwards } from './port-forward.ts';
 import { unreachable } from './unreachable.ts';
 
-const notOffered: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward']);
+const notOffered: ReadonlySet<string> = new Set(['exec', 'attach']);
+
+/** What leads into pods. */
+export interface PodSite {
+  readonly core: Core;
+  readonly pods: PodAccess;
+  readonly forwards: PortForwards;
+}
 
 /** Answers a request on a pod's subresource, or says that it is not one of these. */
 export async function answerPodSubresource(
-  core: Core,
-  pods: PodAccess,
+  { core, pods, forwards }: PodSite,
   exchange: Exchange,
   path: ResourcePath,
 ): Promise<boolean> {
@@ -32,11 +39,15 @@ export async function answerPodSubresource(
     await sendLogs(pods, exchange, requirePod(core, namespace, name));
     return true;
   }
+  if (subresource === 'portforward') {
+    await forwards.serve(exchange, requirePod(core, namespace, name));
+    return true;
+  }
   if (subresource !== undefined && notOffered.has(subresource)) {
     throw new StatusError('AMB1207', {
       http: 501,
       reason: 'NotImplemented',
-      message: `${subresource} into pod ${namespace}/${name} is not offered in laptop mode; use kubectl logs, or the pod's own port through its proxy subresource`,
+      message: `${subresource} into pod ${namespace}/${name} is not offered in laptop mode; use kubectl logs, or the pod's own port through its proxy or portforward subresource`,
     });
   }
   return false;

@@ -7,6 +7,7 @@ import { configMapRules, namespaceRules, secretRules } from './namespaces-and-se
 import { podRules } from './pods.ts';
 import type { KindRules } from './rules.ts';
 import { serviceRules } from './services.ts';
+import { validatingWebhookConfigurationRules } from './validating-webhook-configurations.ts';
 import { workloadRules } from './workloads.ts';
 
 const rules: ReadonlyMap<KindName, KindRules> = new Map([
@@ -19,6 +20,10 @@ const rules: ReadonlyMap<KindName, KindRules> = new Map([
   ['apps/replicasets', workloadRules],
   ['apps/daemonsets', workloadRules],
   ['apiextensions.k8s.io/customresourcedefinitions', customResourceDefinitionRules],
+  [
+    'admissionregistration.k8s.io/validatingwebhookconfigurations',
+    validatingWebhookConfigurationRules,
+  ],
 ]);
 
 const none: KindRules = {};

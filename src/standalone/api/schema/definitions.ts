@@ -11,6 +11,7 @@
 // the first of them in strategic patches, `patch KEY` where those differ, `retain`, `merge`.
 
 import type { Schema } from './schema.ts';
+import { accessTypes } from './tables/access.ts';
 import { containersTypes } from './tables/containers.ts';
 import { customResourceDefinitionTypes } from './tables/custom-resource-definitions.ts';
 import { eventsTypes } from './tables/events.ts';
@@ -60,6 +61,7 @@ const definitions = readAll([
   reviewsTypes,
   customResourceDefinitionTypes,
   surroundingsTypes,
+  accessTypes,
 ]);
 
 /** A definition by its short name, such as `ObjectMeta`. */

@@ -105,15 +105,15 @@ ValidatingWebhook: Asked before an object is stored; may refuse it.
   name! 1 string
   clientConfig! 2 WebhookClientConfig
   rules 3 [RuleWithOperations]
-  failurePolicy 4 string = "Fail"
-  matchPolicy 9 string = "Equivalent"
+  failurePolicy 4 string (Fail|Ignore) = "Fail"
+  matchPolicy 9 string (Exact|Equivalent) = "Equivalent"
   namespaceSelector 5 LabelSelector
   objectSelector 10 LabelSelector
-  sideEffects! 6 string
+  sideEffects! 6 string (None|NoneOnDryRun)
   timeoutSeconds 7 int32 = 10
   admissionReviewVersions! 8 [string]
   matchConditions 11 [MatchCondition by name]
-kind ValidatingWebhookConfiguration: Webhooks that may refuse objects; kept here, and never called.
+kind ValidatingWebhookConfiguration: Webhooks that may refuse objects.
   metadata 1 ObjectMeta
   webhooks 2 [ValidatingWebhook by name]
 package io.k8s.api.policy.v1

@@ -1,0 +1,50 @@
+// What becomes of the plugin when the agent ends. Pure.
+
+/** What the API server says of the agent's own DaemonSet. */
+export type OwnSet =
+  | {
+      readonly kind: 'found';
+      readonly deleting: boolean;
+      /** `spec.template.spec.nodeSelector`. */
+      readonly nodeSelector: Readonly<Record<string, string>>;
+    }
+  /** 404 or 401: it is gone, or the account that may read it is. */
+  | { readonly kind: 'gone'; readonly words: string }
+  /** No answer, or one that says nothing about it. */
+  | { readonly kind: 'unknown'; readonly words: string };
+
+/** Whether the plugin stays, and why. */
+export interface ExitDecision {
+  readonly leave: 'installed' | 'clean';
+  readonly reason: string;
+}
+
+/** Decides. In doubt the plugin stays: pods then wait for the next agent, where without it they would
+ * start unprotected. @param labels of the node */
+export function decideExit(
+  set: OwnSet,
+  labels: Readonly<Record<string, string>>,
+  disableSafeUpgrade: boolean,
+): ExitDecision {
+  if (disableSafeUpgrade) {
+    return { leave: 'clean', reason: 'AMBIENT_DISABLE_SAFE_UPGRADE is set' };
+  }
+  switch (set.kind) {
+    case 'gone':
+      return { leave: 'clean', reason: `the DaemonSet is gone (${set.words})` };
+    case 'unknown':
+      return { leave: 'installed', reason: `the DaemonSet may be there still (${set.words})` };
+    case 'found': {
+      if (set.deleting) return { leave: 'clean', reason: 'the DaemonSet is being deleted' };
+      const missed = Object.entries(set.nodeSelector).find(([key, value]) => labels[key] !== value);
+      if (missed === undefined) {
+        return { leave: 'installed', reason: 'the DaemonSet is there: another agent comes' };
+      }
+      const wanted = missed.join('=');
+      return {
+        leave: 'clean',
+        reason: `the DaemonSet does not want this node any more (${wanted})`,
+      };
+    }
+  }
+}
