@@ -30,6 +30,7 @@ async function run(folder: string, args: readonly string[], input = ''): Promise
     stdout: (text: string) => void (stdout += text),
     stderr: () => {},
     env: {},
+    terminal: { stdout: false, stderr: false },
     cwd: folder,
     stdin: () => Promise.resolve(input),
     signal: new AbortController().signal,
