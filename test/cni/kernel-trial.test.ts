@@ -13,13 +13,7 @@ function tryWith(prefix: readonly string[]): string {
   const script = `import { tryKernel } from ${JSON.stringify(trial)};
 const settings = JSON.parse(process.argv.at(-1));
 try { await tryKernel(settings); console.log('fine'); } catch (error) { console.log(error.message); }`;
-  const [command, ...args] = [
-    ...prefix,
-    process.execPath,
-    '--input-type=module',
-    '-e',
-    script,
-  ];
+  const [command, ...args] = [...prefix, process.execPath, '--input-type=module', '-e', script];
   const { stdout } = spawnSync(command, [...args, JSON.stringify(usualSettings)], {
     encoding: 'utf8',
   });
