@@ -16,7 +16,11 @@ export function servedGroups(registry: Registry): Map<string, string[]> {
     if (!versions.includes(version)) versions.push(version);
     groups.set(group, versions);
   };
-  for (const kind of registry.all()) {
+  // Those of custom resources by their names, as Kubernetes has them: of two kinds of one name, such as Gateway,
+  // kubectl takes the one that comes first.
+  const custom = registry.all().filter((kind) => kind.custom);
+  const byGroup = custom.toSorted((a, b) => (a.group < b.group ? -1 : a.group > b.group ? 1 : 0));
+  for (const kind of [...registry.all().filter((one) => !one.custom), ...byGroup]) {
     for (const { version } of kind.versions) note(kind.group, version);
   }
   for (const { group, version } of virtualResources) note(group, version);
