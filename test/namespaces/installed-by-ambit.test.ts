@@ -20,7 +20,7 @@ const test = suite<{ place: Place }>('a mesh installed by ambit', {
 
 function placeOf(mesh: LaptopMesh): Place {
   return {
-    kubectl: mesh.kubectl,
+    kubectl: async (...args) => await mesh.kubectl(...args),
     apply: async (object) => await apply(mesh, object),
     // Without --name, which is a waypoint's in some commands: the kubeconfig says which cluster.
     ambit: async (...args) => await ambit(args, { ...mesh.env, KUBECONFIG: mesh.kubeconfig }),
