@@ -31,6 +31,7 @@ async function run(folder: string, args: readonly string[], input = ''): Promise
     stderr: () => {},
     env: {},
     cwd: folder,
+    terminal: { stdout: false, stderr: false },
     stdin: () => Promise.resolve(input),
     signal: new AbortController().signal,
   };

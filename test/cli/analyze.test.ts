@@ -1,0 +1,426 @@
+// `ambit analyze`: every analyzer with what it finds and what it leaves alone, the lines and exit codes, and a
+// real API server.
+
+import * as assert from 'uvu/assert';
+import { parse, parseAllDocuments } from 'yaml';
+import { analyzers, analyze as analyzeWorld, originOf } from '../../src/cli/analyze/analyze.ts';
+import type { Message } from '../../src/cli/analyze/message.ts';
+import { defaultMesh, makeWorld } from '../../src/cli/analyze/world.ts';
+import { analyze } from '../../src/cli/commands/analyze.ts';
+import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
+import { AmbitError } from '../../src/runtime/errors.ts';
+import { startHarness } from '../standalone/api/api-harness.ts';
+import { suite } from '../support/suite.ts';
+
+const test = suite('ambit analyze');
+
+/** `KIND NAME: {spec}` lines as objects of the namespace shop. */
+function objectsOf(yaml: string): KubernetesObject[] {
+  return parseAllDocuments(yaml).map((document) => {
+    const object = document.toJS() as KubernetesObject;
+    const namespace = object.metadata.namespace ?? 'shop';
+    return { ...object, metadata: { ...object.metadata, namespace } };
+  });
+}
+
+const shop = `
+apiVersion: v1
+kind: Service
+metadata: {name: reviews}
+spec: {selector: {app: reviews}, ports: [{name: http-web, port: 80, targetPort: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: reviews}
+spec: {template: {metadata: {labels: {app: reviews, version: v1}}}}
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: reviews}
+spec: {host: reviews, subsets: [{name: v1, labels: {version: v1}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews}
+spec:
+  hosts: [reviews]
+  http: [{route: [{destination: {host: reviews, subset: v1}}]}]
+`;
+
+function found(yaml: string): Message[] {
+  const world = makeWorld(objectsOf(`${shop}---\n${yaml}`), defaultMesh('istio-system'));
+  return analyzeWorld(world, { isWanted: () => true, suppressions: [], threshold: 'Info' });
+}
+
+const istio = (
+  kind: string,
+  spec: string,
+  group = 'networking',
+  version = 'v1',
+  more = '',
+): string =>
+  `{apiVersion: ${group}.istio.io/${version}, kind: ${kind}, metadata: {name: x${more}}, spec: ${spec}}`;
+const service = (ports: string, name = 'x', selector = 'app: reviews'): string =>
+  `{apiVersion: v1, kind: Service, metadata: {name: ${name}}, spec: {selector: {${selector}}, ports: [${ports}]}}`;
+const routes = (http: string): string => istio('VirtualService', `{hosts: [a.b], http: ${http}}`);
+const to = 'route: [{destination: {host: reviews}}]';
+
+/** Istio's code, what brings it about, and the field that is named. */
+const cases: readonly (readonly [string, string, string])[] = [
+  [
+    'IST0002',
+    istio(
+      'DestinationRule',
+      '{host: reviews, trafficPolicy: {loadBalancer: {simple: ROUND_ROBIN, warmupDurationSecs: 1s}}}',
+    ),
+    'spec.trafficPolicy.loadBalancer.warmupDurationSecs',
+  ],
+  [
+    'IST0101',
+    routes('[{route: [{destination: {host: nosuch}}]}]'),
+    'spec.http[0].route[0].destination.host',
+  ],
+  [
+    'IST0101',
+    routes('[{route: [{destination: {host: reviews, subset: v9}}]}]'),
+    'spec.http[0].route[0].destination.subset',
+  ],
+  [
+    'IST0101',
+    routes('[{route: [{destination: {host: reviews, port: {number: 9}}}]}]'),
+    'spec.http[0].route[0].destination.port.number',
+  ],
+  [
+    'IST0101',
+    istio('VirtualService', `{hosts: [a.b], gateways: [nosuch], http: [{${to}}]}`),
+    'spec.gateways[0]',
+  ],
+  [
+    'IST0101',
+    istio('AuthorizationPolicy', '{targetRefs: [{kind: Service, name: nosuch}]}', 'security'),
+    'spec.targetRefs[0]',
+  ],
+  [
+    'IST0101',
+    istio(
+      'AuthorizationPolicy',
+      '{action: CUSTOM, provider: {name: nosuch}, rules: [{}]}',
+      'security',
+    ),
+    'spec.provider.name',
+  ],
+  [
+    'IST0106',
+    routes('[{match: [{uri: {regex: "(a"}}], route: [{destination: {host: reviews}}]}]'),
+    'spec.http[0].match[0].uri.regex',
+  ],
+  [
+    'IST0107',
+    istio(
+      'ServiceEntry',
+      '{hosts: [a.b]}',
+      'networking',
+      'v1',
+      ', annotations: {networking.istio.io/exportTo: "*"}',
+    ),
+    'metadata.annotations["networking.istio.io/exportTo"]',
+  ],
+  [
+    'IST0108',
+    istio(
+      'ServiceEntry',
+      '{hosts: [a.b]}',
+      'networking',
+      'v1',
+      ', annotations: {networking.istio.io/nosuch: "*"}',
+    ),
+    'metadata.annotations["networking.istio.io/nosuch"]',
+  ],
+  ['IST0109', istio('VirtualService', `{hosts: [reviews], http: [{${to}}]}`), 'spec.hosts'],
+  [
+    'IST0112',
+    `${service('{name: http-a, port: 1}, {name: http-b, port: 2}', 'two')}\n---\n${routes('[{route: [{destination: {host: two}}]}]')}`,
+    'spec.http[0].route[0].destination.port.number',
+  ],
+  ['IST0116', service('{name: tcp-web, port: 80, targetPort: 9}'), 'spec.ports[0]'],
+  ['IST0118', service('{name: web, port: 81, targetPort: 9}'), 'spec.ports[0].name'],
+  [
+    'IST0125',
+    istio(
+      'ServiceEntry',
+      '{hosts: [a.b]}',
+      'networking',
+      'v1',
+      ', annotations: {networking.istio.io/traffic-distribution: Near}',
+    ),
+    'metadata.annotations["networking.istio.io/traffic-distribution"]',
+  ],
+  [
+    'IST0127',
+    istio(
+      'AuthorizationPolicy',
+      '{selector: {matchLabels: {app: nosuch}}, rules: [{}]}',
+      'security',
+    ),
+    'spec.selector.matchLabels',
+  ],
+  [
+    'IST0128',
+    istio('DestinationRule', '{host: reviews, trafficPolicy: {tls: {mode: SIMPLE}}}'),
+    'spec.trafficPolicy.tls',
+  ],
+  [
+    'IST0129',
+    istio(
+      'DestinationRule',
+      '{host: reviews, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}}',
+    ),
+    'spec.trafficPolicy.portLevelSettings[0].tls',
+  ],
+  ['IST0130', routes(`[{${to}}, {match: [{uri: {prefix: /a}}], ${to}}]`), 'spec.http[1]'],
+  [
+    'IST0130',
+    routes(`[{match: [{uri: {prefix: /a}}], ${to}}, {match: [{uri: {prefix: /a}}], ${to}}]`),
+    'spec.http[1]',
+  ],
+  [
+    'IST0131',
+    routes(
+      `[{match: [{uri: {prefix: /a}}], ${to}}, {match: [{uri: {prefix: /a}}, {uri: {prefix: /b}}], ${to}}]`,
+    ),
+    'spec.http[1].match[0]',
+  ],
+  ['IST0133', istio('ServiceEntry', '{hosts: [a.b], resolution: STATIC}'), 'spec.endpoints'],
+  [
+    'IST0134',
+    istio(
+      'ServiceEntry',
+      '{hosts: [a.b], resolution: DNS, ports: [{number: 1, name: tcp, protocol: TCP}]}',
+      'networking',
+      'v1',
+      ', labels: {networking.istio.io/enable-autoallocate-ip: "false"}',
+    ),
+    'spec.ports[0]',
+  ],
+  [
+    'IST0135',
+    `{apiVersion: apps/v1, kind: Deployment, metadata: {name: x, annotations: {sidecar.istio.io/inject: "true"}}}`,
+    'metadata.annotations["sidecar.istio.io/inject"]',
+  ],
+  [
+    'IST0136',
+    istio(
+      'AuthorizationPolicy',
+      '{rules: [{}]}',
+      'security',
+      'v1',
+      ', annotations: {istio.io/dry-run: "true"}',
+    ),
+    'metadata.annotations["istio.io/dry-run"]',
+  ],
+  ['IST0137', service('{name: http-web, port: 81, targetPort: 8080}'), 'spec.ports[0]'],
+  [
+    'IST0139',
+    '{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: x}, webhooks: [{name: validation.istio.io, clientConfig: {service: {namespace: shop, name: nosuch}}}]}',
+    'webhooks[0].clientConfig.service',
+  ],
+  [
+    'IST0139',
+    '{apiVersion: admissionregistration.k8s.io/v1, kind: ValidatingWebhookConfiguration, metadata: {name: x}, webhooks: [{name: validation.istio.io, clientConfig: {service: {namespace: shop, name: reviews}}}]}',
+    'webhooks[0].clientConfig.service.port',
+  ],
+  [
+    'IST0157',
+    istio('Telemetry', '{tracing: [{providers: [{name: nosuch}]}]}', 'telemetry'),
+    'spec.tracing[0].providers[0]',
+  ],
+  [
+    'IST0157',
+    istio('Telemetry', '{accessLogging: [{}]}', 'telemetry'),
+    'spec.accessLogging[0].providers',
+  ],
+  [
+    'IST0159',
+    `${istio('Telemetry', '{selector: {matchLabels: {app: reviews}}}', 'telemetry')}\n---\n{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: y}, spec: {selector: {matchLabels: {version: v1}}}}`,
+    'spec.selector',
+  ],
+  [
+    'IST0160',
+    `${istio('Telemetry', '{}', 'telemetry')}\n---\n{apiVersion: telemetry.istio.io/v1, kind: Telemetry, metadata: {name: y}, spec: {}}`,
+    'spec.selector',
+  ],
+  [
+    'IST0166',
+    `{apiVersion: v1, kind: Pod, metadata: {name: w, labels: {gateway.networking.k8s.io/gateway-name: waypoint}}}\n---\n${istio('AuthorizationPolicy', '{selector: {matchLabels: {gateway.networking.k8s.io/gateway-name: waypoint}}, rules: [{}]}', 'security')}`,
+    'spec.selector',
+  ],
+  [
+    'IST0167',
+    istio(
+      'AuthorizationPolicy',
+      '{selector: {matchLabels: {app: reviews}}, action: AUDIT, rules: [{}]}',
+      'security',
+    ),
+    '',
+  ],
+  [
+    'IST0171',
+    `{apiVersion: v1, kind: Service, metadata: {name: x}, spec: {ports: []}, status: {conditions: [{type: istio.io/WaypointBound, status: "False", reason: AttachmentDenied, message: no}]}}`,
+    'status.conditions',
+  ],
+  [
+    'IST0173',
+    istio('DestinationRule', '{host: reviews, subsets: [{name: v9, labels: {version: v9}}]}'),
+    'spec.subsets[0]',
+  ],
+  ['IST0174', istio('DestinationRule', '{host: nosuch}'), 'spec.host'],
+  [
+    'IST0177',
+    `${istio('ServiceEntry', '{hosts: [a.b], ports: [{number: 80, name: a, protocol: HTTP}]}')}\n---\n{apiVersion: networking.istio.io/v1, kind: ServiceEntry, metadata: {name: y}, spec: {hosts: [a.b], ports: [{number: 80, name: a, protocol: TCP}]}}`,
+    'spec.ports[0].protocol',
+  ],
+];
+
+test('each mistake is found under the code of Istio, with its field and a code of ours', () => {
+  const wrong = cases.filter(([code, yaml, field]) => {
+    const messages = found(yaml);
+    return !messages.some((one) => one.code === code && one.field === field && one.text !== '');
+  });
+  assert.equal(
+    wrong.map(([code, yaml]) => [
+      code,
+      found(yaml).map((one) => `${one.code} ${one.field}: ${one.text}`),
+    ]),
+    [],
+  );
+});
+
+const definition = (version: string, served: string): string => `
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: httproutes.gateway.networking.k8s.io, annotations: {gateway.networking.k8s.io/bundle-version: ${version}}}
+spec:
+  group: gateway.networking.k8s.io
+  names: {kind: HTTPRoute}
+  versions: [{name: ${served}, served: true}]
+`;
+
+test('definitions of the Gateway API that are too old are told', () => {
+  const codes = (version: string, served: string): string[] =>
+    found(definition(version, served))
+      .map(({ code }) => code)
+      .filter((code) => /IST01(56|72|76)/.test(code));
+  assert.equal(codes('v1.0.0', 'v1'), ['IST0156']);
+  assert.equal(codes('v1.2.1', 'v1'), ['IST0172']);
+  assert.equal(codes('v1.4.0', 'v1'), []);
+  assert.equal(codes('v1.4.0', 'v1beta1'), ['IST0176']);
+});
+
+test('what is well is left alone', () => {
+  const messages = found('{apiVersion: v1, kind: ConfigMap, metadata: {name: other}}');
+  // Nothing is served by a waypoint in this world.
+  const others = messages.filter(({ code }) => code.startsWith('IST'));
+  assert.equal(
+    others.map(({ code, object, text }) => `${code} ${originOf(object)} ${text}`),
+    [],
+  );
+});
+
+interface Ran {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function run(
+  args: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+  isTerminal = false,
+): Promise<Ran> {
+  let stdout = '';
+  let stderr = '';
+  const context = {
+    stdout: (text: string) => void (stdout += text),
+    stderr: (text: string) => void (stderr += text),
+    env,
+    cwd: '/',
+    terminal: { stdout: isTerminal, stderr: false },
+    stdin: () => Promise.resolve(input),
+    signal: new AbortController().signal,
+  };
+  try {
+    return { code: await analyze.run(args, context), stdout, stderr };
+  } catch (error) {
+    assert.instance(error, AmbitError);
+    return { code: 1, stdout, stderr: (error as AmbitError).message };
+  }
+}
+
+const offline = ['-k', 'false', '-n', 'shop', '-'];
+const bad = `${shop}---\n${routes('[{route: [{destination: {host: nosuch}}]}]')}\n`;
+
+test('lines name level, code, object, file and line, and end with a code to be explained', async () => {
+  const ran = await run(offline, bad);
+  assert.is(ran.code, 79);
+  const line =
+    'Error [IST0101] (VirtualService x.shop -:24) spec.http[0].route[0].destination.host: host not found: "nosuch" (nosuch.shop.svc.cluster.local) (AMB1695)\n';
+  assert.ok(ran.stdout.includes(line), ran.stdout);
+  assert.match(ran.stderr, /^AMB1694 analysis found problems in -/);
+});
+
+test('thresholds, suppressions and annotations decide what is shown and what fails', async () => {
+  const code = async (...args: string[]): Promise<number> =>
+    (await run([...offline, ...args], bad)).code;
+  const suppressed = ['-S', 'IST0101=VirtualService x*'];
+  assert.is(await code(...suppressed), 0);
+  assert.is(await code(...suppressed, '--failure-threshold', 'Warning'), 79);
+  assert.is(
+    await code(...suppressed, '--failure-threshold', 'Warning', '--output-threshold', 'Error'),
+    0,
+  );
+  const muted = bad.replace(
+    '{name: x}',
+    '{name: x, annotations: {galley.istio.io/analyze-suppress: "IST0101"}}',
+  );
+  assert.not.match((await run(offline, muted)).stdout, 'IST0101');
+});
+
+test('programs get the same, and colours are for terminals alone', async () => {
+  const ran = await run([...offline, '-o', 'yaml'], bad);
+  const messages = parse(ran.stdout) as { code: string; reference: string; ambitCode: string }[];
+  const [message] = messages.filter(({ code }) => code === 'IST0101');
+  assert.is(message?.reference, '-:24');
+  assert.is(message?.ambitCode, 'AMB1695');
+  assert.match((await run(offline, bad, {}, true)).stdout, '\u{1b}[31mError\u{1b}[0m [IST0101]');
+  assert.not.match((await run(offline, bad, { NO_COLOR: '1' }, true)).stdout, '\u{1b}');
+});
+
+test('wrong words of the command have codes, and analyzers can be listed', async () => {
+  assert.match((await run(['-k', 'false'])).stderr, 'AMB1801');
+  assert.match((await run([...offline, '-S', 'nonsense'], bad)).stderr, 'AMB1801');
+  assert.match((await run([...offline, '--failure-threshold', 'Bad'], bad)).stderr, 'AMB1801');
+  assert.match((await run(['-k', 'false', '/no/such/file'])).stderr, 'AMB1693');
+  assert.match((await run(['-c', '/no/such/file'])).stderr, 'AMB1803');
+  assert.is((await run(['-L'])).stdout.trim().split('\n').length, Object.keys(analyzers).length);
+});
+
+test('a cluster is analyzed with files over it, by namespace', async ({ stack }) => {
+  const harness = await startHarness(stack);
+  const { store } = harness.server;
+  store.create({ apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'shop' } });
+  const service = objectsOf(shop)[0]!;
+  store.create({ ...service, spec: { ports: [{ name: 'web', port: 80 }] } } as never);
+  const at = ['-c', harness.kubeconfig];
+  const shown = await run([...at, '-n', 'shop']);
+  assert.match(shown.stdout, /Info \[IST0118\] \(Service reviews\.shop\) spec\.ports\[0\]\.name/);
+  assert.is(shown.code, 0);
+  const clean = await run([...at, '-n', 'default']);
+  assert.is(clean.stdout, '✔ No validation issues found when analyzing namespace: default.\n');
+  const over = await run([...at, '-A', '-n', 'shop', '-'], bad);
+  assert.is(over.code, 79);
+  assert.not.match(over.stdout, 'IST0118');
+  assert.match(over.stdout, 'IST0101');
+});
+
+test.run();
