@@ -162,13 +162,18 @@ export function unreachedRules(world: World): Message[] {
   });
 }
 
+/** Conditions that leave no request out, beside a path that takes all. */
+const harmless = new Set(['name', 'uri', 'ignoreUriCase']);
+
 function matchesAll(match: HttpMatchSpec): boolean {
-  const { name: _, uri, ignoreUriCase: __, ...rest } = match;
+  const { uri } = match;
   const isWide = uri === undefined || uri.prefix === '/' || uri.regex === '.*';
-  return isWide && Object.keys(rest).length === 0;
+  return isWide && Object.keys(match).every((field) => harmless.has(field));
 }
 
-function keyOf({ name: _, ...match }: HttpMatchSpec): string {
-  const sorted = Object.entries(match).toSorted(([left], [right]) => (left < right ? -1 : 1));
+/** Names are for logs, and tell no matches apart. */
+function keyOf(match: HttpMatchSpec): string {
+  const conditions = Object.entries(match).filter(([field]) => field !== 'name');
+  const sorted = conditions.toSorted(([left], [right]) => (left < right ? -1 : 1));
   return JSON.stringify(sorted);
 }
