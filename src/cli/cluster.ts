@@ -10,6 +10,8 @@ import { openPodPort, urlBelow } from './port-forward.ts';
 
 const answerMax = 64 * 1024 * 1024;
 const deadlineMs = 10_000;
+/** Objects listed at a time: a page of the largest pods is far below what an answer may have. */
+const pageSize = 500;
 /** Of a proxy, on its loopback (protocol section 7.5). */
 const adminPort = 15_000;
 
@@ -78,10 +80,32 @@ export class Cluster {
     return this.#config.getContextObject(this.#config.currentContext)?.namespace ?? 'default';
   }
 
-  /** All objects of a collection, such as `/api/v1/pods`. */
+  /** All objects of a collection, such as `/api/v1/pods`, a page at a time. */
   async list(path: string): Promise<readonly ClusterObject[]> {
-    const list = (await this.get(path)) as { items?: readonly ClusterObject[] };
-    return list.items ?? [];
+    const all: ClusterObject[] = [];
+    const url = new URL(path, this.#server);
+    url.searchParams.set('limit', String(pageSize));
+    for (;;) {
+      const page = (await this.get(`${url.pathname}${url.search}`)) as {
+        readonly items?: readonly ClusterObject[];
+        readonly metadata?: { readonly continue?: string };
+      };
+      for (const item of page.items ?? []) all.push(item);
+      const { continue: next = '' } = page.metadata ?? {};
+      if (next === '') return all;
+      url.searchParams.set('continue', next);
+    }
+  }
+
+  /** The same, but undefined where the cluster knows no such kind. */
+  async listIfServed(path: string): Promise<readonly ClusterObject[] | undefined> {
+    const isServed = (await this.find(`${path}?limit=1`)) !== undefined;
+    return isServed ? await this.list(path) : undefined;
+  }
+
+  /** The address of its API server. */
+  get address(): string {
+    return this.#server.href.replace(/\/$/, '');
   }
 
   /** JSON from an admin endpoint of a proxy; AMB1807 when what runs there is another program that has

@@ -11,17 +11,27 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   down: async () => (await import('./commands/down.ts')).down,
   status: async () => (await import('./commands/status.ts')).status,
   run: async () => (await import('./commands/run.ts')).run,
+  check: async () => (await import('./commands/check.ts')).check,
+  install: async () => (await import('./commands/install.ts')).install,
+  upgrade: async () => (await import('./commands/install.ts')).upgrade,
+  uninstall: async () => (await import('./commands/uninstall.ts')).uninstall,
   why: async () => (await import('./commands/why.ts')).why,
+  enroll: async () => (await import('./commands/enroll.ts')).enroll,
   waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
   analyze: async () => (await import('./commands/analyze.ts')).analyze,
   validate: async () => (await import('./commands/validate.ts')).validate,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
+  'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
+  version: async () => (await import('./commands/version.ts')).version,
   explain: async () => (await import('./commands/explain.ts')).explain,
 };
 
 /** istioctl's short names. */
-const aliases: ReadonlyMap<string, string> = new Map([['zc', 'ztunnel-config']]);
+const aliases: ReadonlyMap<string, string> = new Map([
+  ['zc', 'ztunnel-config'],
+  ['ps', 'proxy-status'],
+]);
 
 const controller = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

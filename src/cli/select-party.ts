@@ -19,6 +19,8 @@ export interface PartySelection {
 export interface Nameable {
   readonly pods: readonly ClusterObject[];
   readonly services: readonly ClusterObject[];
+  /** Where names are meant that say no namespace; everywhere when absent. */
+  readonly namespace?: string | undefined;
   /** ServiceEntries, meant by their hosts. */
   readonly entries?: readonly ClusterObject[];
 }
@@ -28,7 +30,7 @@ export interface Nameable {
  * the ServiceEntries with that host.
  * @throws AmbitError AMB1806 when it means none of them */
 export function selectParty(word: string, objects: Nameable): PartySelection {
-  const { host, name, namespace, port } = parseWord(word);
+  const { host, name, namespace = objects.namespace, port } = parseWord(word);
   const here = (object: ClusterObject): boolean =>
     namespace === undefined || object.metadata.namespace === namespace;
   const pods = objects.pods.filter((pod) => here(pod) && isPodOf(pod, name));

@@ -8,6 +8,7 @@ import {
 } from '../runtime/admin-server.ts';
 import type { MetricsRegistry } from '../runtime/metrics.ts';
 import type { Readiness } from '../runtime/readiness.ts';
+import { ownVersion } from '../runtime/version.ts';
 import type { XdsServer } from './publish/xds-server.ts';
 import type { Translation } from './translate/snapshot.ts';
 
@@ -42,6 +43,7 @@ export function monitoringRoutes(parts: AdminParts): Readonly<Record<string, Adm
   return {
     ...probeRoutes(parts),
     '/metrics': metricsRoute(registry),
+    '/version': () => ({ status: 200, body: `${ownVersion()}\n` }),
     // Everything that proxies are told, with the hash that decision records name.
     '/debug/config_dump': jsonRoute(() => {
       const { snapshot, findings = [] } = translation() ?? {};

@@ -19,6 +19,8 @@ import { readNameServers } from '../runtime/resolv-conf.ts';
 import { readSettings } from '../runtime/settings.ts';
 import { untilShutdown } from '../runtime/shutdown.ts';
 import { type RequestTracer, startTracing } from '../runtime/tracing.ts';
+import { ownVersion } from '../runtime/version.ts';
+import { versionMetadata } from '../wire/xds.ts';
 import { adminRoutes, metricsRoutes, probeRoutes } from './admin.ts';
 import { drainDeadlineMs, settingsTable, type WaypointSettings } from './settings.ts';
 import { Waypoint } from './waypoint.ts';
@@ -168,6 +170,7 @@ function nodeOf(settings: WaypointSettings) {
       NODE_NAME: settings.NODE_NAME,
       GATEWAY_NAME: settings.GATEWAY_NAME,
       CLUSTER_ID: settings.CLUSTER_ID,
+      [versionMetadata]: ownVersion(),
     },
   };
 }

@@ -30,6 +30,9 @@ export const everyResource = '*';
 export const partsMetadata = 'AMBIT_RESPONSE_PARTS';
 export const partNoncePrefix = 'part-';
 
+/** The metadata by which our proxies tell their version. */
+export const versionMetadata = 'AMBIT_VERSION';
+
 /** Who asks; sent with the first requests of a stream. */
 export interface DiscoveryNode {
   /** `ztunnel~IP~POD.NAMESPACE~NAMESPACE.svc.DOMAIN`, or `waypoint~...`. */

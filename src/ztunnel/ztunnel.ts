@@ -21,9 +21,10 @@ import { createRegistry, type MetricsRegistry } from '../runtime/metrics.ts';
 import { buildMetric, processMetrics } from '../runtime/process-metrics.ts';
 import { Readiness } from '../runtime/readiness.ts';
 import { readNameServers } from '../runtime/resolv-conf.ts';
+import { ownVersion } from '../runtime/version.ts';
 import { decodeAddress } from '../wire/address.ts';
 import { decodeAuthorization } from '../wire/authorization.ts';
-import { type DiscoveryNode, typeUrls } from '../wire/xds.ts';
+import { type DiscoveryNode, typeUrls, versionMetadata } from '../wire/xds.ts';
 import { adminRoutes } from './admin.ts';
 import { NodeProxy } from './node-proxy.ts';
 import { followPodFeed } from './pods/pod-feed-client.ts';
@@ -269,6 +270,7 @@ function nodeOf(
       NODE_NAME,
       SERVICE_ACCOUNT,
       CLUSTER_ID: settings.CLUSTER_ID,
+      [versionMetadata]: ownVersion(),
     },
   };
 }

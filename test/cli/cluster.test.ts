@@ -42,4 +42,16 @@ test('a pod whose admin port knows no decisions is told from one that is not the
   assert.is(await codeFor('gone', '/decisions'), 'AMB1833');
 });
 
+test('a collection is listed whole, though it comes in pages', async ({ stack }) => {
+  const api = await startHarness(stack);
+  for (let index = 0; index < 1_001; index++) {
+    const metadata = { name: `c${index}`, namespace: 'default', labels: { app: 'paged' } };
+    api.server.store.create({ apiVersion: 'v1', kind: 'ConfigMap', metadata });
+  }
+  const listed = await new Cluster([api.kubeconfig]).list(
+    '/api/v1/configmaps?labelSelector=app%3Dpaged',
+  );
+  assert.is(new Set(listed.map(({ metadata }) => metadata.name)).size, 1_001);
+});
+
 test.run();

@@ -34,6 +34,13 @@ test('a name may mean a service and the pods with that app label at once', () =>
   assert.equal([...selected.services], ['default/ratings.default.svc']);
 });
 
+test('a namespace that was given is where names without one are', () => {
+  const inOther = { ...objects, namespace: 'other' };
+  assert.equal([...selectParty('ratings-v1', inOther).pods], ['other/ratings-v1-12ab-pqrst']);
+  assert.is(selectParty('default/ratings-v1', inOther).pods.size, 1);
+  assert.throws(() => selectParty('reviews-v1', inOther), /AMB1806/);
+});
+
 test('a host of a ServiceEntry means the services of that name', () => {
   const entries = [
     {

@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
-import type { Machine, Program } from './machine.ts';
+import type { Machine, Process } from './machine.ts';
 import type { Programs } from './programs.ts';
 import { calls, decode, encode, type Message } from './runtime-messages.ts';
 
@@ -21,9 +21,9 @@ export interface RuntimeFolders {
 export class Runtime implements AsyncDisposable {
   readonly folders: RuntimeFolders;
   readonly #client: Client;
-  readonly #program: Program;
+  readonly #program: Process;
 
-  private constructor(client: Client, program: Program, folders: RuntimeFolders) {
+  private constructor(client: Client, program: Process, folders: RuntimeFolders) {
     this.#client = client;
     this.#program = program;
     this.folders = folders;
@@ -45,7 +45,7 @@ export class Runtime implements AsyncDisposable {
     }
     const socket = '/run/containerd/containerd.sock';
     const file = path.join(folder, 'config.toml');
-    writeFileSync(file, configuration(folder, folders, socket, options.sandboxImage));
+    writeFileSync(file, configuration(folders, socket, options.sandboxImage));
     const program = machine.start(programs.containerd, ['--config', file], {
       env: { ...programs.environment },
     });
@@ -116,13 +116,13 @@ export class Runtime implements AsyncDisposable {
 }
 
 function configuration(
-  folder: string,
   { configurations, plugins }: RuntimeFolders,
   socket: string,
   sandboxImage: string,
 ): string {
   return `version = 2
-root = "${folder}/root"
+# In memory: what is imported need not reach a disk.
+root = "/run/containerd-root"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing", "io.containerd.snapshotter.v1.aufs"]
 [grpc]

@@ -254,8 +254,15 @@ test('tells the author what a proxy refuses, and goes on', async ({ running, sta
   assert.match(told.message, /AMB1641 ztunnel istio-system\/ztunnel-x refuses it: no idea/);
   await running.eventually('a refusal', async () => {
     const url = `http://127.0.0.1:${running.controller.ports.monitoring}/debug/proxies`;
-    const { refusals } = (await (await fetch(url)).json()) as { refusals: { reason: string }[] };
-    return refusals.find(({ reason }) => reason === 'shop/odd: no idea');
+    const told = (await (await fetch(url)).json()) as {
+      refusals: { reason: string }[];
+      connected: { types: { state: string; reason?: string }[] }[];
+    };
+    const types = told.connected.flatMap((one) => one.types);
+    const isError = types.some(
+      (one) => one.state === 'ERROR' && one.reason === 'shop/odd: no idea',
+    );
+    return isError && told.refusals.find(({ reason }) => reason === 'shop/odd: no idea');
   });
   running.apply(policyNamed('odd'));
   const next = await stream.until(({ resources }) => resources.length > 0);

@@ -4,10 +4,12 @@ import { parseArgs } from 'node:util';
 import type { DecisionRecord, Party } from '../../mesh/decision.ts';
 import { describeTrace } from '../../mesh/describe-decision.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
-import { Cluster, type ClusterObject } from '../cluster.ts';
+import { askAll } from '../ask-all.ts';
+import type { Cluster, ClusterObject } from '../cluster.ts';
+import { clusterOptions, clusterUsage, openCluster } from '../cluster-options.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { kubeconfigCandidates } from '../kubeconfig.ts';
 import { positiveInteger } from '../laptop.ts';
+import { withProgress } from '../output.ts';
 import { isProxy } from '../proxies.ts';
 import { type PartySelection, selectParty } from '../select-party.ts';
 
@@ -20,9 +22,9 @@ ambit why ID                          the decision with this id, or all hops of 
 SOURCE and DESTINATION are a pod, a Deployment, an app label, a service or an address; write
 NAMESPACE/NAME where a name is not unique.
 
-  --last N       how many connections to tell of (1)
-  --json         the records as JSON
-  --name MESH    the mesh of this machine to ask (ambit); KUBECONFIG wins`;
+      --last N                   how many connections to tell of (1)
+      --json                     the records as JSON
+${clusterUsage}`;
 
 export const why: Command = {
   name: 'why',
@@ -33,21 +35,25 @@ export const why: Command = {
       args: [...args],
       allowPositionals: true,
       options: {
+        ...clusterOptions,
         last: { type: 'string', default: '1' },
         json: { type: 'boolean', default: false },
-        name: { type: 'string', default: 'ambit' },
       },
     });
     const last = positiveInteger('--last', values.last, maxTold);
-    const cluster = new Cluster(kubeconfigCandidates(context.env, values.name));
+    const cluster = openCluster(values, context.env);
     const [first, second] = positionals;
     if (first === undefined || positionals.length > 2) {
       throw new AmbitError('AMB1801', `why needs SOURCE and DESTINATION, or an id\n${usage}`);
     }
     const pods = await cluster.list('/api/v1/pods');
-    const all = await collect(cluster, pods, context);
+    const all = await withProgress('asking the proxies', context, () =>
+      collect(cluster, pods, context),
+    );
     const traces =
-      second === undefined ? byId(all, first) : await between(cluster, pods, all, [first, second]);
+      second === undefined
+        ? byId(all, first)
+        : await between(cluster, pods, all, [first, second], values.namespace);
     return print(traces.slice(0, last), values.json, context);
   },
 };
@@ -60,23 +66,22 @@ async function collect(
 ): Promise<readonly DecisionRecord[]> {
   const proxies = pods.filter(isProxy);
   if (proxies.length === 0) throw new AmbitError('AMB1805', 'no ztunnel or waypoint pod was found');
-  const answers = proxies.map(async (pod) => {
-    try {
-      const answer = (await cluster.podAdmin(pod, '/decisions?limit=10000')) as {
-        records: readonly DecisionRecord[];
-      };
-      return answer.records;
-    } catch (error) {
-      const isForeign = codeOf(error) === 'AMB1807';
-      context.stderr(
-        isForeign
-          ? `${pod.metadata.name} runs another program than Ambit's proxies, such as a stock ztunnel: what it decided is in its own log only (AMB1807)\n`
-          : `${pod.metadata.name} did not answer: ${causeChain(error)}\n`,
-      );
-      return [];
-    }
+  const replies = await askAll(proxies, async (pod) => {
+    const answer = (await cluster.podAdmin(pod, '/decisions?limit=10000')) as {
+      readonly records: readonly DecisionRecord[];
+    };
+    return answer.records;
   });
-  return (await Promise.all(answers)).flat();
+  return replies.flatMap((reply) => {
+    if (reply.kind === 'answer') return reply.answer;
+    const { name } = reply.pod.metadata;
+    context.stderr(
+      codeOf(reply.error) === 'AMB1807'
+        ? `${name} runs another program than Ambit's proxies, such as a stock ztunnel: what it decided is in its own log only (AMB1807)\n`
+        : `${name} did not answer: ${causeChain(reply.error)}\n`,
+    );
+    return [];
+  });
 }
 
 type Trace = readonly DecisionRecord[];
@@ -91,12 +96,14 @@ async function between(
   pods: readonly ClusterObject[],
   all: readonly DecisionRecord[],
   [sourceWord, destinationWord]: readonly [string, string],
+  namespace: string | undefined,
 ): Promise<readonly Trace[]> {
   const entries = (await cluster.find('/apis/networking.istio.io/v1/serviceentries')) as
     | { readonly items?: readonly ClusterObject[] }
     | undefined;
   const objects = {
     pods,
+    namespace,
     services: await cluster.list('/api/v1/services'),
     entries: entries?.items ?? [],
   };

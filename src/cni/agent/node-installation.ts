@@ -2,6 +2,7 @@
 // whether it stays when the agent ends.
 
 import type { KubeConfig } from '@kubernetes/client-node';
+import { folderMismatch, type NodeMarks, recognizePlatform } from '../../mesh/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -9,7 +10,6 @@ import { decideExit, type ExitDecision } from '../install/exit-decision.ts';
 import { Installer } from '../install/installer.ts';
 import { type PluginEntry, pluginType } from '../install/network-file.ts';
 import type { Wish } from '../install/plan-install.ts';
-import { folderMismatch, type NodeMarks, recognizePlatform } from '../install/platform.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import { askOwnSet } from './own-daemonset.ts';
 import type { OwnNode } from './own-node.ts';
@@ -104,6 +104,17 @@ export class NodeInstallation implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#installer[Symbol.asyncDispose]();
   }
+}
+
+/** The same decision for an agent that installs no plugin, which is about its pods alone: where the DaemonSet
+ * is uninstalled they leave the mesh. */
+export async function exitWithoutPlugin(
+  config: KubeConfig,
+  settings: AgentSettings,
+): Promise<ExitDecision> {
+  const set = await askOwnSet(config, settings.POD_NAMESPACE, askDeadlineMs);
+  const labels = set.kind === 'found' ? set.nodeSelector : {};
+  return decideExit(set, labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
 }
 
 function wishOf(settings: AgentSettings): Wish {

@@ -17,6 +17,15 @@ export type RequestOutcome =
   /** An answer to something else than the last response. */
   | { readonly kind: 'stale' };
 
+/** How far a proxy has come with one type. */
+export interface TypeProgress {
+  readonly typeUrl: TypeUrl;
+  /** Whether what was sent has not been answered yet. */
+  readonly isWaiting: boolean;
+  /** The hash of the snapshot that it acknowledged; empty when none. */
+  readonly acknowledged: string;
+}
+
 /** The subscriptions of one stream. */
 export class ProxySession {
   readonly proxy: Proxy;
@@ -73,6 +82,16 @@ export class ProxySession {
       return { systemVersion: hash, typeUrl, nonce, resources, removed };
     }
     return undefined;
+  }
+
+  /** The types that the proxy has subscribed to, in the order in which they are sent. */
+  subscriptions(): readonly TypeProgress[] {
+    return sendOrder.flatMap((typeUrl) => {
+      const state = this.#types.get(typeUrl);
+      if (state === undefined) return [];
+      const { waitingFor, acknowledged } = state;
+      return [{ typeUrl, isWaiting: waitingFor !== undefined, acknowledged }];
+    });
   }
 
   /** Hash of the snapshot that is in force at the proxy, as far as it has said. */

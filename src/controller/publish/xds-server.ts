@@ -19,6 +19,7 @@ import { bearerToken, type Caller, type TokenVerifier } from '../caller.ts';
 import { isTypeUrl, type Proxy, proxyOf, serviceAccountOf, takesParts } from './interest.ts';
 import { ProxySession } from './proxy-session.ts';
 import { emptySnapshot, type PublishedSnapshot, publishCredentials } from './resources.ts';
+import { buildOf, type ProxyBuild, syncStates, type TypeSync } from './sync-status.ts';
 
 type Stream = ServerDuplexStream<DeltaRequest, Buffer>;
 
@@ -34,6 +35,9 @@ export interface Refusal {
 /** One connected proxy, for the debug endpoint. */
 export interface ConnectedProxy {
   readonly proxy: Proxy;
+  readonly build: ProxyBuild;
+  /** What it has subscribed to, and how far it is. */
+  readonly types: readonly TypeSync[];
   readonly peer: string;
   readonly refusals: number;
 }
@@ -64,6 +68,7 @@ const maxLargeAtOnce = 4;
 interface Connection {
   readonly stream: Stream;
   readonly session: ProxySession;
+  readonly build: ProxyBuild;
   readonly peer: string;
   refusals: number;
   /** The answer to the last response of each type, where it was a refusal. */
@@ -121,8 +126,10 @@ export class XdsServer implements Disposable {
 
   /** The proxies that are connected now. */
   connected(): readonly ConnectedProxy[] {
-    return [...this.#connections].map(({ session, peer, refusals }) => ({
+    return [...this.#connections].map(({ session, build, peer, refusals, refused }) => ({
       proxy: session.proxy,
+      build,
+      types: syncStates(session, refused),
       peer,
       refusals,
     }));
@@ -166,7 +173,7 @@ export class XdsServer implements Disposable {
     const [caller, node] = await Promise.all([this.#authenticate(stream), first]);
     const proxy = identified(caller, node);
     if (stream.cancelled) return;
-    const connection = this.#connect(stream, proxy, takesParts(node));
+    const connection = this.#connect(stream, proxy, node);
     receive = (request) => {
       this.#receive(connection, request);
     };
@@ -181,13 +188,14 @@ export class XdsServer implements Disposable {
     return await this.#parts.verifier.verify(token);
   }
 
-  #connect(stream: Stream, proxy: Proxy, inParts: boolean): Connection {
+  #connect(stream: Stream, proxy: Proxy, node: DiscoveryNode): Connection {
     const { log } = this.#parts;
     const peer = stream.getPeer();
     const gone = Promise.withResolvers<void>();
     const connection: Connection = {
       stream,
-      session: new ProxySession(proxy, inParts),
+      session: new ProxySession(proxy, takesParts(node)),
+      build: buildOf(node),
       peer,
       refusals: 0,
       refused: new Map(),

@@ -6,7 +6,7 @@ import {
   type NodeMarks,
   networkProvider,
   recognizePlatform,
-} from '../../src/cni/install/platform.ts';
+} from '../../src/mesh/platform.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('platform of a node');
