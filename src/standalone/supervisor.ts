@@ -162,6 +162,7 @@ export class Supervisor implements AsyncDisposable {
       clock,
       log: log.child({ part: 'api' }),
       podAccess: podAccess(kubelets, clock),
+      rbac: true,
     });
     this.#stack.use(api);
     writeFileSync(paths.kubeconfig, api.kubeconfig({ name: settings.mesh }), { mode: 0o600 });

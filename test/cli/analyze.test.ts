@@ -5,7 +5,9 @@ import * as assert from 'uvu/assert';
 import { parse, parseAllDocuments } from 'yaml';
 import { analyzers, analyze as analyzeWorld, originOf } from '../../src/cli/analyze/analyze.ts';
 import type { Message } from '../../src/cli/analyze/message.ts';
+import { readCluster } from '../../src/cli/analyze/read-cluster.ts';
 import { defaultMesh, makeWorld } from '../../src/cli/analyze/world.ts';
+import type { Cluster } from '../../src/cli/cluster.ts';
 import { analyze } from '../../src/cli/commands/analyze.ts';
 import type { KubernetesObject } from '../../src/controller/kinds/object.ts';
 import { AmbitError } from '../../src/runtime/errors.ts';
@@ -169,6 +171,34 @@ test('a cluster is analyzed with files over it, by namespace', async ({ stack })
   assert.is(over.code, 79);
   assert.not.match(over.stdout, 'IST0118');
   assert.match(over.stdout, 'IST0101');
+});
+
+/** Answers lists like an API server to a caller who may see one namespace, and pods nowhere. */
+function clusterOf(objects: readonly KubernetesObject[]): Pick<Cluster, 'find'> {
+  return {
+    find: (path) => {
+      const [place = '', query = ''] = path.split('?');
+      const isWide = !place.includes('/namespaces/');
+      if (isWide || place.endsWith('/pods')) {
+        return Promise.reject(new AmbitError('AMB1804', `https://a${place} answered 403: no`));
+      }
+      if (!place.endsWith('/services')) return Promise.resolve(undefined);
+      const from = Number(new URLSearchParams(query).get('continue') ?? 0);
+      const next = from + 1 < objects.length ? { continue: String(from + 1) } : {};
+      return Promise.resolve({ metadata: next, items: objects.slice(from, from + 1) });
+    },
+  };
+}
+
+test('a caller who may see little gets what he may see, by pages, and what is missing by name', async () => {
+  const services = ['a', 'b', 'c'].map((name) => ({ metadata: { name } }) as KubernetesObject);
+  const { objects, unread } = await readCluster(clusterOf(services), 'shop');
+  const shown = objects.map(
+    ({ apiVersion, kind, metadata }) => `${apiVersion} ${kind} ${metadata.name}`,
+  );
+  assert.equal(shown, ['v1 Service a', 'v1 Service b', 'v1 Service c']);
+  assert.ok(unread.includes('pods (not allowed)'));
+  assert.ok(unread.includes('nodes (not allowed)'));
 });
 
 test.run();

@@ -6,6 +6,9 @@ import type { KubernetesObject } from '../../controller/kinds/object.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { Cluster } from '../cluster.ts';
 
+/** What is needed of a cluster. */
+type Finder = Pick<Cluster, 'find'>;
+
 const pageSize = 500;
 /** Lists under way at once. */
 const maxAtOnce = 4;
@@ -58,7 +61,7 @@ export interface ClusterObjects {
 }
 
 /** Reads all kinds; of a single namespace where the caller may not see more. */
-export async function readCluster(cluster: Cluster, namespace: string): Promise<ClusterObjects> {
+export async function readCluster(cluster: Finder, namespace: string): Promise<ClusterObjects> {
   const watched = Object.entries(kindPlaces)
     .filter(([kind]) => kind !== 'MeshConfig')
     .map(
@@ -85,7 +88,7 @@ export async function readCluster(cluster: Cluster, namespace: string): Promise<
 }
 
 async function readKind(
-  cluster: Cluster,
+  cluster: Finder,
   kind: ListedKind,
   namespace: string,
 ): Promise<readonly KubernetesObject[] | string> {
@@ -115,7 +118,7 @@ interface Page {
 }
 
 async function pages(
-  cluster: Cluster,
+  cluster: Finder,
   { group, version, plural, kind }: ListedKind,
   namespace: string | undefined,
 ): Promise<KubernetesObject[]> {
