@@ -6,6 +6,8 @@ export interface CommandContext {
   readonly stderr: (text: string) => void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
+  /** Reads all of standard input; that of the process when absent. */
+  readonly stdin?: () => Promise<string>;
   /** Whether what is printed is read on a terminal. */
   readonly terminal: { readonly stdout: boolean; readonly stderr: boolean };
   /** Aborted by SIGINT or SIGTERM. */

@@ -47,6 +47,11 @@ test('takes equality with one of a set of bits for membership', () => {
   assert.equal(differences(rewritten('"op":"in"', '"op":"=="'), podTables, wanted), []);
 });
 
+test('takes a protocol for the same by name and by number', () => {
+  assert.equal(differences(rewritten('"right":"tcp"', '"right":6'), podTables, wanted), []);
+  assert.ok(differences(rewritten('"right":"tcp"', '"right":17'), podTables, wanted).length > 0);
+});
+
 test('notices another port, mark, order and action', () => {
   for (const [from, to] of [
     ['"port":15001', '"port":15002'],

@@ -14,8 +14,6 @@ const sleep = ['sleep', '1000000'];
 
 interface Shared {
   readonly scene: NodeScene;
-  /** Owns what outlives a test. */
-  readonly owner: AsyncDisposableStack;
   readonly ztunnel: Program;
   /** Started while the node had no agent. */
   readonly early: RunningPod;
@@ -34,11 +32,12 @@ const tests = suite<Shared>('containers', {
     const early = await scene.run({ name: 'early', namespace: 'shop', command: serve });
     scene.controller(stack);
     await until('the root certificate', () => scene.hasRootCertificate(), signal);
-    const ztunnel = scene.ztunnel(stack);
-    scene.agent(stack);
+    await scene.agent();
     await until('the plugin', () => scene.chain().includes('ambit-cni'), signal);
-    const server = await scene.run({ name: 'server', namespace: 'shop', command: serve });
-    return { scene, owner: stack, ztunnel, early, server };
+    const ztunnel = await scene.ztunnel();
+    const wish = { name: 'server', namespace: 'shop', command: serve };
+    const server = await scene.runPatiently(wish, signal);
+    return { scene, ztunnel, early, server };
   },
 });
 
@@ -155,7 +154,6 @@ test('a configuration that somebody rewrites is put back, and a pod that started
 
 test('without an agent a pod waits, never starts unprotected, and starts once it is back', async ({
   scene,
-  owner,
   signal,
 }) => {
   await scene.currentAgent().end('SIGTERM');
@@ -166,13 +164,8 @@ test('without an agent a pod waits, never starts unprotected, and starts once it
     (error: unknown) => String(error),
   );
   assert.match(message, /AMB1302 the node agent at .* cannot be reached .*istio-cni-node/);
-  scene.agent(owner);
-  let pod: RunningPod | undefined;
-  const attempt = async (): Promise<boolean> => {
-    pod = await scene.run(wish).catch(() => undefined);
-    return pod !== undefined;
-  };
-  await until('the pod to start', attempt, signal);
+  await scene.agent();
+  await scene.runPatiently(wish, signal);
   assert.ok(isEnrolled(scene, 'patient'));
 });
 

@@ -30,15 +30,19 @@ export interface Machine {
   /** Runs a command to its end; gives what it printed. @throws with what it complained of */
   run(command: string, ...args: string[]): Promise<string>;
   /** Starts a program there. */
-  start(command: string, args: readonly string[], options?: SpawnOptions): Program;
+  start(command: string, args: readonly string[], options?: SpawnOptions): Process;
 }
 
 /** A program that was started in the machine. */
 export interface Program {
   readonly output: () => string;
-  readonly exited: Promise<unknown>;
   /** Signals the program itself; resolves when it has ended. */
   end(signal: NodeJS.Signals): Promise<void>;
+}
+
+/** A program of which it is known when it ends. */
+export interface Process extends Program {
+  readonly exited: Promise<unknown>;
 }
 
 /** Makes a machine, which ends with the stack. */
@@ -78,7 +82,7 @@ export async function makeMachine(stack: AsyncDisposableStack): Promise<Machine>
   };
 }
 
-function started(child: ReturnType<typeof spawn>): Program {
+function started(child: ReturnType<typeof spawn>): Process {
   let text = '';
   const gather = (chunk: Buffer): void => {
     text += chunk.toString();

@@ -15,7 +15,7 @@ export const nodeName = 'node1';
 export const systemNamespace = 'istio-system';
 /** In the machine. */
 export const secretsFolder = '/run/secrets';
-const apiPort = 6443;
+export const apiPort = 6443;
 
 interface MeshProgram {
   /** Its folder below `src`. */
@@ -53,7 +53,13 @@ export function startMeshProgram(
   return program;
 }
 
-function writeSecrets(machine: Machine, api: ApiServer, account: string, pod: ApiObject): void {
+/** Fills the folder of an account's secrets, for a pod of it. */
+export function writeSecrets(
+  machine: Machine,
+  api: ApiServer,
+  account: string,
+  pod: ApiObject,
+): void {
   const { store, tokens, caCertificate } = api;
   const serviceAccount = store.get('serviceaccounts', systemNamespace, account);
   if (serviceAccount === undefined) throw new Error(`no account ${account}`);

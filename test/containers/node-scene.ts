@@ -15,14 +15,14 @@ import path from 'node:path';
 import type { ApiServer } from '../../src/standalone/api/api-server.ts';
 import type { ApiObject } from '../../src/standalone/api/store.ts';
 import { readMeshManifests } from '../../src/standalone/mesh-parts.ts';
-import { buildPlugin } from '../../tools/build-plugin.ts';
 import { busyboxImage } from './image.ts';
 import { type Machine, makeMachine, type Program } from './machine.ts';
+import { buildMeshImages } from './mesh-images.ts';
+import { startMeshPod, textOf } from './mesh-pods.ts';
 import {
   nodeAddress,
   nodeName,
   rootCertificate,
-  secretsFolder,
   startApi,
   startMeshProgram,
   systemNamespace,
@@ -58,6 +58,7 @@ export class NodeScene {
   /** What the network plugin wrote. */
   networkText = '';
   #agent: Program | undefined;
+  #pods = 0;
 
   private constructor(parts: {
     folder: string;
@@ -81,7 +82,8 @@ export class NodeScene {
     const imageFolder = path.join(folder, 'image');
     mkdirSync(imageFolder);
     const archive = busyboxImage(imageFolder, programs.busybox, image);
-    const options = { folder, archives: [archive], sandboxImage: image };
+    const archives = [archive, await buildMeshImages(imageFolder)];
+    const options = { folder, archives, sandboxImage: image };
     const runtime = stack.use(await Runtime.start(machine, programs, options));
     for (const name of readdirSync(programs.plugins)) {
       copyFileSync(path.join(programs.plugins, name), path.join(runtime.folders.plugins, name));
@@ -122,38 +124,32 @@ export class NodeScene {
     return plugins.map(({ type }) => type);
   }
 
-  /** Runs the controller; resolves when it is ready. */
+  /** Runs the controller, as a process of the node. */
   controller(stack: AsyncDisposableStack): Program {
-    return this.#start(stack, 'controller', 'istiod', {});
+    const account = 'istiod';
+    const wish = { name: account, namespace: systemNamespace, command: [] };
+    const pod = this.#createPod(wish, account);
+    // The agent has that port on the node.
+    const env = { MONITORING_PORT: '15034' };
+    return startMeshProgram(stack, this, { part: 'controller', account, pod, env });
   }
 
-  ztunnel(stack: AsyncDisposableStack): Program {
-    return this.#start(stack, 'ztunnel', 'ztunnel', {
-      XDS_ADDRESS: `${nodeAddress}:15012`,
-      CA_ADDRESS: `${nodeAddress}:15012`,
-      ALT_XDS_HOSTNAME: 'istiod.istio-system.svc',
-      ALT_CA_HOSTNAME: 'istiod.istio-system.svc',
-      XDS_ROOT_CA: `${secretsFolder}/ztunnel/root-cert.pem`,
-      AUTH_TOKEN: `${secretsFolder}/ztunnel/istio-token`,
-      INSTANCE_IP: nodeAddress,
-    });
+  /** Runs the pod of a DaemonSet of the manifests, from its image. */
+  async ztunnel(): Promise<Program> {
+    return await startMeshPod(this, this.#set('ztunnel'), 'ztunnel', this.#pods++);
   }
 
-  agent(stack: AsyncDisposableStack, more: Record<string, string> = {}): Program {
-    const { plugins, configurations } = this.runtime.folders;
-    this.#agent = this.#start(stack, 'cni/agent', 'istio-cni', {
-      CNI_INSTALL: 'true',
-      CNI_PLUGIN: buildPlugin(),
-      CNI_BIN_DIR: plugins,
-      MOUNTED_CNI_BIN_DIR: plugins,
-      CNI_NET_DIR: configurations,
-      MOUNTED_CNI_NET_DIR: configurations,
-      HOST_PROC: '/proc',
-      // The controller has its own network on a cluster, and the port of that name.
-      MONITORING_PORT: '15024',
-      ...more,
-    });
+  async agent(): Promise<Program> {
+    this.#agent = await startMeshPod(this, this.#set('istio-cni-node'), 'node-agent', this.#pods++);
     return this.#agent;
+  }
+
+  #set(name: string): ApiObject {
+    const found = readMeshManifests(repository).find(
+      ({ object }) => object.kind === 'DaemonSet' && object.metadata.name === name,
+    );
+    if (found === undefined) throw new Error(`no DaemonSet ${name}`);
+    return found.object;
   }
 
   /** The agent that was started last. */
@@ -230,6 +226,17 @@ export class NodeScene {
     return { uid, sandbox: String(sandbox), container: String(container), address: ip };
   }
 
+  /** Runs a pod as a kubelet does that tries again and again. @throws the last failure's words */
+  async runPatiently(wish: PodWish, signal: AbortSignal): Promise<RunningPod> {
+    for (;;) {
+      try {
+        return await this.run(wish);
+      } catch (error) {
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
   /** Ends a pod as a kubelet does. */
   async stop(pod: RunningPod, namespace: string, name: string): Promise<void> {
     await this.runtime.call('StopPodSandbox', { podSandboxId: pod.sandbox });
@@ -239,14 +246,7 @@ export class NodeScene {
 
   /** What a container wrote. */
   log(pod: RunningPod): string {
-    try {
-      const file = path.join(this.folder, 'logs', pod.uid, 'main.log');
-      // Time, stream, whether the line is whole, text (the form of the runtime interface).
-      const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-      return lines.map((line) => line.split(' ').slice(3).join(' ')).join('\n');
-    } catch {
-      return '';
-    }
+    return textOf(path.join(this.folder, 'logs', pod.uid, 'main.log'));
   }
 
   async execute(pod: RunningPod, ...cmd: string[]): Promise<{ exitCode: number; output: string }> {
@@ -290,19 +290,6 @@ export class NodeScene {
         store.create({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
       }
     }
-  }
-
-  #start(
-    stack: AsyncDisposableStack,
-    part: string,
-    account: string,
-    env: Record<string, string>,
-  ): Program {
-    const name = `${account}-${part.replaceAll('/', '-')}`;
-    const wish = { name, namespace: systemNamespace, command: [] };
-    const known = this.api.store.get('pods', systemNamespace, name);
-    const pod = known ?? this.#createPod(wish, account);
-    return startMeshProgram(stack, this, { part, account, pod, env });
   }
 
   #createPod({ name, namespace, labels = {} }: PodWish, account = 'default'): ApiObject {

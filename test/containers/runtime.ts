@@ -4,7 +4,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { Client, credentials } from '@grpc/grpc-js';
-import type { Machine, Program } from './machine.ts';
+import type { Machine, Process } from './machine.ts';
 import type { Programs } from './programs.ts';
 import { calls, decode, encode, type Message } from './runtime-messages.ts';
 
@@ -21,9 +21,9 @@ export interface RuntimeFolders {
 export class Runtime implements AsyncDisposable {
   readonly folders: RuntimeFolders;
   readonly #client: Client;
-  readonly #program: Program;
+  readonly #program: Process;
 
-  private constructor(client: Client, program: Program, folders: RuntimeFolders) {
+  private constructor(client: Client, program: Process, folders: RuntimeFolders) {
     this.#client = client;
     this.#program = program;
     this.folders = folders;

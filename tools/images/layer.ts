@@ -19,7 +19,8 @@ import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress, constants as zlib } from 'node:zlib';
 import { AmbitError } from '../../src/runtime/errors.ts';
 
-export type Compression = 'gzip' | 'zstd';
+/** `none` is for archives that never leave the machine. */
+export type Compression = 'gzip' | 'zstd' | 'none';
 
 export interface Layer {
   /** Where the compressed bytes are. */
@@ -45,6 +46,11 @@ export async function makeLayer(
   const tar = `${folder}.tar`;
   packFolder(folder, tar);
   const diffId = await digestOf(tar);
+  if (compression === 'none') {
+    const digest = `sha256:${diffId}`;
+    const mediaType = 'application/vnd.oci.image.layer.v1.tar';
+    return { file: tar, mediaType, digest, diffId: digest, size: statSync(tar).size, description };
+  }
   const file = path.join(kept, `${diffId}.${compression}`);
   if (!existsSync(file)) {
     const partial = `${tar}.${compression}`;
@@ -104,7 +110,7 @@ function settleModes(folder: string): void {
   }
 }
 
-function compressor(compression: Compression) {
+function compressor(compression: 'gzip' | 'zstd') {
   if (compression === 'gzip') return createGzip({ level: 9 });
   return createZstdCompress({ params: { [zlib.ZSTD_c_compressionLevel]: 19 } });
 }

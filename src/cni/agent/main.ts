@@ -8,11 +8,12 @@ import { causeChain, codeOf } from '../../runtime/errors.ts';
 import { createLogger, type Logger } from '../../runtime/log.ts';
 import { createRegistry } from '../../runtime/metrics.ts';
 import { readSettings } from '../../runtime/settings.ts';
+import type { ExitDecision } from '../install/exit-decision.ts';
 import { type Agent, nodeSettingsOf, startAgent } from './agent.ts';
 import { agentMetrics } from './agent-metrics.ts';
 import { closeServer, serveHealth, serveMetrics } from './health-server.ts';
 import { tryKernel } from './kernel-trial.ts';
-import { NodeInstallation } from './node-installation.ts';
+import { exitWithoutPlugin, NodeInstallation } from './node-installation.ts';
 import { OwnNode } from './own-node.ts';
 import { agentSettings } from './settings.ts';
 
@@ -50,19 +51,17 @@ async function main(): Promise<void> {
     void ready.then(async () => await node.untaint(signal));
   }
   if (!signal.aborted) await once(signal, 'abort');
-  await end(agent, installation, log);
+  const exit = await (installation?.decideExit() ?? exitWithoutPlugin(config, settings));
+  await end(agent, installation, exit, log);
 }
 
 /** Pods and plugin outlive the agent, unless it was uninstalled. */
 async function end(
   agent: Agent,
   installation: NodeInstallation | undefined,
+  { leave, reason }: ExitDecision,
   log: Logger,
 ): Promise<void> {
-  const { leave, reason } = (await installation?.decideExit()) ?? {
-    leave: 'installed',
-    reason: 'the agent installs nothing',
-  };
   if (leave === 'installed') {
     log.info({ reason }, 'stopping; enrolled pods stay enrolled');
     return;

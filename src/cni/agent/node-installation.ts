@@ -106,6 +106,17 @@ export class NodeInstallation implements AsyncDisposable {
   }
 }
 
+/** The same decision for an agent that installs no plugin, which is about its pods alone: where the DaemonSet
+ * is uninstalled they leave the mesh. */
+export async function exitWithoutPlugin(
+  config: KubeConfig,
+  settings: AgentSettings,
+): Promise<ExitDecision> {
+  const set = await askOwnSet(config, settings.POD_NAMESPACE, askDeadlineMs);
+  const labels = set.kind === 'found' ? set.nodeSelector : {};
+  return decideExit(set, labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
+}
+
 function wishOf(settings: AgentSettings): Wish {
   const entry: PluginEntry = {
     type: pluginType,

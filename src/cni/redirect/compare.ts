@@ -97,7 +97,8 @@ function entriesOf(listing: unknown): Entry[] {
 }
 
 /** Drops counters, and takes versions of nft for equal that differ in how they list the same: whether
- * they fold `(x & a) | b`, and whether one value of a set of bits is equality or membership. */
+ * they fold `(x & a) | b`, and whether one value of a set of bits is equality or membership. Where a
+ * system has no /etc/protocols, as images have none, protocols are listed by number. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) {
     return value.filter((item) => !(isRecord(item) && 'counter' in item)).map(canonical);
@@ -111,9 +112,19 @@ function canonical(value: unknown): unknown {
       return { '|': [{ '&': [canonical(and[0]), (and[1] & ~bits) >>> 0] }, bits] };
     }
   }
+  const { left: matched, right } = value;
+  if (isRecord(matched) && isDeepStrictEqual(matched['meta'], { key: 'l4proto' })) {
+    return { ...value, right: protocolNumbers.get(right) ?? right };
+  }
   const entries = Object.entries(value).map(([key, item]) => [key, canonical(item)] as const);
   return { ...Object.fromEntries(entries), ...(value['op'] === 'in' && { op: '==' }) };
 }
+
+/** IANA's protocol numbers. */
+const protocolNumbers = new Map<unknown, number>([
+  ['tcp', 6],
+  ['udp', 17],
+]);
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -44,4 +44,81 @@ export const clusterCommandCodes = {
       'It is starting, cannot reach port 15012 of the controller, or is refused by it; what it knows is what it had.',
     remedy: 'Look at the log of the proxy (kubectl logs) and of the controller for its name.',
   },
+  AMB1842: {
+    title: 'The version of Kubernetes is not one that the mesh runs on',
+    cause: 'The API server is older than 1.25, older than what is tested, or tells no version.',
+    remedy: 'Upgrade the cluster; 1.29 and newer are tested.',
+  },
+  AMB1843: {
+    title: 'A permission is missing',
+    cause: 'The user of the kubeconfig may not do something that installing needs.',
+    remedy: 'Ask an administrator for the verb and resource that are named, or install as one.',
+  },
+  AMB1844: {
+    title: 'Another installation is in the way',
+    cause:
+      'Another mesh, or this one from another tool or in another namespace, has the same names or serves the same pods.',
+    remedy:
+      'Remove the other one, go on with the tool that installed it, or say --force to take over what it left.',
+  },
+  AMB1845: {
+    title: 'The Gateway API is missing or too old',
+    cause: 'Waypoints and routes are kinds of the Gateway API, which brings its own definitions.',
+    remedy:
+      'Install the standard channel of the Gateway API, 1.1 or newer, from its project; the controller takes it up without a restart.',
+  },
+  AMB1846: {
+    title: 'A node cannot be in the mesh',
+    cause: 'Its kernel is older than 5.2, it is no Linux, or there is no image for its machine.',
+    remedy: 'Upgrade the node, or keep pods of the mesh from it by labels and node selectors.',
+  },
+  AMB1847: {
+    title: "The cluster's network plugin needs a setting",
+    cause: 'With its present settings new pods are not enrolled, or probes of their nodes fail.',
+    remedy: 'Change the setting that is named, as docs/install.md tells for each platform.',
+  },
+  AMB1848: {
+    title: 'An admission webhook of somebody else does not answer',
+    cause:
+      'It is asked about objects such as those of the mesh, its service has no endpoint, and it fails closed.',
+    remedy: 'Bring its pods back, or remove its configuration if it is a leftover.',
+  },
+  AMB1849: {
+    title: 'A part of the mesh does not become ready',
+    cause:
+      'Its image cannot be fetched, no node takes it, or it ends; the message tells what its pods wait for.',
+    remedy:
+      'Read the reasons, then kubectl logs and kubectl describe of the pods; install again afterwards.',
+  },
+  AMB1850: {
+    title: 'A value is not valid',
+    cause: '--set has no NAME=VALUE, an unknown name, or a value of the wrong form.',
+    remedy: 'ambit install --help lists the names; other settings are PART.env.NAME.',
+  },
+  AMB1851: {
+    title: 'The mesh is not installed',
+    cause: 'The cluster has no controller of this mesh in this namespace.',
+    remedy:
+      'Look at the context of the kubeconfig and at --istioNamespace; ambit install installs.',
+  },
+  AMB1852: {
+    title: 'Something of the mesh is left on the cluster',
+    cause: 'An object was not removed in time, or a finalizer holds it.',
+    remedy: 'The objects are named: look at their finalizers, and uninstall again.',
+  },
+  AMB1853: {
+    title: 'Nobody can be asked',
+    cause: 'The command wants a yes before it changes the cluster, and runs without a terminal.',
+    remedy: 'Say -y where the answer is known.',
+  },
+  AMB1854: {
+    title: 'The version cannot be taken back',
+    cause: 'A newer version is installed than the one that this command line brings.',
+    remedy: 'Use the command line of the newer version, or --force when you know that both agree.',
+  },
+  AMB1855: {
+    title: 'The manifests cannot be read',
+    cause: 'The folder deploy/ that belongs to the command line is incomplete or was changed.',
+    remedy: 'Check the file that is named, or install the command line again.',
+  },
 } as const satisfies Record<`AMB${number}`, CatalogueEntry>;

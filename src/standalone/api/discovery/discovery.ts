@@ -1,6 +1,7 @@
 // Discovery: which groups, versions and resources are served, in the plain form and in the aggregated
 // form of newer clients.
 
+import { compareVersions } from '../kinds/custom-kinds.ts';
 import { apiVersionOf, type Kind } from '../kinds/kind.ts';
 import type { Registry } from '../kinds/registry.ts';
 import type { ApiResource } from './api-resource.ts';
@@ -8,18 +9,27 @@ import { virtualResources } from './virtual-resources.ts';
 
 const verbs = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 
-/** Groups with their versions, preferred first. */
+/** Groups with their versions, preferred first. Those of custom resources come last and by name, as in
+ * Kubernetes: of two kinds of one name kubectl takes the first, whenever they were defined. */
 export function servedGroups(registry: Registry): Map<string, string[]> {
   const groups = new Map<string, string[]>();
+  const kinds = registry.all();
+  const custom = kinds
+    .filter((kind) => kind.custom)
+    .toSorted((left, right) => (left.group < right.group ? -1 : 1));
   const note = (group: string, version: string): void => {
     const versions = groups.get(group) ?? [];
     if (!versions.includes(version)) versions.push(version);
     groups.set(group, versions);
   };
-  for (const kind of registry.all()) {
+  for (const kind of kinds.filter((one) => !one.custom)) {
     for (const { version } of kind.versions) note(kind.group, version);
   }
   for (const { group, version } of virtualResources) note(group, version);
+  for (const kind of custom) {
+    for (const { version } of kind.versions) note(kind.group, version);
+  }
+  for (const versions of groups.values()) versions.sort(compareVersions);
   return groups;
 }
 
