@@ -22,7 +22,7 @@ interface Shared {
 
 const programs = findPrograms();
 const tests = suite<Shared>('containers', {
-  deadlineMs: 60_000,
+  deadlineMs: 120_000,
   setup: async ({ stack, signal }) => {
     if (typeof programs === 'string') throw new Error(programs);
     const scene = await NodeScene.make(stack, programs);

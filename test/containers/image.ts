@@ -5,9 +5,9 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 
-/** Writes an archive of an image that has only busybox and its commands.
- * @param folder an empty folder to work in @returns the archive's path */
-export function busyboxImage(folder: string, busybox: string, reference: string): string {
+/** Writes `image.tar`, the archive of an image that has only busybox and its commands.
+ * @param folder a folder to work in */
+export function busyboxImage(folder: string, busybox: string, reference: string): void {
   const root = path.join(folder, 'root');
   for (const name of ['bin', 'www', 'tmp', 'etc'])
     mkdirSync(path.join(root, name), { recursive: true });
@@ -47,7 +47,7 @@ export function busyboxImage(folder: string, busybox: string, reference: string)
   const index = { schemaVersion: 2, manifests: [{ ...manifest, annotations }] };
   writeFileSync(path.join(layout, 'index.json'), JSON.stringify(index));
   writeFileSync(path.join(layout, 'oci-layout'), '{"imageLayoutVersion":"1.0.0"}');
-  return tarOf(layout, path.join(folder, 'image.tar'));
+  tarOf(layout, path.join(folder, 'image.tar'));
 }
 
 function tarOf(folder: string, file: string): string {

@@ -18,8 +18,8 @@ export function meshImage(part: 'node-agent' | 'ztunnel'): string {
   return `docker.io/ambit/${part}:${tag}`;
 }
 
-/** Builds the images of a node. @param folder gets the files @returns the archive */
-export async function buildMeshImages(folder: string): Promise<string> {
+/** Builds `mesh.tar`, the archive of a node's images. @param folder gets the files */
+export async function buildMeshImages(folder: string): Promise<void> {
   const architecture = architectureNamed(process.arch === 'arm64' ? 'arm64' : 'amd64');
   if (architecture === undefined) throw new Error('not an architecture of images');
   const cache = path.join(repository, 'node_modules', '.ambit-images', architecture.debian);
@@ -43,7 +43,5 @@ export async function buildMeshImages(folder: string): Promise<string> {
     }
     images.push({ part, reference: `ambit/${part.name}:${tag}`, layers });
   }
-  const file = path.join(folder, 'mesh.tar');
-  writeArchive(images, { file, architecture, version: tag });
-  return file;
+  writeArchive(images, { file: path.join(folder, 'mesh.tar'), architecture, version: tag });
 }

@@ -79,12 +79,15 @@ export class NodeScene {
     await machine.run('ip', 'link', 'add', 'eth0', 'type', 'veth', 'peer', 'name', 'wire');
     await machine.run('ip', 'address', 'add', `${nodeAddress}/24`, 'dev', 'eth0');
     await machine.run('ip', 'link', 'set', 'eth0', 'up');
-    const imageFolder = path.join(folder, 'image');
-    mkdirSync(imageFolder);
-    const archive = busyboxImage(imageFolder, programs.busybox, image);
-    const archives = [archive, await buildMeshImages(imageFolder)];
+    // In memory, as all that the machine keeps.
+    const images = '/run/images';
+    mkdirSync(machine.path(images));
+    busyboxImage(machine.path(images), programs.busybox, image);
+    await buildMeshImages(machine.path(images));
+    const archives = ['image.tar', 'mesh.tar'].map((name) => path.join(images, name));
     const options = { folder, archives, sandboxImage: image };
     const runtime = stack.use(await Runtime.start(machine, programs, options));
+    rmSync(machine.path(images), { recursive: true });
     for (const name of readdirSync(programs.plugins)) {
       copyFileSync(path.join(programs.plugins, name), path.join(runtime.folders.plugins, name));
     }

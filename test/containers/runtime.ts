@@ -45,7 +45,7 @@ export class Runtime implements AsyncDisposable {
     }
     const socket = '/run/containerd/containerd.sock';
     const file = path.join(folder, 'config.toml');
-    writeFileSync(file, configuration(folder, folders, socket, options.sandboxImage));
+    writeFileSync(file, configuration(folders, socket, options.sandboxImage));
     const program = machine.start(programs.containerd, ['--config', file], {
       env: { ...programs.environment },
     });
@@ -116,13 +116,13 @@ export class Runtime implements AsyncDisposable {
 }
 
 function configuration(
-  folder: string,
   { configurations, plugins }: RuntimeFolders,
   socket: string,
   sandboxImage: string,
 ): string {
   return `version = 2
-root = "${folder}/root"
+# In memory: what is imported need not reach a disk.
+root = "/run/containerd-root"
 state = "/run/containerd"
 disabled_plugins = ["io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.internal.v1.tracing", "io.containerd.snapshotter.v1.aufs"]
 [grpc]
