@@ -10,13 +10,16 @@ const maxBlock = 64 * 1024;
 /** Reads the blocks of one direction, one after the other. */
 export class HeaderReader implements Disposable {
   readonly #inflate: Inflate;
+  /** Rejects when nothing more can be read: a write that is under way then is never answered. */
+  readonly #broken: Promise<never>;
   #chunks: Buffer[] = [];
   #size = 0;
 
   constructor() {
     this.#inflate = createInflate({ dictionary: headerDictionary() });
-    this.#inflate.on('error', () => {
-      // Whoever writes is told.
+    this.#broken = new Promise((_resolve, reject) => this.#inflate.once('error', reject));
+    this.#broken.catch(() => {
+      // Whoever reads next is told.
     });
     this.#inflate.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk);
@@ -27,9 +30,10 @@ export class HeaderReader implements Disposable {
 
   /** The fields of the next block, by name in lower case. Rejects when it is not readable. */
   async read(block: Uint8Array): Promise<ReadonlyMap<string, string>> {
-    await new Promise<void>((resolve, reject) => {
+    const written = new Promise<void>((resolve, reject) => {
       this.#inflate.write(block, (error) => (error ? reject(error) : resolve()));
     });
+    await Promise.race([written, this.#broken]);
     // What has been made of the block, if some of it still waits.
     this.#inflate.read();
     const bytes = Buffer.concat(this.#chunks);
