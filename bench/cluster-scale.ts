@@ -9,6 +9,7 @@ import os from 'node:os';
 import path from 'node:path';
 import { KubeConfig } from '@kubernetes/client-node';
 import { ApiClient } from '../src/controller/kubernetes/api-client.ts';
+import { systemClock } from '../src/runtime/clock.ts';
 import type { ApiServer } from '../src/standalone/api/api-server.ts';
 import { typeUrls } from '../src/wire/xds.ts';
 import { ProxyStream, ztunnelNode } from '../test/controller/proxy-client.ts';
@@ -38,6 +39,7 @@ export interface ScaleFigures {
 }
 
 const changes = 20;
+const lookEveryMs = 100;
 const program = path.join(import.meta.dirname, 'cluster-scale/controller.ts');
 
 /** Measures a size once. */
@@ -49,8 +51,8 @@ export async function measureClusterScale(size: MeshSize): Promise<ScaleFigures>
   const api = stack.use(await openApi(folder, 0));
   const child = startController(stack, api);
   const ready = await report(child, 'ready');
-  const settled = await settle(child, api);
-  const before = await ask(child);
+  await settle(api);
+  const before = await ask(child, 'collect');
   const proxy = await subscribe(stack, api, ready.grpcPort, size);
   const loaded = await ask(child);
   const changeMs: number[] = [];
@@ -62,7 +64,7 @@ export async function measureClusterScale(size: MeshSize): Promise<ScaleFigures>
     readyMs: ready.ms,
     readyCpuMs: ready.cpuMs,
     readyStall: ready.stall,
-    peakRssMiB: settled.peakRssMiB,
+    peakRssMiB: before.peakRssMiB,
     heapMiB: before.heapMiB,
     rssMiB: before.rssMiB,
     changeMs,
@@ -72,16 +74,16 @@ export async function measureClusterScale(size: MeshSize): Promise<ScaleFigures>
   };
 }
 
-/** The controller once it has written what it wants: the root certificate in all namespaces. */
-async function settle(child: ChildProcess, api: ApiServer): Promise<ControllerReport> {
-  const namespaces = api.store.list('namespaces').length;
+/** Waits until the controller has written what it wants: the root certificate in all namespaces. */
+async function settle(api: ApiServer): Promise<void> {
+  // kube-public and kube-node-lease get none.
+  const wanted = api.store.list('namespaces').length - 2;
   for (;;) {
     const roots = api.store
       .list('configmaps')
       .filter(({ metadata }) => metadata.name === 'istio-ca-root-cert');
-    const seen = await ask(child);
-    // kube-public and kube-node-lease get none.
-    if (roots.length >= namespaces - 2) return seen;
+    if (roots.length >= wanted) return;
+    await systemClock.wait(lookEveryMs);
   }
 }
 
@@ -99,6 +101,7 @@ async function subscribe(
   const root = api.store.get('configmaps', 'istio-system', 'istio-ca-root-cert');
   const { 'root-cert.pem': rootPem = '' } = (root?.['data'] ?? {}) as Record<string, string>;
   const proxy = new ProxyStream(stack, `127.0.0.1:${port}`, rootPem, token, ztunnelNode());
+  proxy.subscribe(typeUrls.authorization);
   proxy.subscribe(typeUrls.address);
   let count = 0;
   await proxy.until(({ resources }) => {
@@ -137,9 +140,12 @@ function startController(stack: AsyncDisposableStack, api: ApiServer): ChildProc
   return child;
 }
 
-async function ask(child: ChildProcess): Promise<ControllerReport> {
+async function ask(
+  child: ChildProcess,
+  what: 'tell' | 'collect' = 'tell',
+): Promise<ControllerReport> {
   const answer = report(child, 'asked');
-  child.send('tell');
+  child.send(what);
   return await answer;
 }
 

@@ -3,7 +3,7 @@
 // emits CommonJS, and the script hands the modules to each other: two files need no bundler. CommonJS,
 // because Node keeps compiled code (half of the start-up) only of such a script.
 
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
   existsSync,
@@ -23,12 +23,15 @@ const entry = 'cni/plugin/main';
 const sources = [entry, 'wire/cni'];
 const builds = path.join(root, 'node_modules', '.ambit-plugin');
 const fileName = 'ambit-cni';
+/** The Node that builds: the one this repository pins, since older ones cannot. */
+const pinned = path.join(root, 'node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+const builder = existsSync(pinned) ? pinned : process.execPath;
 
 /** Builds the executable unless it is there already.
  * @param node the Node that becomes the executable; one of another processor architecture makes an
  * executable for that one, which starts slower, for want of compiled code
  * @returns its path @throws Error with the words of the tool that failed */
-export function buildPlugin(node: string = process.execPath): string {
+export function buildPlugin(node: string = builder): string {
   const folder = path.join(builds, digestOf(node));
   const file = path.join(folder, fileName);
   if (existsSync(file)) return file;
@@ -39,7 +42,7 @@ export function buildPlugin(node: string = process.execPath): string {
     writeFileSync(script, joined(emitted(work)));
     const output = path.join(work, fileName);
     const settings = path.join(work, 'settings.json');
-    const foreign = machineOf(node) !== machineOf(process.execPath);
+    const foreign = machineOf(node) !== machineOf(builder);
     const choices = {
       // Relative, since the executable keeps the name: the same inputs give the same bytes.
       main: path.basename(script),
@@ -52,7 +55,7 @@ export function buildPlugin(node: string = process.execPath): string {
     };
     writeFileSync(settings, JSON.stringify(choices));
     // Compiled code has numbers of chance in it, which otherwise differ from build to build.
-    run(process.execPath, ['--random-seed=1', `--build-sea=${settings}`], work);
+    run(builder, ['--random-seed=1', `--build-sea=${settings}`], work);
     renameSync(output, file);
   } finally {
     rmSync(work, { recursive: true });
@@ -66,7 +69,7 @@ function digestOf(node: string): string {
   const own = path.join(root, 'tools', 'build-plugin.ts');
   const files = [own, ...sources.map((name) => path.join(root, 'src', `${name}.ts`))];
   for (const file of files) hash.update(readFileSync(file));
-  hash.update(node).update(process.version);
+  hash.update(node).update(execFileSync(builder, ['--version']));
   return hash.digest('hex').slice(0, 16);
 }
 

@@ -33,7 +33,9 @@ export function fillCluster(databasePath: string, size: MeshSize): void {
   const put = (kind: string, object: object): void => {
     const { metadata, ...rest } = object as ApiObject;
     const uid = `10000000-0000-4000-8000-${String(count++).padStart(12, '0')}`;
-    const full = { ...metadata, uid, creationTimestamp: created, managedFields };
+    // Owners that do not exist would have their objects collected.
+    const { ownerReferences: _owners, ...own } = metadata;
+    const full = { ...own, uid, creationTimestamp: created, managedFields };
     table.put(kind, { ...rest, metadata: full } as unknown as ApiObject);
   };
   const tables = largeMesh({ ...size, pods: 0 });

@@ -3,6 +3,7 @@
 import type { Measurement } from '../measurement.ts';
 import { authorization, rejudging } from './authorization.ts';
 import { bulk } from './bulk.ts';
+import { clusterScale } from './cluster-scale.ts';
 import { cniAdd } from './cni-add.ts';
 import { coldPeers } from './cold-peers.ts';
 import { configLoad } from './config-load.ts';
@@ -29,4 +30,5 @@ export const measurements: readonly Measurement[] = [
   authorization,
   rejudging,
   configLoad,
+  clusterScale,
 ];

@@ -156,4 +156,19 @@ test('pods that do not join in time are named, and so is a namespace that is not
   assert.is(codeOf(gone), 'AMB1860');
 });
 
+test('a large cluster is read page by page', async ({ api, space, signal }) => {
+  await space('large');
+  for (let index = 0; index < 600; index++) {
+    api.server.store.create({
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: `tool-${index}`, namespace: 'large' },
+      spec: { nodeName: 'n1', hostNetwork: true, containers: [{ name: 'main', image: 'a' }] },
+    });
+  }
+  const { stdout } = await runCommand(enroll, api.kubeconfig, 'large --check -o json', signal);
+  const { findings } = JSON.parse(stdout) as { findings: { code: string }[] };
+  assert.is(findings.filter(({ code }) => code === 'AMB1862').length, 600);
+});
+
 test.run();

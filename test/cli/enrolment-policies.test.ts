@@ -3,7 +3,12 @@
 import * as assert from 'uvu/assert';
 import { checkPolicies } from '../../src/cli/enrolment/check-policies.ts';
 import type { EnrolmentFacts, NetworkPolicyObject } from '../../src/cli/enrolment/facts.ts';
-import { type Direction, verdictOn } from '../../src/cli/enrolment/network-policies.ts';
+import {
+  byNamespace,
+  type Direction,
+  policiesOf,
+  verdictOn,
+} from '../../src/cli/enrolment/network-policies.ts';
 import { suite } from '../support/suite.ts';
 import { factsWith, pod, policy, waypointPod } from './enrolment-facts.ts';
 
@@ -178,23 +183,32 @@ test('policies of kinds that are not read are counted', () => {
   );
 });
 
-test('a large namespace is looked at by kinds of pods, not by pods', () => {
+test('a large cluster is looked at by kinds of pods, and by the policies of each namespace', () => {
   const many = Array.from({ length: 3_000 }, (_, index) => ({
     ...pod(`shop/web-${index}`),
     metadata: { name: `web-${index}`, namespace: 'shop', labels: { app: 'web' } },
   }));
   assert.is(broken([policy('shop/a', ingress({ ports: [port(80)] }))], { pods: many }), 1);
+  const others = Array.from({ length: 3_000 }, (_, index) => pod(`ns-${index}/api`));
+  const labels = { 'istio.io/dataplane-mode': 'ambient' };
+  const namespaces = new Map([
+    ...factsWith().namespaces,
+    ...others.map(({ metadata }) => [metadata.namespace ?? '', labels] as const),
+  ]);
+  const policies = others.map(({ metadata }) =>
+    policy(`${metadata.namespace}/a`, ingress({ ports: [port(80)], from: [{ podSelector: {} }] })),
+  );
+  assert.is(broken(policies, { namespaces, pods: [...many, ...others] }), 0);
 });
 
 test('the directions of a policy default as the API server has it', () => {
   const [client, server] = [pod('shop/web'), pod('shop/db')];
-  const kindFor = (spec: Spec, direction: Direction) =>
-    verdictOn(
-      { subject: client, peer: server, direction },
-      80,
-      [policy('shop/a', spec)],
-      factsWith().namespaces,
-    ).kind;
+  const kindFor = (spec: Spec, direction: Direction) => {
+    const policies = byNamespace([policy('shop/a', spec)]);
+    const selecting = policiesOf(client, direction, policies);
+    const pair = { subject: client, peer: server, direction };
+    return verdictOn(pair, 80, selecting, factsWith().namespaces).kind;
+  };
   assert.is(kindFor({ podSelector: {} }, 'Ingress'), 'isolated');
   assert.is(kindFor({ podSelector: {} }, 'Egress'), 'open');
   assert.is(kindFor({ podSelector: {}, egress: [] }, 'Egress'), 'isolated');

@@ -24,7 +24,10 @@ const XdsClient = makeGenericClientConstructor(
 );
 const CaClient = makeGenericClientConstructor(certificateService, 'IstioCertificateService');
 
-const serverName = { 'grpc.ssl_target_name_override': 'istiod.istio-system.svc' };
+const serverName = {
+  'grpc.ssl_target_name_override': 'istiod.istio-system.svc',
+  'grpc.max_receive_message_length': -1,
+};
 
 /** One stream. */
 export class ProxyStream {

@@ -51,7 +51,7 @@ spec: {hosts: ["*.example.org"], resolution: NONE, addresses: [240.1.1.1], ports
 apiVersion: networking.istio.io/v1
 kind: WorkloadEntry
 metadata: {name: vm, namespace: shop}
-spec: {address: 10.1.2.3, ports: {http: 99999}}
+spec: {address: 10.1.2.999}
 ---
 apiVersion: networking.istio.io/v1
 kind: DestinationRule

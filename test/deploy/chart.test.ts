@@ -66,6 +66,12 @@ test('takes images, platform, settings and mesh configuration from values', () =
   assert.ok(![...chart.keys()].some((name) => name.startsWith('NetworkPolicy')));
 });
 
+test('lets critical pods into its namespace where a platform wants a quota for that', () => {
+  const quota = 'ResourceQuota ambit-critical-pods';
+  assert.ok(!rendered().has(quota));
+  assert.ok(rendered({ global: { platform: 'gke' } }).has(quota));
+});
+
 test('gives waypoints what is said of all of them', () => {
   const chart = rendered({ global: { waypoint: { nodeSelector: { pool: 'edge' } } } });
   const defaults = chart.get('ConfigMap istio-waypoint-defaults')!;

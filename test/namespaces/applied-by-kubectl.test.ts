@@ -1,5 +1,6 @@
 // An empty cluster gets the mesh as a real one does: by the stock kubectl, from the manifests in deploy/.
 
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import * as assert from 'uvu/assert';
 import { until } from '../../demo/mesh.ts';
@@ -76,6 +77,13 @@ test('starts from the manifests, and leaves nothing when they are deleted', asyn
     const now = await objects(mesh, kinds);
     return now.join() === before.join() || undefined;
   });
+
+  // Its own roles were enough, up to the end.
+  const log = path.join(mesh.stateFolder, mesh.name, 'logs/supervisor.log');
+  const refused = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('AMB1036'));
+  assert.equal(refused, []);
 });
 
 test.run();

@@ -1,9 +1,10 @@
 // Looks at a cluster before the mesh is installed on it.
 
+import type { Platform } from '../../mesh/platform.ts';
 import type { Cluster } from '../cluster.ts';
 import type { KubernetesObject } from '../install/object.ts';
 import type { ObjectApi } from '../install/object-api.ts';
-import { checkNetwork, checkNodes } from './check-nodes.ts';
+import { checkNetwork, checkNodes, checkPlatforms, platformsOf } from './check-nodes.ts';
 import { checkInstallations, checkWebhooks } from './check-others.ts';
 import {
   checkGatewayApi,
@@ -19,6 +20,8 @@ export interface ClusterCheck {
   readonly hasGatewayApi: boolean;
   /** Deployments, DaemonSets, webhook configurations and GatewayClasses. */
   readonly installations: readonly KubernetesObject[];
+  /** Of the nodes. */
+  readonly platforms: readonly Platform[];
 }
 
 const definitionKind = ['apiextensions.k8s.io/v1', 'CustomResourceDefinition'] as const;
@@ -50,12 +53,15 @@ export async function checkCluster(
   const webhooks = installations.filter(({ kind }) => kind.endsWith('WebhookConfiguration'));
   const sets = installations.filter(({ kind }) => kind === 'DaemonSet');
   const configs = await api.list('v1', 'ConfigMap');
+  const nodes = await api.list('v1', 'Node');
+  const platforms = platformsOf(nodes);
   const rows = [
     version,
     ...allowed,
     ...checkGatewayApi(definitions),
     ...checkInstallations(installations, namespace),
-    ...checkNodes(await api.list('v1', 'Node')),
+    ...checkNodes(nodes),
+    ...checkPlatforms(platforms),
     ...checkNetwork(
       sets,
       configs.filter(({ metadata }) => metadata.namespace === 'kube-system'),
@@ -65,7 +71,7 @@ export async function checkCluster(
   const hasGatewayApi = definitions.some(
     ({ metadata }) => metadata.name === 'gatewayclasses.gateway.networking.k8s.io',
   );
-  return { rows, hasGatewayApi, installations };
+  return { rows, hasGatewayApi, installations, platforms };
 }
 
 const verbs = ['get', 'create', 'patch', 'delete'];

@@ -1,5 +1,11 @@
 // Whether nodes can be part of the mesh: kernel, machine, network plugin. Pure.
 
+import {
+  type NodeMarks,
+  type Platform,
+  recognizePlatform,
+  unknownPlatform,
+} from '../../mesh/platform.ts';
 import { type KubernetesObject, titleOf } from '../install/object.ts';
 import type { CheckRow } from './row.ts';
 
@@ -11,6 +17,8 @@ interface NodeInfo {
   readonly kernelVersion?: string;
   readonly operatingSystem?: string;
   readonly architecture?: string;
+  readonly kubeletVersion?: string;
+  readonly osImage?: string;
 }
 
 /** @param nodes all Nodes */
@@ -48,6 +56,33 @@ function checkNode(object: string, info: NodeInfo): CheckRow[] {
     rows.push({ level: 'error', code, object, message });
   }
   return rows;
+}
+
+/** The platform of the nodes, by which the folders of their CNI plugins are known; several where they differ.
+ * @param nodes all Nodes */
+export function platformsOf(nodes: readonly KubernetesObject[]): Platform[] {
+  const found = nodes.map((node) => {
+    const { nodeInfo = {} } = (node['status'] ?? {}) as { readonly nodeInfo?: NodeInfo };
+    const { kubeletVersion = '', osImage = '' } = nodeInfo;
+    const marks: NodeMarks = { labels: node.metadata.labels ?? {}, kubeletVersion, osImage };
+    return recognizePlatform(marks);
+  });
+  return [...new Map(found.map((one) => [one.name, one])).values()];
+}
+
+/** @param platforms of the nodes */
+export function checkPlatforms(platforms: readonly Platform[]): CheckRow[] {
+  const known = platforms.filter(({ name }) => name !== unknownPlatform);
+  const folders = new Set(platforms.map((one) => `${one.plugins} ${one.configurations}`));
+  if (folders.size > 1) {
+    const names = platforms.map(({ name }) => name).join(', ');
+    const message = `nodes of ${names} have their CNI plugins in different folders: install with --set cni.cniBinDir and cni.cniConfDir for one kind, and a DaemonSet of your own for the other`;
+    return [{ level: 'warning', code: 'AMB1846', object: 'Nodes', message }];
+  }
+  return known.map(({ name, because, plugins, configurations }) => {
+    const message = `${name} (${because}): CNI plugins in ${plugins}, configurations in ${configurations}`;
+    return { level: 'ok', object: 'Platform', message };
+  });
 }
 
 /** What the cluster's network plugins ask for.

@@ -13,12 +13,18 @@ import { durationMs } from '../duration.ts';
 import { confirmed } from '../install/confirm.ts';
 import { deployFolder } from '../install/deploy-folder.ts';
 import { installedObjects, installedVersion } from '../install/installed.ts';
-import { managerLabel } from '../install/object.ts';
+import { type KubernetesObject, managerLabel } from '../install/object.ts';
 import { ObjectApi } from '../install/object-api.ts';
 import { planInstall, versionStep } from '../install/plan-install.ts';
 import { readDeploy } from '../install/read-deploy.ts';
 import { runPlan } from '../install/run-plan.ts';
-import { readValues, valueNames, withValues } from '../install/values.ts';
+import {
+  readValues,
+  type Values,
+  valueNames,
+  withPlatform,
+  withValues,
+} from '../install/values.ts';
 
 const options = {
   ...clusterOptions,
@@ -72,22 +78,26 @@ async function applyMesh(
   const wanted = readValues(values.set);
   const deploy = readDeploy(deployFolder);
   const version = wanted.get('global.tag') ?? deploy.version;
-  const objects = deploy.objects.map((one) =>
-    withValues(one, wanted, deploy.images, deploy.version),
-  );
+  const objectsWith = (given: Values): KubernetesObject[] =>
+    deploy.objects.map((one) => withValues(one, given, deploy.images, deploy.version));
   if (values['dry-run']) {
-    context.stdout(objects.map((one) => `---\n${stringify(one)}`).join(''));
+    context.stdout(
+      objectsWith(wanted)
+        .map((one) => `---\n${stringify(one)}`)
+        .join(''),
+    );
     return 0;
   }
   const cluster = openCluster(values, context.env);
   const api = new ObjectApi(cluster);
-  const found = await checkCluster(cluster, api, objects, values.istioNamespace);
+  const found = await checkCluster(cluster, api, deploy.objects, values.istioNamespace);
   const bad = found.rows.filter((row) => isAtLeast(row, 'warning'));
   context.stderr(bad.length === 0 ? '' : `${linesOf(bad, context).join('\n')}\n`);
   if (bad.some(({ level }) => level === 'error') && !values.force) return 1;
   const from = installedVersion(found.installations);
   refuse(verb, from, version, otherInstaller(found.installations), values.force);
   const installed = await installedObjects(api, `${managerLabel.key}=${managerLabel.value}`);
+  const objects = objectsWith(withPlatform(wanted, found.platforms));
   const plan = planInstall(objects, version, { hasGatewayApi: found.hasGatewayApi, installed });
   const step =
     from === undefined ? `version ${version}` : `version ${version}, where ${from} is installed,`;

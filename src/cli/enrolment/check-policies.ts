@@ -4,7 +4,13 @@
 import type { EnrolmentFacts, NetworkPolicyObject, PodObject } from './facts.ts';
 import type { Finding } from './finding.ts';
 import { isWaypoint, membershipAfter, nameOf } from './membership.ts';
-import { type Direction, letsAddressIn, verdictOn } from './network-policies.ts';
+import {
+  byNamespace,
+  type Direction,
+  letsAddressIn,
+  policiesOf,
+  verdictOn,
+} from './network-policies.ts';
 import { networkProbes } from './probes.ts';
 import { waypointOf } from './waypoint-in-use.ts';
 
@@ -29,11 +35,21 @@ function tunnelFindings(facts: EnrolmentFacts): readonly Finding[] {
     facts.pods.filter((pod) => isWaypoint(pod) || membershipAfter(pod, facts).kind === 'member'),
     facts.policies,
   );
-  const own = members.filter(({ metadata }) => metadata.namespace === facts.namespace);
+  const own = new Set(members.filter(({ metadata }) => metadata.namespace === facts.namespace));
+  const policies = byNamespace(facts.policies);
+  const selecting = new Map(
+    members.map((pod) => [
+      pod,
+      {
+        Ingress: policiesOf(pod, 'Ingress', policies),
+        Egress: policiesOf(pod, 'Egress', policies),
+      },
+    ]),
+  );
   const groups = new Map<string, Blocked[]>();
   for (const pod of own) {
     for (const other of members) {
-      const isOwn = own.includes(other);
+      const isOwn = own.has(other);
       // Pairs within the namespace are met from both of their sides.
       const pairs = isOwn
         ? [[other, pod] as const]
@@ -42,7 +58,7 @@ function tunnelFindings(facts: EnrolmentFacts): readonly Finding[] {
             [pod, other],
           ] as const);
       for (const [client, server] of pairs) {
-        for (const blocked of blockedBetween(client, server, facts)) {
+        for (const blocked of blockedBetween({ client, server }, selecting, facts)) {
           const key = groupOf(blocked);
           groups.set(key, [...(groups.get(key) ?? []), blocked]);
         }
@@ -52,9 +68,14 @@ function tunnelFindings(facts: EnrolmentFacts): readonly Finding[] {
   return [...groups.values()].map(findingOf);
 }
 
+type Selecting = ReadonlyMap<
+  PodObject,
+  Readonly<Record<Direction, readonly NetworkPolicyObject[]>>
+>;
+
 function blockedBetween(
-  client: PodObject,
-  server: PodObject,
+  { client, server }: Pick<Blocked, 'client' | 'server'>,
+  selecting: Selecting,
   facts: EnrolmentFacts,
 ): readonly Blocked[] {
   const sides = [
@@ -62,11 +83,12 @@ function blockedBetween(
     { direction: 'Egress', subject: client, peer: server },
   ] as const;
   return sides.flatMap((pair) => {
-    const verdict = verdictOn(pair, tunnelPort, facts.policies, facts.namespaces);
+    const policiesHere = selecting.get(pair.subject)?.[pair.direction] ?? [];
+    const verdict = verdictOn(pair, tunnelPort, policiesHere, facts.namespaces);
     if (verdict.kind === 'open' || verdict.lets) return [];
     // What no policy lets through today cannot break, unless a waypoint will stand between.
     const isThrough = pair.direction === 'Ingress' && viaWaypoint(client, server, facts);
-    const policies = isThrough ? verdict.selecting.filter(letsSomeIn) : verdict.letting;
+    const policies = isThrough ? policiesHere.filter(letsSomeIn) : verdict.letting;
     return policies.length === 0 ? [] : [{ policies, direction: pair.direction, server, client }];
   });
 }
@@ -141,11 +163,12 @@ const instanceLabels: ReadonlySet<string> = new Set([
 /** Where Cilium enforces policies, probes with the mesh's source address count as traffic from outside. */
 function probeFindings(facts: EnrolmentFacts): readonly Finding[] {
   if (!facts.otherPolicies.has('CiliumNetworkPolicy')) return [];
+  const policies = byNamespace(facts.policies);
   return facts.pods.flatMap((pod) => {
     if (pod.metadata.namespace !== facts.namespace) return [];
     if (membershipAfter(pod, facts).kind !== 'member') return [];
     const held = networkProbes(pod).filter(
-      ({ port }) => !letsAddressIn(pod, probeSource, port, facts.policies),
+      ({ port }) => !letsAddressIn(pod, probeSource, port, policies),
     );
     if (held.length === 0) return [];
     const ports = [...new Set(held.map(({ port }) => port))].join(', ');

@@ -30,19 +30,24 @@ export type PairVerdict =
       readonly lets: boolean;
       /** The policies that let some TCP port through between the two, if not the asked one. */
       readonly letting: readonly NetworkPolicyObject[];
-      /** All policies that select the subject. */
-      readonly selecting: readonly NetworkPolicyObject[];
     };
+
+/** The policies of each namespace. */
+export type PoliciesByNamespace = ReadonlyMap<string, readonly NetworkPolicyObject[]>;
+
+/** Groups policies, so that those of one pod are found among few. */
+export function byNamespace(policies: readonly NetworkPolicyObject[]): PoliciesByNamespace {
+  return Map.groupBy(policies, ({ metadata }) => metadata.namespace ?? '');
+}
 
 /** The policies that select a pod for a direction. */
 export function policiesOf(
   { metadata }: PodObject,
   direction: Direction,
-  policies: readonly NetworkPolicyObject[],
+  policies: PoliciesByNamespace,
 ): readonly NetworkPolicyObject[] {
-  return policies.filter(
+  return (policies.get(metadata.namespace ?? '') ?? []).filter(
     (policy) =>
-      policy.metadata.namespace === metadata.namespace &&
       directionsOf(policy).includes(direction) &&
       selectorMatches(policy.spec?.podSelector, metadata.labels ?? {}),
   );
@@ -53,15 +58,15 @@ function directionsOf({ spec }: NetworkPolicyObject): readonly string[] {
   return spec?.policyTypes ?? (spec?.egress === undefined ? ['Ingress'] : ['Ingress', 'Egress']);
 }
 
-/** Asks the policies about one TCP port of whichever of the two is the server. */
+/** Asks about one TCP port of whichever of the two is the server.
+ * @param selecting the policies of the subject for the direction */
 export function verdictOn(
   pair: Pair,
   port: number,
-  policies: readonly NetworkPolicyObject[],
+  selecting: readonly NetworkPolicyObject[],
   namespaces: ReadonlyMap<string, Labels>,
 ): PairVerdict {
   const { subject, peer, direction } = pair;
-  const selecting = policiesOf(subject, direction, policies);
   if (selecting.length === 0) return { kind: 'open' };
   const server = direction === 'Ingress' ? subject : peer;
   const matching = selecting.flatMap((policy) =>
@@ -77,7 +82,6 @@ export function verdictOn(
     kind: 'isolated',
     lets,
     letting: [...new Set(letting.map(({ policy }) => policy))],
-    selecting,
   };
 }
 
@@ -86,7 +90,7 @@ export function letsAddressIn(
   subject: PodObject,
   address: string,
   port: number,
-  policies: readonly NetworkPolicyObject[],
+  policies: PoliciesByNamespace,
 ): boolean {
   const selecting = policiesOf(subject, 'Ingress', policies);
   if (selecting.length === 0) return true;

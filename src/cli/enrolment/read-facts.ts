@@ -4,6 +4,7 @@ import { AmbitError } from '../../runtime/errors.ts';
 import type { Cluster, ClusterObject } from '../cluster.ts';
 import { isProxy } from '../proxies.ts';
 import type {
+  Container,
   EnrolmentFacts,
   Labels,
   LiveConnections,
@@ -16,6 +17,7 @@ import { hasJoined } from './joining.ts';
 
 /** Node proxies that are asked for connections; of more than these, some only. */
 const maxAsked = 100;
+const pageSize = 500;
 
 /** Policies of network plugins, which are counted and not read. */
 const otherPolicies: readonly (readonly [string, string])[] = [
@@ -39,7 +41,7 @@ export async function readFacts(
   const [spaces, pods, services, policies, peerAuthentications, others, excluded] =
     await Promise.all([
       listed<ClusterObject>(cluster, '/api/v1/namespaces'),
-      listed<PodObject>(cluster, '/api/v1/pods'),
+      listed<PodObject>(cluster, '/api/v1/pods', slimPod),
       listed<ServiceObject>(cluster, `/api/v1/namespaces/${namespace}/services`),
       listed<NetworkPolicyObject>(cluster, '/apis/networking.k8s.io/v1/networkpolicies'),
       listed<PeerAuthenticationObject>(cluster, '/apis/security.istio.io/v1/peerauthentications'),
@@ -69,10 +71,58 @@ export async function readFacts(
   };
 }
 
-/** A collection; empty where the server does not have it. */
-async function listed<T>(cluster: Cluster, path: string): Promise<readonly T[]> {
-  const list = (await cluster.find(path)) as { readonly items?: readonly T[] } | undefined;
-  return list?.items ?? [];
+interface Page<T> {
+  readonly items?: readonly T[];
+  readonly metadata?: { readonly continue?: string };
+}
+
+/** A collection, page by page, of each object what is wanted; empty where the server does not have it. */
+async function listed<T>(
+  cluster: Cluster,
+  path: string,
+  wanted: (object: T) => T = (object) => object,
+): Promise<readonly T[]> {
+  const objects: T[] = [];
+  let next = '';
+  do {
+    const from = next === '' ? '' : `&continue=${encodeURIComponent(next)}`;
+    const page = (await cluster.find(`${path}?limit=${pageSize}${from}`)) as Page<T> | undefined;
+    objects.push(...(page?.items ?? []).map(wanted));
+    next = page?.metadata?.continue ?? '';
+  } while (next !== '');
+  return objects;
+}
+
+/** The pods of a large cluster would not fit into memory as a whole. */
+function slimPod({ metadata, spec, status }: PodObject): PodObject {
+  const { name, namespace, labels, annotations } = metadata;
+  const slim = (list: readonly Container[] = []): readonly Container[] =>
+    list.map(({ name: own, ports, livenessProbe, readinessProbe, startupProbe }) => ({
+      name: own,
+      ...(ports && { ports }),
+      ...(livenessProbe && { livenessProbe }),
+      ...(readinessProbe && { readinessProbe }),
+      ...(startupProbe && { startupProbe }),
+    }));
+  return {
+    metadata: {
+      name,
+      ...(namespace !== undefined && { namespace }),
+      ...(labels && { labels }),
+      ...(annotations && { annotations }),
+    },
+    spec: {
+      ...(spec?.hostNetwork === true && { hostNetwork: true }),
+      ...(spec?.nodeName !== undefined && { nodeName: spec.nodeName }),
+      containers: slim(spec?.containers),
+      initContainers: slim(spec?.initContainers),
+    },
+    status: {
+      ...(status?.phase !== undefined && { phase: status.phase }),
+      podIPs: status?.podIPs ?? [],
+      conditions: (status?.conditions ?? []).filter(({ type }) => type === 'Ready'),
+    },
+  };
 }
 
 /** Those that may concern the namespace: its own, and those without one. */

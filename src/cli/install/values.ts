@@ -1,5 +1,6 @@
 // What `--set` may change of the manifests. The names are those of Istio's charts. Pure.
 
+import type { RuntimeFolders } from '../../mesh/platform.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import type { KubernetesObject } from './object.ts';
 
@@ -70,6 +71,14 @@ export function readValues(given: readonly string[]): Values {
   }
   checkReplicas(values.get('pilot.replicaCount'));
   return values;
+}
+
+/** The same values, with the folders of the nodes' platform where none were given. */
+export function withPlatform(values: Values, platforms: readonly RuntimeFolders[]): Values {
+  const [only] = platforms;
+  if (only === undefined || platforms.length > 1) return values;
+  const found = { 'cni.cniBinDir': only.plugins, 'cni.cniConfDir': only.configurations };
+  return new Map([...Object.entries(found), ...values]);
 }
 
 function isVariable(name: string): boolean {

@@ -2,6 +2,7 @@
 // whether it stays when the agent ends.
 
 import type { KubeConfig } from '@kubernetes/client-node';
+import { folderMismatch, type NodeMarks, recognizePlatform } from '../../mesh/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -9,7 +10,6 @@ import { decideExit, type ExitDecision } from '../install/exit-decision.ts';
 import { Installer } from '../install/installer.ts';
 import { type PluginEntry, pluginType } from '../install/network-file.ts';
 import type { Wish } from '../install/plan-install.ts';
-import { folderMismatch, type NodeMarks, recognizePlatform } from '../install/platform.ts';
 import type { AgentMetrics } from './agent-metrics.ts';
 import { askOwnSet } from './own-daemonset.ts';
 import type { OwnNode } from './own-node.ts';
@@ -89,9 +89,12 @@ export class NodeInstallation implements AsyncDisposable {
 
   /** Decides what becomes of the plugin now that the agent ends. */
   async decideExit(): Promise<ExitDecision> {
-    const { config, settings } = this.#options;
+    const { config, settings, node } = this.#options;
     const set = await askOwnSet(config, settings.POD_NAMESPACE, askDeadlineMs);
-    return decideExit(set, this.#marks.labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
+    // Labels may have changed, which is a way to send the agent off a node.
+    const { labels } =
+      set.kind === 'found' ? await node.marks().catch(() => this.#marks) : this.#marks;
+    return decideExit(set, labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
   }
 
   /** Stops keeping it, and takes it off the node. @throws AmbitError AMB1325 */

@@ -8,11 +8,11 @@ import {
   setHeaderOptions,
   type V1Node,
 } from '@kubernetes/client-node';
+import type { NodeMarks } from '../../mesh/platform.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { NodeMarks } from '../install/platform.ts';
 
 /** Put on new nodes by whoever makes them; no pod of the mesh is to start there before the agent. */
 export const notReadyTaint = 'cni.istio.io/not-ready';

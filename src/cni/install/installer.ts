@@ -2,6 +2,7 @@
 // when somebody else takes them away.
 
 import { type FSWatcher, watch } from 'node:fs';
+import { networkProvider } from '../../mesh/platform.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { AmbitError, causeChain, codeOf } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
@@ -13,7 +14,6 @@ import {
   planRemoval,
   type Wish,
 } from './plan-install.ts';
-import { networkProvider } from './platform.ts';
 import { PluginProgram, type ProgramPlaces, removeProgram } from './program.ts';
 
 /** What of an installation is counted. */

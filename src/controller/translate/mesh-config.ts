@@ -48,8 +48,12 @@ const known = new Set([
   ...accessLogFields,
 ]);
 
-/** Reads a ConfigMap. */
-export function readMeshConfig(object: ConfigMap): MeshConfigReading {
+/** Reads a ConfigMap. `holding` are values of fields that hold here by other settings, or always: nobody needs
+ * to be told that they have no effect. */
+export function readMeshConfig(
+  object: ConfigMap,
+  holding: Readonly<Record<string, unknown>> = {},
+): MeshConfigReading {
   const text = object.data?.['mesh'];
   if (text === undefined || text.trim() === '') {
     return { config: defaultMeshConfig, problems: [], ignored: [] };
@@ -77,8 +81,18 @@ export function readMeshConfig(object: ConfigMap): MeshConfigReading {
       ...(accessLog && { accessLog }),
     },
     problems,
-    ignored: [...Object.keys(root).filter((field) => !known.has(field)), ...logging.ignored],
+    ignored: [...ignoredFields(root, holding), ...logging.ignored],
   };
+}
+
+function ignoredFields(
+  root: Readonly<Record<string, unknown>>,
+  holding: Readonly<Record<string, unknown>>,
+): string[] {
+  const others = Object.entries(root).filter(([field]) => !known.has(field));
+  return others
+    .filter(([field, value]) => JSON.stringify(value) !== JSON.stringify(holding[field]))
+    .map(([field]) => field);
 }
 
 function refuse(field: string, text: string): MeshConfigReading {

@@ -29,13 +29,20 @@ export class MeshConfigVersions {
       return { config: defaultMeshConfig, findings: [] };
     }
     if (this.#read?.object === object) return this.#read.settled;
-    const settled = this.#settle(object, namespace);
+    const settled = this.#settle(object, mesh);
     this.#read = { object, settled };
     return settled;
   }
 
-  #settle(object: ConfigMap, namespace: string): SettledMeshConfig {
-    const { config, problems, ignored } = readMeshConfig(object);
+  #settle(object: ConfigMap, mesh: MeshOptions): SettledMeshConfig {
+    const { rootNamespace: namespace, trustDomain } = mesh;
+    const { config, problems, ignored } = readMeshConfig(object, {
+      trustDomain,
+      rootNamespace: namespace,
+      enableAutoMtls: true,
+      defaultServiceExportTo: ['*'],
+      defaultVirtualServiceExportTo: ['*'],
+    });
     const reference = { kind: 'MeshConfig', namespace, name: object.metadata.name } as const;
     const { uid } = object.metadata;
     if (config === undefined) {

@@ -46,8 +46,8 @@ export const clusterCommandCodes = {
   },
   AMB1842: {
     title: 'The version of Kubernetes is not one that the mesh runs on',
-    cause: 'The API server is older than 1.25, older than what is tested, or tells no version.',
-    remedy: 'Upgrade the cluster; 1.29 and newer are tested.',
+    cause: 'The API server is older than 1.30, or tells no version.',
+    remedy: 'Upgrade the cluster to 1.30 or newer.',
   },
   AMB1843: {
     title: 'A permission is missing',

@@ -52,6 +52,13 @@ export const setupCodes = {
     cause: 'GNU tar failed, mostly for want of disk space.',
     remedy: 'The message has its words; an archive needs about 300 MB while it is made.',
   },
+  AMB1036: {
+    title: 'the roles of a caller do not allow a request',
+    cause:
+      'No role that is bound to the ServiceAccount has a rule for this verb and resource. Laptop mode decides so as a cluster does.',
+    remedy:
+      'Bind a role with such a rule to the ServiceAccount, by a RoleBinding or ClusterRoleBinding; those of the mesh itself are in deploy/.',
+  },
   AMB1801: {
     title: 'the command line is not understood',
     cause: 'An unknown command, an unknown flag or a missing argument.',

@@ -3,6 +3,7 @@
 import type { Clock } from '../../runtime/clock.ts';
 import { causeChain } from '../../runtime/errors.ts';
 import type { Logger } from '../../runtime/log.ts';
+import { Authorizer } from './access/authorizer.ts';
 import { type KubeconfigContent, kubeconfigText, writeKubeconfig } from './access/kubeconfig.ts';
 import { openPki } from './access/pki.ts';
 import { Tokens } from './access/tokens.ts';
@@ -27,6 +28,8 @@ export interface ApiServerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly podAccess: PodAccess;
+  /** Hold callers to the roles that are stored; otherwise whoever is known may do everything. */
+  readonly rbac?: boolean;
   /** More names and addresses for the serving certificate. */
   readonly hosts?: readonly string[];
 }
@@ -72,6 +75,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     forwards: new PortForwards(options.podAccess),
     openApi: new OpenApi(core.registry),
     admission: { table: core.table, pods: options.podAccess, log: options.log },
+    authorizer: options.rbac === true ? new Authorizer(core, options.log) : undefined,
     address: () => `127.0.0.1:${port}`,
     ending: ending.signal,
   };

@@ -1,7 +1,12 @@
 // What is found of a cluster before the mesh is installed.
 
 import * as assert from 'uvu/assert';
-import { checkNetwork, checkNodes } from '../../../src/cli/check/check-nodes.ts';
+import {
+  checkNetwork,
+  checkNodes,
+  checkPlatforms,
+  platformsOf,
+} from '../../../src/cli/check/check-nodes.ts';
 import {
   checkInstallations,
   checkWebhooks,
@@ -15,6 +20,7 @@ import {
 import { linesOf, summaryOf } from '../../../src/cli/check/print-rows.ts';
 import type { CheckRow } from '../../../src/cli/check/row.ts';
 import type { KubernetesObject } from '../../../src/cli/install/object.ts';
+import { withPlatform } from '../../../src/cli/install/values.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('checks of a cluster');
@@ -25,9 +31,8 @@ const brief = (rows: readonly CheckRow[]): string[] =>
 
 for (const [version, found] of [
   ['v1.33.1+k3s1', 'ok'],
-  ['v1.29.0-eks-123', 'ok'],
-  ['v1.25.3', 'warning AMB1842'],
-  ['v1.24.9', 'error AMB1842'],
+  ['v1.30.0-eks-123', 'ok'],
+  ['v1.29.9', 'error AMB1842'],
   ['devel', 'warning AMB1842'],
 ] as const) {
   test(`version ${version} is ${found}`, () => {
@@ -76,6 +81,24 @@ for (const [title, info, found] of [
     assert.equal(brief(checkNodes([node(info)])), [found]);
   });
 }
+
+test('the platform of the nodes tells where their plugins are, if they agree', () => {
+  const k3s = node({ kubeletVersion: 'v1.33.1+k3s1', osImage: 'Debian' });
+  const plain = node({ kubeletVersion: 'v1.33.1' });
+  const [found] = platformsOf([k3s, k3s]);
+  assert.is(found?.plugins, '/var/lib/rancher/k3s/data/cni');
+  assert.match(checkPlatforms(platformsOf([k3s]))[0]?.message ?? '', /^k3s \(.*data\/cni/);
+  assert.equal(checkPlatforms(platformsOf([plain])), []);
+  assert.equal(brief(checkPlatforms(platformsOf([k3s, plain]))), ['warning AMB1846']);
+  const given = new Map([['cni.cniConfDir', '/mine']]);
+  assert.equal(
+    [...withPlatform(given, platformsOf([k3s]))],
+    [
+      ['cni.cniBinDir', '/var/lib/rancher/k3s/data/cni'],
+      ['cni.cniConfDir', '/mine'],
+    ],
+  );
+});
 
 test('network plugins are told apart, and what they need is said', () => {
   const config = (data: object): KubernetesObject => object('ConfigMap', 'cilium-config', { data });

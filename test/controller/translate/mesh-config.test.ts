@@ -85,4 +85,30 @@ test('fields without effect are named', () => {
   assert.match(told, /AMB1610 .*enableTracing, trustDomain/);
 });
 
+test('what holds anyway is not called without effect', () => {
+  const versions = new MeshConfigVersions();
+  const same = 'trustDomain: cluster.local\nrootNamespace: istio-system\nenableAutoMtls: true';
+  assert.equal(settle(versions, same), ['allow-any', '']);
+  const [, message] = settle(versions, 'trustDomain: other.example\nenableAutoMtls: false');
+  assert.match(message, /AMB1610 .*no effect in this version: trustDomain, enableAutoMtls$/);
+});
+
+test('selectors of namespaces are label selectors, and a slip is none', () => {
+  const read = (text: string) => readMeshConfig(configMap(`discoverySelectors: ${text}`));
+  const selector = { matchExpressions: [{ key: 'team', operator: 'Exists' }] };
+  assert.equal(read(JSON.stringify([selector, {}])).config?.discoverySelectors, [selector, {}]);
+  assert.is(read('[]').config?.discoverySelectors, undefined);
+  for (const text of [
+    'x',
+    '[x]',
+    '[{matchLabel: {a: b}}]',
+    '[{matchLabels: {a: 1}}]',
+    '[{matchExpressions: [{key: a, operator: Is}]}]',
+  ]) {
+    const [problem] = read(text).problems;
+    assert.is(problem?.code, 'AMB1661', text);
+    assert.match(problem?.field ?? '', /^data\.mesh discoverySelectors/);
+  }
+});
+
 test.run();

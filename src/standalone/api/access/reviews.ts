@@ -1,11 +1,13 @@
 // Requests that ask about access rather than about objects: TokenRequest, TokenReview and the access
-// reviews. Whoever is known may do everything here, which is what the access reviews answer.
+// reviews.
 
 import { badRequest, invalid, notFound } from '../api-error.ts';
 import { listAt, numberAt, recordAt, textAt } from '../json.ts';
 import type { ApiObject } from '../store.ts';
 import type { Core } from '../writes/core.ts';
 import { timestamp } from '../writes/core.ts';
+import type { Authorizer } from './authorizer.ts';
+import type { Subject } from './rbac.ts';
 import { type Caller, defaultAudience, type Tokens } from './tokens.ts';
 
 /** Bounds of a token's life, seconds. */
@@ -72,7 +74,7 @@ function boundPod(core: Core, namespace: string, spec: unknown): ApiObject | und
 /** Answers a review that was posted to its collection, or undefined for other resources. */
 export function answerReview(
   resource: string,
-  tokens: Tokens,
+  { tokens, authorizer }: { tokens: Tokens; authorizer: Authorizer | undefined },
   caller: Caller,
   body: unknown,
 ): object | undefined {
@@ -84,15 +86,16 @@ export function answerReview(
     spec,
     status,
   });
+  const judged = (subject: Subject): object => authorizer?.review(subject, spec) ?? allowed;
   switch (resource) {
     case 'authentication.k8s.io/tokenreviews':
       return review('TokenReview', 'authentication.k8s.io', reviewOf(tokens, spec));
     case 'authentication.k8s.io/selfsubjectreviews':
       return review('SelfSubjectReview', 'authentication.k8s.io', { userInfo: caller });
     case 'authorization.k8s.io/selfsubjectaccessreviews':
-      return review('SelfSubjectAccessReview', 'authorization.k8s.io', allowed);
+      return review('SelfSubjectAccessReview', 'authorization.k8s.io', judged(caller));
     case 'authorization.k8s.io/subjectaccessreviews':
-      return review('SubjectAccessReview', 'authorization.k8s.io', allowed);
+      return review('SubjectAccessReview', 'authorization.k8s.io', judged(namedIn(spec)));
     case 'authorization.k8s.io/selfsubjectrulesreviews':
       return review('SelfSubjectRulesReview', 'authorization.k8s.io', {
         resourceRules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }],
@@ -104,7 +107,12 @@ export function answerReview(
   }
 }
 
-const allowed = { allowed: true, reason: 'laptop mode has no authorization' };
+const allowed = { allowed: true, reason: 'this API server holds nobody to roles' };
+
+/** Whom a SubjectAccessReview is about. */
+function namedIn(spec: unknown): Subject {
+  return { username: textAt(spec, 'user') ?? '', groups: listAt(spec, 'groups').map(String) };
+}
 
 function reviewOf(tokens: Tokens, spec: unknown): object {
   const wanted = listAt(spec, 'audiences').map(String);

@@ -1,5 +1,6 @@
 // From a request path to what answers it.
 
+import type { Authorizer } from '../access/authorizer.ts';
 import { answerReview, answerTokenRequest } from '../access/reviews.ts';
 import { defaultAudience, type Tokens } from '../access/tokens.ts';
 import type { Admission } from '../admission/admit.ts';
@@ -25,6 +26,8 @@ export interface Site {
   readonly forwards: PortForwards;
   readonly openApi: OpenApi;
   readonly admission: Admission;
+  /** Holds callers to their roles; without it whoever is known may do everything. */
+  readonly authorizer: Authorizer | undefined;
   /** `host:port` under which clients are told that the server is. */
   readonly address: () => string;
   /** Fires when the server closes. */
@@ -34,8 +37,10 @@ export interface Site {
 /** Answers a request of a known caller. Throws StatusError. */
 export async function route(site: Site, exchange: Exchange): Promise<void> {
   const path = parseResourcePath(exchange.path);
-  if (path !== undefined) await routeResource(site, exchange, path);
-  else if (exchange.path.startsWith('/openapi/')) site.openApi.answer(exchange);
+  if (path !== undefined) {
+    site.authorizer?.check(exchange, path);
+    await routeResource(site, exchange, path);
+  } else if (exchange.path.startsWith('/openapi/')) site.openApi.answer(exchange);
   else answerDocument(site, exchange);
 }
 
@@ -132,7 +137,7 @@ async function routeResource(site: Site, exchange: Exchange, path: ResourcePath)
   }
   if (exchange.method === 'POST' && path.name === undefined) {
     const body = await readBody(core, exchange);
-    const review = answerReview(name, site.tokens, exchange.caller, body?.value);
+    const review = answerReview(name, site, exchange.caller, body?.value);
     if (review !== undefined) {
       sendJson(exchange, 201, review);
       return;

@@ -5,11 +5,11 @@
 export const accessTypes = `
 package io.k8s.api.rbac.v1
 PolicyRule: Verbs that are allowed on resources, or on paths that are none.
-  verbs! 1 texts
-  apiGroups 2 texts
-  resources 3 texts
-  resourceNames 4 texts
-  nonResourceURLs 5 texts
+  verbs! 1 [string]
+  apiGroups 2 [string]
+  resources 3 [string]
+  resourceNames 4 [string]
+  nonResourceURLs 5 [string]
 RoleRef atomic: The role that a binding gives.
   apiGroup! 1 string
   kind! 2 string
@@ -39,7 +39,7 @@ kind ClusterRoleBinding: Gives the permissions of a role to subjects, everywhere
 package io.k8s.api.networking.v1
 IPBlock
   cidr! 1 string
-  except 2 texts
+  except 2 [string]
 NetworkPolicyPort: A port, or a range of them.
   protocol 1 string = "TCP"
   port 2 intstr
@@ -58,7 +58,7 @@ NetworkPolicySpec: Which pods, and what may reach them or be reached by them.
   podSelector 1 LabelSelector
   ingress 2 [NetworkPolicyIngressRule]
   egress 3 [NetworkPolicyEgressRule]
-  policyTypes 4 texts
+  policyTypes 4 [string]
 kind NetworkPolicy: Who may reach which pods; kept here, and never enforced.
   metadata 1 ObjectMeta
   spec 2 NetworkPolicySpec

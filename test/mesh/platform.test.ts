@@ -6,7 +6,7 @@ import {
   type NodeMarks,
   networkProvider,
   recognizePlatform,
-} from '../../src/cni/install/platform.ts';
+} from '../../src/mesh/platform.ts';
 import { suite } from '../support/suite.ts';
 
 const test = suite('platform of a node');
@@ -87,7 +87,14 @@ for (const [title, set, disabled, leave, reason] of [
     'installed',
     /ECONNREFUSED/,
   ],
-  ['safe upgrades are off', found, true, 'clean', /AMBIENT_DISABLE_SAFE_UPGRADE/],
+  ['safe upgrades are off', found, true, 'unplugged', /AMBIENT_DISABLE_SAFE_UPGRADE/],
+  [
+    'it is gone, upgrades or not',
+    { kind: 'gone', words: 'status 401' },
+    true,
+    'clean',
+    /status 401/,
+  ],
 ] as const) {
   test(`when the agent ends and ${title}, the node is left ${leave}`, () => {
     const decision = decideExit(set, labels, disabled);

@@ -87,7 +87,8 @@ const platforms: readonly Recognized[] = [
   },
 ];
 
-const unknownPlatform = 'generic';
+/** The name of a platform that is none of those known. */
+export const unknownPlatform = 'generic';
 
 /** Recognizes a node's platform; a node without marks is taken to be as most are. */
 export function recognizePlatform(node: NodeMarks): Platform {
