@@ -65,7 +65,7 @@ function service(name: string, selector: object): object {
 }
 
 /** Everything, for `kubectl apply`. `image` must have a program `node`. */
-export function application(image: string): readonly object[] {
+export function manifests(image: string): readonly object[] {
   const account = (name: string): object => ({
     apiVersion: 'v1',
     kind: 'ServiceAccount',

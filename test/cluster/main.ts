@@ -46,7 +46,7 @@ async function run(cluster: string): Promise<number> {
     seconds: Number(values.seconds),
   };
   try {
-    for (const { title, run: runStep } of story) {
+    for (const { title, run: runStep } of story(true)) {
       const start = performance.now();
       await runStep(programs, settings);
       console.log(`ok   ${title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);

@@ -2,7 +2,7 @@
 // log of an application show: install, label, mutual TLS seen, policy, waypoint, route, upgrade, uninstall.
 
 import assert from 'node:assert/strict';
-import { application, denied, namespace, route } from './application.ts';
+import { denied, manifests, namespace, route } from './application.ts';
 import type { Programs } from './programs.ts';
 
 /** What differs from cluster to cluster. */
@@ -17,33 +17,42 @@ export interface Settings {
 
 export interface Step {
   readonly title: string;
-  run(programs: Programs, settings: Settings): Promise<void>;
+  readonly run: (programs: Programs, settings: Settings) => Promise<void>;
 }
 
 /** The last answers that are looked at: as many as the client asks for in about a second. */
 const recent = 4;
 
-export const story: readonly Step[] = [
-  {
-    title: 'the application answers before there is a mesh',
-    async run(programs, { applicationImage, seconds }) {
-      await programs.kubectl('apply -f -', application(applicationImage));
-      await rolledOut(programs, seconds);
-      await answers(programs, seconds, (word) => word === 'v1' || word === 'v2');
-    },
+/** The steps in their order. With `applicationFirst` the application is there before the mesh; local nodes
+ * start no pod while the mesh that they wait for is not there. */
+export function story(applicationFirst: boolean): readonly Step[] {
+  const start = [application, installation];
+  return [...(applicationFirst ? start : start.toReversed()), ...rest];
+}
+
+const application: Step = {
+  title: 'the application answers outside the mesh',
+  async run(programs, { applicationImage, seconds }) {
+    await programs.kubectl('apply -f -', manifests(applicationImage));
+    await rolledOut(programs, seconds);
+    await answers(programs, seconds, (word) => word === 'v1' || word === 'v2');
   },
-  {
-    title: 'the cluster is checked, and the mesh installed',
-    async run(programs, { installWords, seconds }) {
-      const check = await programs.ambit('check --pre');
-      assert.ok(check.code <= 1, check.stderr);
-      await programs.ambitWell(`install -y --readiness-timeout ${seconds}s${installWords}`);
-      await programs.until('ambit status', seconds, async () => {
-        const { code, stdout } = await programs.ambit('status -i istio-system');
-        return code === 0 ? stdout : undefined;
-      });
-    },
+};
+
+const installation: Step = {
+  title: 'the cluster is checked, and the mesh installed',
+  async run(programs, { installWords, seconds }) {
+    const check = await programs.ambit('check --pre');
+    assert.ok(check.code <= 1, check.stderr);
+    await programs.ambitWell(`install -y --readiness-timeout ${seconds}s${installWords}`);
+    await programs.until('ambit status', seconds, async () => {
+      const { code, stdout } = await programs.ambit('status -i istio-system');
+      return code === 0 ? stdout : undefined;
+    });
   },
+};
+
+const rest: readonly Step[] = [
   {
     title: 'the namespace is enrolled with nothing restarted',
     async run(programs, { seconds }) {
