@@ -52,7 +52,7 @@ export async function measureClusterScale(size: MeshSize): Promise<ScaleFigures>
   const child = startController(stack, api);
   const ready = await report(child, 'ready');
   await settle(api);
-  const before = await ask(child);
+  const before = await ask(child, 'collect');
   const proxy = await subscribe(stack, api, ready.grpcPort, size);
   const loaded = await ask(child);
   const changeMs: number[] = [];
@@ -140,9 +140,12 @@ function startController(stack: AsyncDisposableStack, api: ApiServer): ChildProc
   return child;
 }
 
-async function ask(child: ChildProcess): Promise<ControllerReport> {
+async function ask(
+  child: ChildProcess,
+  what: 'tell' | 'collect' = 'tell',
+): Promise<ControllerReport> {
   const answer = report(child, 'asked');
-  child.send('tell');
+  child.send(what);
   return await answer;
 }
 

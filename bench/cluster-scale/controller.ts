@@ -39,12 +39,13 @@ const client = new ApiClient(config);
 const controller = new Controller({ client, settings, clock: systemClock, log: silentLogger });
 await controller.start();
 tell('ready');
-process.on('message', () => tell('asked'));
+process.on('message', (what) => tell('asked', what === 'collect'));
 
-function tell(kind: ControllerReport['kind']): void {
+/** After a collection of garbage, which is not counted. */
+function tell(kind: ControllerReport['kind'], collects = false): void {
   const stall = probe.take();
   const { user, system } = process.cpuUsage();
-  if (kind === 'asked') globalThis.gc?.();
+  if (collects) globalThis.gc?.();
   process.send?.({
     kind,
     grpcPort: controller.ports.grpc,

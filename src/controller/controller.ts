@@ -42,7 +42,7 @@ import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
 import { WaypointBypasses } from './waypoint-bypasses.ts';
 import { WaypointParameters } from './waypoint-parameters.ts';
-import { WriteBack } from './write-back.ts';
+import { concernsWriting, WriteBack } from './write-back.ts';
 
 /** Changes are gathered this long before they are translated. */
 const gathering = { quietMs: 5, maxMs: 100 } as const;
@@ -107,7 +107,9 @@ export class Controller implements AsyncDisposable {
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
     this.#tables = new ObjectTables((kind, object) => {
       const counts = this.#translator.changed(kind, object);
-      if (this.#synced) (counts ? this.#translating : this.#writing).changed();
+      if (!this.#synced) return;
+      if (counts) this.#translating.changed();
+      if (concernsWriting(kind, object)) this.#writing.changed();
     });
     this.#translator = new Translator(this.#tables, this.#mesh, clock, this.#end.signal);
     this.#watcher = new ObjectWatcher({
@@ -322,17 +324,20 @@ export class Controller implements AsyncDisposable {
     const { log } = this.#parts;
     try {
       const { translation, published, problems } = await this.#translator.translate();
+      // The same where nothing but pods has changed: then there is nothing new to write, or to be told.
+      const isSame = translation === this.#translation;
       this.#translation = translation;
       for (const { name, error } of problems) {
         log.error({ code: codeOf(error), resource: name }, `not published: ${causeChain(error)}`);
       }
       const { workloads, services } = translation.snapshot;
       this.#metrics.translated(workloads.size, services.size);
-      this.#bypasses.published(services, log);
+      if (!isSame) this.#bypasses.published(services, log);
       if (published.hash !== this.#xds.snapshot.hash) {
         log.debug({ version: published.hash }, 'publishing');
         this.#xds.publish(published);
       }
+      if (isSame) return;
       this.#credentials.update(translation.snapshot.serviceConfigs);
     } catch (error) {
       if (this.#end.signal.aborted) return;

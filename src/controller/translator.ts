@@ -36,6 +36,16 @@ const nodeLabels = [
   'topology.istio.io/subzone',
 ] as const;
 
+/** Kinds that say nothing to proxies: what the controller writes itself, and what changes that. */
+const writtenKinds: ReadonlySet<KindName> = new Set<KindName>([
+  'ConfigMap',
+  'ClassDefaults',
+  'ServiceAccount',
+  'Deployment',
+  'PodDisruptionBudget',
+  'HorizontalPodAutoscaler',
+]);
+
 /** The state of the world for proxies, and what to tell authors. */
 export interface Translated {
   readonly translation: Translation;
@@ -73,6 +83,7 @@ export class Translator {
     if (kind === 'Pod') this.#pods.set(keyOf(object), object as Pod);
     else if (kind === 'Node' && this.#isSamePlace(object as Node)) return false;
     else if (kind === 'EndpointSlice' && this.#isOfPods(object as EndpointSlice)) return false;
+    else if (writtenKinds.has(kind)) return false;
     else this.#isAll = true;
     return true;
   }

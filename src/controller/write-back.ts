@@ -11,6 +11,7 @@ import { Debouncer } from './debouncer.ts';
 import type { Changes } from './desired.ts';
 import { reportGateways } from './gateway-status.ts';
 import type { KindName } from './kinds/kinds.ts';
+import type { KubernetesObject } from './kinds/object.ts';
 import type { ApiClient } from './kubernetes/api-client.ts';
 import { ObjectApplier } from './kubernetes/apply-objects.ts';
 import type { Term } from './kubernetes/leader-election.ts';
@@ -27,6 +28,7 @@ import { hasNoStatus, statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
 import { readable, writable } from './translate/scope.ts';
 import type { Translation } from './translate/snapshot.ts';
+import { gatewayNameLabel } from './translate/waypoint-labels.ts';
 import type { Translator } from './translator.ts';
 import type { ProvisionOptions } from './waypoint-deployment.ts';
 import type { WaypointParameters } from './waypoint-parameters.ts';
@@ -36,6 +38,13 @@ const writing = { quietMs: 20, maxMs: 200 } as const;
 const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 
 const noChanges: Changes = { apply: [], remove: [] };
+
+/** Whether the change of an object may ask for something to be written, beside what comes of translating it. Pods,
+ * nodes and slices change all the time; of them only the pods of waypoints are spoken of. */
+export function concernsWriting(kind: KindName, { metadata }: KubernetesObject): boolean {
+  if (kind === 'Pod') return metadata.labels?.[gatewayNameLabel] !== undefined;
+  return kind !== 'Node' && kind !== 'EndpointSlice';
+}
 
 /** Where what is written comes from. */
 export interface WriteBackParts {

@@ -1,62 +1,51 @@
-// The end-to-end suite on the cluster that KUBECONFIG names: see docs/cluster-tests.md. It installs the mesh and
-// takes it away again, so it refuses a cluster that has one.
+// Tells the story of the cluster that KUBECONFIG names: npm run test:cluster. It installs the mesh there, and
+// removes it again.
 
-import { existsSync } from 'node:fs';
-import { parseArgs } from 'node:util';
-import { Programs } from './programs.ts';
-import { cleanUp, type Settings, story } from './story.ts';
+import { ambit, type Ran } from '../../demo/mesh.ts';
+import { runProgram } from '../support/laptop-mesh.ts';
+import { declareStory, type Place, storyNamespace } from './cluster-story.ts';
 
-const { values } = parseArgs({
-  options: {
-    hub: { type: 'string' },
-    tag: { type: 'string' },
-    set: { type: 'string', multiple: true, default: [] },
-    'application-image': { type: 'string', default: 'node:24-alpine' },
-    seconds: { type: 'string', default: '180' },
-    keep: { type: 'boolean', default: false },
-  },
-});
+const { env } = process;
 
-const kubeconfig = process.env['KUBECONFIG'] ?? '';
-if (kubeconfig === '' || !existsSync(kubeconfig)) {
-  console.log('skipped: KUBECONFIG names no cluster to test on');
+if ((env['KUBECONFIG'] ?? '') === '') {
+  console.log('skipped: KUBECONFIG names no cluster');
 } else {
-  process.exitCode = await run(kubeconfig);
+  // Only here: it fails what declares no tests.
+  const { suite } = await import('../support/suite.ts');
+  const test = suite<{ place: Place }>('the mesh on a cluster', {
+    deadlineMs: 600_000,
+    setup: async ({ stack }) => {
+      stack.defer(async () => {
+        await run('kubectl', ['delete', 'namespace', storyNamespace, '--ignore-not-found']);
+      });
+      return { place: await Promise.resolve(placeOf()) };
+    },
+  });
+  declareStory(test);
+  test.run();
 }
 
-async function run(cluster: string): Promise<number> {
-  const ending = new AbortController();
-  process.once('SIGINT', () => ending.abort());
-  const programs = new Programs(cluster, ending.signal);
-  const installed = await programs.kubectl(
-    'get deployment istiod -n istio-system --ignore-not-found -o name',
-  );
-  if (installed !== '') {
-    console.log('refused: the cluster has a mesh, which this suite would replace and remove');
-    return 1;
-  }
-  const sets = [
-    ...(values.hub === undefined ? [] : [`global.hub=${values.hub}`]),
-    ...(values.tag === undefined ? [] : [`global.tag=${values.tag}`]),
-    ...values.set,
-  ];
-  const settings: Settings = {
-    applicationImage: values['application-image'],
-    installWords: sets.map((set) => ` --set ${set}`).join(''),
-    seconds: Number(values.seconds),
+function placeOf(): Place {
+  const [hub, tag] = [env['AMBIT_HUB'], env['AMBIT_TAG']];
+  const values = (env['AMBIT_VALUES'] ?? '').split(' ').filter((one) => one !== '');
+  if (hub !== undefined) values.push(`global.hub=${hub}`);
+  if (tag !== undefined) values.push(`global.tag=${tag}`);
+  return {
+    kubectl: async (...args) => printed(await run('kubectl', args), args),
+    apply: async (object) => {
+      printed(await run('kubectl', ['apply', '-f', '-'], JSON.stringify(object)), ['apply']);
+    },
+    ambit: async (...args) => await ambit(args, env),
+    image: env['AMBIT_APP_IMAGE'] ?? `${hub ?? 'ambit'}/waypoint:${tag ?? '0.1.0'}`,
+    values,
   };
-  try {
-    for (const { title, run: runStep } of story(true)) {
-      const start = performance.now();
-      await runStep(programs, settings);
-      console.log(`ok   ${title} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
-    }
-    return 0;
-  } catch (error) {
-    console.log('FAIL', error);
-    return 1;
-  } finally {
-    // Not ended by the signal: what was made is taken away in any case.
-    if (!values.keep) await cleanUp(new Programs(cluster, new AbortController().signal), settings);
-  }
+}
+
+function printed({ code, stdout, stderr }: Ran, args: readonly string[]): string {
+  if (code !== 0) throw new Error(`kubectl ${args.join(' ')}: ${stderr}`);
+  return stdout;
+}
+
+async function run(program: string, args: readonly string[], input?: string): Promise<Ran> {
+  return await runProgram(program, args, env, input);
 }

@@ -59,7 +59,7 @@ function judge<T extends KubernetesObject>(
 ): Validation {
   return {
     problems: (object) => attempt(object as T, validate),
-    warnings: (object) => warn(object as T),
+    warnings: (object) => attempt(object as T, warn),
   };
 }
 
