@@ -63,6 +63,11 @@ const foreign = new Set([
   'citadel_server_success_cert_issuance_count',
   'workload_manager_active_proxy_count',
   'workload_manager_pending_proxy_count',
+  'galley_validation_passed',
+  'galley_validation_failed',
+  'galley_validation_http_error',
+  'galley_validation_config_updates',
+  'galley_validation_config_update_error',
 ]);
 
 test('every metric follows the naming rules of Prometheus', async () => {
