@@ -165,7 +165,7 @@ export function crdFiles(): ReadonlyMap<string, string> {
   const types = readTables([sharedTypes, routingTypes, workloadTypes, securityTypes]);
   const files = definitions.map((definition): [string, string] => {
     const head = `# ${definition.kind} of Istio. Made by tools/crds.ts; edit the tables there.\n`;
-    const body = stringify(definitionObject(types, definition), { lineWidth: 110 });
+    const body = stringify(definitionObject(types, definition), { lineWidth: 0 });
     return [`${definition.plural}.yaml`, head + body];
   });
   return new Map(files);

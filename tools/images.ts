@@ -14,7 +14,7 @@ import { AmbitError, causeChain } from '../src/runtime/errors.ts';
 import { architectureNamed } from './images/architecture.ts';
 import { DebianPackages } from './images/debian.ts';
 import { type ImageFolder, type Inputs, imageFolders } from './images/image-folders.ts';
-import { type Compression, type Layer, makeLayer } from './images/layer.ts';
+import { type Compression, forgetOldLayers, type Layer, makeLayer } from './images/layer.ts';
 import { type Image, writeArchive } from './images/oci-archive.ts';
 import { type ImagePart, parts } from './images/parts.ts';
 
@@ -113,6 +113,7 @@ async function build({ inputs, file, prefix, tag, compression }: Options): Promi
       );
     }
     writeArchive(images, { file, ...inputs });
+    forgetOldLayers(kept);
   } finally {
     rmSync(work, { recursive: true });
   }

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   why: async () => (await import('./commands/why.ts')).why,
   enroll: async () => (await import('./commands/enroll.ts')).enroll,
   waypoint: async () => (await import('./commands/waypoint.ts')).waypoint,
+  analyze: async () => (await import('./commands/analyze.ts')).analyze,
   validate: async () => (await import('./commands/validate.ts')).validate,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,

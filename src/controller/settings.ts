@@ -46,7 +46,7 @@ export const controllerSettings = {
   MONITORING_PORT: integer('metrics and debug', '15014', port),
   WEBHOOK_PORT: integer('validating webhook, TLS', '15017', port),
   VALIDATION_WEBHOOK_CONFIG_NAME: text(
-    'the ValidatingWebhookConfiguration to keep; istio-validator-NAMESPACE when empty',
+    'the ValidatingWebhookConfiguration to keep; istio-validator[-REVISION]-NAMESPACE when empty',
     '',
   ),
   READINESS_PORT: integer('readiness', '8080', port),

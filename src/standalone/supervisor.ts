@@ -16,7 +16,7 @@ import { startControllers } from './controllers/start-controllers.ts';
 import { builtInImages, type ImageTable } from './kubelet/image-table.ts';
 import { Kubelet } from './kubelet/kubelet.ts';
 import type { MeshContext, NodeFacts } from './kubelet/node-context.ts';
-import { prepareNodeFiles } from './kubelet/node-files.ts';
+import { prepareNodeFiles, writeChain } from './kubelet/node-files.ts';
 import { asPod, type Pod } from './kubelet/pod-types.ts';
 import { Scheduler } from './kubelet/scheduler.ts';
 import { AppliedFolder, type FolderOutcome } from './manifests/applied-folder.ts';
@@ -63,6 +63,8 @@ export class Supervisor implements AsyncDisposable {
   readonly #options: SupervisorOptions;
   readonly #paths: MeshPaths;
   readonly #stack = new AsyncDisposableStack();
+  /** Nodes whose chain got the mesh's plugin after their start. */
+  readonly #chained = new Set<string>();
   readonly #startedAt: number;
 
   private constructor(options: SupervisorOptions) {
@@ -224,7 +226,9 @@ export class Supervisor implements AsyncDisposable {
   }
 
   #kubelet(mesh: MeshContext, node: LocalNode): Kubelet {
-    prepareNodeFiles(node.root, [{ ...node.cniPlugin() }, ...this.#meshPlugin(node)]);
+    const { meshLater } = this.#options.settings;
+    const plugins = meshLater ? [] : this.#meshPlugin(node);
+    prepareNodeFiles(node.root, [{ ...node.cniPlugin() }, ...plugins]);
     const facts: NodeFacts = {
       name: node.name,
       root: node.root,
@@ -236,7 +240,7 @@ export class Supervisor implements AsyncDisposable {
       mesh,
       node: facts,
       pluginFolders: [this.#paths.programs],
-      networkProblem: (namespace) => this.#networkProblem(node, namespace),
+      networkProblem: (namespace) => this.#networkProblem(mesh.store, node, namespace),
     });
     this.#stack.use(kubelet);
     kubelet.start();
@@ -244,10 +248,25 @@ export class Supervisor implements AsyncDisposable {
   }
 
   /** The mesh's plugin refuses pods while the node agent does not listen. */
-  #networkProblem(node: LocalNode, namespace: string): string | undefined {
-    if (!this.#options.settings.withMesh || systemNamespaces.includes(namespace)) return undefined;
-    const socket = path.join(node.root, agentRunFolder, 'pluginevent.sock');
-    return existsSync(socket) ? undefined : `the node agent of ${node.name} does not run yet`;
+  #networkProblem(store: ObjectStore, node: LocalNode, namespace: string): string | undefined {
+    const { withMesh, meshLater } = this.#options.settings;
+    if (!withMesh || systemNamespaces.includes(namespace)) return undefined;
+    const isThere = existsSync(path.join(node.root, agentRunFolder, 'pluginevent.sock'));
+    if (meshLater && !this.#isChained(store, node, isThere)) return undefined;
+    return isThere ? undefined : `the node agent of ${node.name} does not run yet`;
+  }
+
+  /** Where the mesh comes later, its first agent brings the plugin to a node, and the end of its DaemonSet takes it
+   * away, as on a cluster. */
+  #isChained(store: ObjectStore, node: LocalNode, agentListens: boolean): boolean {
+    const was = this.#chained.has(node.name);
+    const agents = store.get('apps/daemonsets', meshNamespace, 'istio-cni-node');
+    const is = agents !== undefined && (was || agentListens);
+    if (is === was) return is;
+    writeChain(node.root, [{ ...node.cniPlugin() }, ...(is ? this.#meshPlugin(node) : [])]);
+    if (is) this.#chained.add(node.name);
+    else this.#chained.delete(node.name);
+    return is;
   }
 
   /** The plugin runs where the supervisor does, so its paths are the machine's. */

@@ -30,8 +30,8 @@ async function run(folder: string, args: readonly string[], input = ''): Promise
     stdout: (text: string) => void (stdout += text),
     stderr: () => {},
     env: {},
-    terminal: { stdout: false, stderr: false },
     cwd: folder,
+    terminal: { stdout: false, stderr: false },
     stdin: () => Promise.resolve(input),
     signal: new AbortController().signal,
   };

@@ -22,7 +22,8 @@ export function meshImage(part: 'node-agent' | 'ztunnel'): string {
 export async function buildMeshImages(folder: string): Promise<void> {
   const architecture = architectureNamed(process.arch === 'arm64' ? 'arm64' : 'amd64');
   if (architecture === undefined) throw new Error('not an architecture of images');
-  const cache = path.join(repository, 'node_modules', '.ambit-images', architecture.debian);
+  // Of its own: others may be building images at the same time.
+  const cache = path.join(repository, 'node_modules', '.ambit-images', 'containers');
   mkdirSync(cache, { recursive: true });
   const debian = new DebianPackages(architecture, cache);
   const inputs = { repository, architecture, version: tag, cache, debian };

@@ -23,6 +23,7 @@ import { DebianPackages } from '../../tools/images/debian.ts';
 import { elfNeeds } from '../../tools/images/elf.ts';
 import { imageFolders } from '../../tools/images/image-folders.ts';
 import { type Layer, makeLayer } from '../../tools/images/layer.ts';
+import { moduleGraph } from '../../tools/images/module-graph.ts';
 import { imageConfig, writeArchive } from '../../tools/images/oci-archive.ts';
 import { packageFolders } from '../../tools/images/packages.ts';
 import { type ImagePart, parts } from '../../tools/images/parts.ts';
@@ -42,8 +43,9 @@ function folderFor(stack: AsyncDisposableStack): string {
 }
 
 function fillPart(part: ImagePart, folder: string): void {
-  const debian = new DebianPackages(architecture, path.join(folder, 'debian'));
-  const inputs = { repository, architecture, version: '1.2.3', cache: folder, debian };
+  const cache = path.join(repository, 'node_modules/.ambit-images', architecture.debian);
+  const debian = new DebianPackages(architecture, cache);
+  const inputs = { repository, architecture, version: '1.2.3', cache, debian };
   const own = imageFolders(part, inputs).find(({ name }) => name === `part-${part.name}`)!;
   own.fill(path.join(folder, part.name));
 }
@@ -60,6 +62,12 @@ for (const part of parts) {
     assert.is(ran.status, 1);
     assert.match(`${ran.stdout}${ran.stderr}`, 'AMB1004');
     assert.match(`${ran.stdout}${ran.stderr}`, 'LOG_LEVEL=loud');
+    // What is imported only when it is wanted is there too.
+    const { packages } = moduleGraph(repository, path.join('src', part.entry));
+    const all = packages.map((name) => `await import(${JSON.stringify(name)});`).join('\n');
+    const words = ['--input-type=module', '--eval', `${all} process.exit();`];
+    const loaded = spawnSync(process.execPath, words, { encoding: 'utf8', cwd: home });
+    assert.is(loaded.status, 0, loaded.stderr);
     const names = readdirSync(home, { recursive: true, encoding: 'utf8' });
     assert.equal(
       names.filter((name) => name.endsWith('.ts')),

@@ -87,7 +87,14 @@ for (const [title, set, disabled, leave, reason] of [
     'installed',
     /ECONNREFUSED/,
   ],
-  ['safe upgrades are off', found, true, 'clean', /AMBIENT_DISABLE_SAFE_UPGRADE/],
+  ['safe upgrades are off', found, true, 'unplugged', /AMBIENT_DISABLE_SAFE_UPGRADE/],
+  [
+    'it is gone, upgrades or not',
+    { kind: 'gone', words: 'status 401' },
+    true,
+    'clean',
+    /status 401/,
+  ],
 ] as const) {
   test(`when the agent ends and ${title}, the node is left ${leave}`, () => {
     const decision = decideExit(set, labels, disabled);

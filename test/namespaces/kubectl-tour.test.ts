@@ -100,6 +100,32 @@ test('a waypoint routes by header, by weight, and injects faults', async ({ mesh
   );
 });
 
+test('the command line looks into the proxies, and judges the whole', async ({ mesh }) => {
+  const told = async (...args: string[]): Promise<string> => {
+    const { code, stdout, stderr } = await mesh.ambit(...args);
+    assert.is(code, 0, `${args.join(' ')}: ${stdout}${stderr}`);
+    return stdout;
+  };
+  const workloads = await told('zc', 'workload', '--node', 'node2');
+  assert.match(workloads, /^default +productpage-v1-\S+ +10\.\S+ +node\d +None +HBONE$/m);
+  assert.match(await told('zc', 'service'), /^default +reviews +10\.\S+ +waypoint +3\/3$/m);
+  const certificates = await told('zc', 'certificate', '--node', 'node1');
+  assert.match(certificates, /sa\/bookinfo-\S+ +Leaf +Available +true/);
+  const debug = await told('zc', 'log', '--level', 'debug');
+  assert.is(debug.match(/current log level is debug/g)?.length, 2);
+  await told('zc', 'log', '--reset');
+  const synced = await until('every proxy to have followed', async () => {
+    const { stdout } = await mesh.ambit('ps', '-v', '1');
+    return /STALE|NOT SENT/.test(stdout) ? undefined : stdout;
+  });
+  assert.match(synced, /^waypoint-\S+ +Kubernetes +istiod-\S+ +\S+ +SYNCED +SYNCED +SYNCED/m);
+  assert.is(synced.match(/^ztunnel-/gm)?.length, 2);
+  assert.match(await told('version', '--short'), '(3 proxies)');
+  const status = await told('status', '-c', mesh.kubeconfig);
+  assert.match(status, /^namespace default +6\/6/m);
+  assert.match(status, /^waypoint default\/waypoint +1\/1/m);
+});
+
 test('a VirtualService that is not valid is refused with field and code, and the rest goes on', async ({
   mesh,
 }) => {

@@ -82,7 +82,8 @@ export async function withoutWebhook(mesh: LaptopMesh): Promise<void> {
   await mesh.kubectl('delete', configuration);
 }
 
-function runProgram(
+/** Runs a program to its end. */
+export function runProgram(
   command: string,
   args: readonly string[],
   env: NodeJS.ProcessEnv,

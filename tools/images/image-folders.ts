@@ -134,6 +134,7 @@ function checkAddons(home: string, inputs: Inputs): void {
   const addons = readdirSync(home, { recursive: true, encoding: 'utf8' }).filter((name) =>
     name.endsWith('.node'),
   );
+  if (addons.length === 0) return;
   const files = addons.map((name) => path.join(home, name));
   addLibraries(files, [], inputs.architecture, home, systemLibraries(inputs));
 }

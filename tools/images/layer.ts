@@ -13,6 +13,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  utimesSync,
 } from 'node:fs';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -58,6 +59,8 @@ export async function makeLayer(
     renameSync(partial, file);
   }
   rmSync(tar);
+  const now = new Date();
+  utimesSync(file, now, now);
   return {
     file,
     mediaType: `application/vnd.oci.image.layer.v1.tar+${compression}`,
@@ -66,6 +69,17 @@ export async function makeLayer(
     size: statSync(file).size,
     description,
   };
+}
+
+/** Removes layers that nobody has used for a week: those of parts change with every build. */
+export function forgetOldLayers(kept: string): void {
+  const oldest = Date.now() - 7 * 24 * 3_600_000;
+  for (const name of readdirSync(kept)) {
+    const file = path.join(kept, name);
+    if ((statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0) < oldest) {
+      rmSync(file, { force: true });
+    }
+  }
 }
 
 /** Packs what is in a folder so that the same contents give the same bytes.

@@ -17,6 +17,8 @@ const neverRun = /^(?:@types\/.*|undici-types|bare-.*)$/;
 const needless = [
   /\.(?:[cm]?ts|map|md|markdown|flow|cc|hh|h|c|cpp|gyp|gypi|html|tsbuildinfo)$/,
   /^(?:\.github|\.nyc_output|coverage)\//,
+  // The same again for bundlers, which Node never looks at (OpenTelemetry).
+  /^build\/(?:esm|esnext)\//,
   // Images have Debian's C library.
   /(?:^|\/)musl_\w+\//,
   /^(?:test|tests|__tests__|docs?|benchmarks?|examples?)\//,

@@ -3,11 +3,12 @@
 import { text } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { AmbitError } from '../../runtime/errors.ts';
+import { outputForm } from '../cluster-options.ts';
 import type { Command, CommandContext } from '../command.ts';
 import { readDefinitions } from '../objects/definitions.ts';
 import { readSources } from '../objects/find-files.ts';
 import { readDocuments } from '../objects/read-documents.ts';
-import { isOutputForm, outputForms, serialized } from '../output-form.ts';
+import { documentOf } from '../output.ts';
 import { judgeObject } from '../validate/judge-object.ts';
 import { type FileOutcome, isValid, reportText, reportValue } from '../validate/report.ts';
 
@@ -40,16 +41,10 @@ The exit code is 0 when nothing would be refused, warnings or not, and 1 otherwi
     if (names.length === 0) {
       throw new AmbitError('AMB1801', 'validate needs files: ambit validate -f FILE');
     }
-    if (output !== undefined && !isOutputForm(output)) {
-      throw new AmbitError(
-        'AMB1801',
-        `--output must be ${outputForms.join(' or ')}, not ${output}`,
-      );
-    }
+    const form = outputForm(output, ['log', 'json', 'yaml']);
     const outcomes = await judgeAll(names, namespace, context);
-    context.stdout(
-      output === undefined ? reportText(outcomes) : serialized(reportValue(outcomes), output),
-    );
+    const report = form === 'log' ? reportText(outcomes) : documentOf(reportValue(outcomes), form);
+    context.stdout(report);
     const invalid = outcomes.filter((outcome) => !isValid(outcome)).length;
     if (invalid === 0) return 0;
     throw new AmbitError('AMB1692', `${invalid} of ${outcomes.length} files would be refused`);
@@ -61,16 +56,17 @@ async function judgeAll(
   namespace: string,
   { cwd, stdin }: CommandContext,
 ): Promise<FileOutcome[]> {
-  const definitions = readDefinitions();
   const sources = await readSources(names, cwd, stdin ?? (() => text(process.stdin)));
-  const outcomes = sources.map((source): FileOutcome => {
-    const { objects, problems } = readDocuments(source);
-    return {
-      file: source.name,
+  const read = sources.map((source) => ({ file: source.name, ...readDocuments(source) }));
+  const kinds = read.flatMap(({ objects }) => objects.map(({ object }) => object.kind));
+  const definitions = readDefinitions(new Set(kinds));
+  const outcomes = read.map(
+    ({ file, problems, objects }): FileOutcome => ({
+      file,
       problems,
-      objects: objects.map((read) => judgeObject(read, definitions, namespace)),
-    };
-  });
+      objects: objects.map((one) => judgeObject(one, definitions, namespace)),
+    }),
+  );
   if (outcomes.every(({ objects, problems }) => objects.length + problems.length === 0)) {
     throw new AmbitError('AMB1693', 'there is no object to be validated', {
       object: names.join(' '),

@@ -66,9 +66,9 @@ async function end(
     log.info({ reason }, 'stopping; enrolled pods stay enrolled');
     return;
   }
-  log.info({ reason }, 'uninstalling');
+  log.info({ reason }, leave === 'clean' ? 'uninstalling' : 'removing the plugin');
   await installation?.remove();
-  await agent.uninstall(`uninstalled: ${reason}`);
+  if (leave === 'clean') await agent.uninstall(`uninstalled: ${reason}`);
 }
 
 try {

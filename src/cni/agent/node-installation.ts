@@ -89,9 +89,12 @@ export class NodeInstallation implements AsyncDisposable {
 
   /** Decides what becomes of the plugin now that the agent ends. */
   async decideExit(): Promise<ExitDecision> {
-    const { config, settings } = this.#options;
+    const { config, settings, node } = this.#options;
     const set = await askOwnSet(config, settings.POD_NAMESPACE, askDeadlineMs);
-    return decideExit(set, this.#marks.labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
+    // Labels may have changed, which is a way to send the agent off a node.
+    const { labels } =
+      set.kind === 'found' ? await node.marks().catch(() => this.#marks) : this.#marks;
+    return decideExit(set, labels, settings.AMBIENT_DISABLE_SAFE_UPGRADE);
   }
 
   /** Stops keeping it, and takes it off the node. @throws AmbitError AMB1325 */

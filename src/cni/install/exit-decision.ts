@@ -13,22 +13,26 @@ export type OwnSet =
   /** No answer, or one that says nothing about it. */
   | { readonly kind: 'unknown'; readonly words: string };
 
-/** Whether the plugin stays, and why. */
+/** What is left on the node, and why. */
 export interface ExitDecision {
-  readonly leave: 'installed' | 'clean';
+  /** `installed`: everything; `unplugged`: the pods of the mesh, but no plugin; `clean`: nothing. */
+  readonly leave: 'installed' | 'unplugged' | 'clean';
   readonly reason: string;
 }
 
 /** Decides. In doubt the plugin stays: pods then wait for the next agent, where without it they would
- * start unprotected. @param labels of the node */
+ * start unprotected. @param labels of the node, as they are now */
 export function decideExit(
   set: OwnSet,
   labels: Readonly<Record<string, string>>,
   disableSafeUpgrade: boolean,
 ): ExitDecision {
-  if (disableSafeUpgrade) {
-    return { leave: 'clean', reason: 'AMBIENT_DISABLE_SAFE_UPGRADE is set' };
-  }
+  const decision = withSafeUpgrade(set, labels);
+  if (decision.leave === 'clean' || !disableSafeUpgrade) return decision;
+  return { leave: 'unplugged', reason: 'AMBIENT_DISABLE_SAFE_UPGRADE is set' };
+}
+
+function withSafeUpgrade(set: OwnSet, labels: Readonly<Record<string, string>>): ExitDecision {
   switch (set.kind) {
     case 'gone':
       return { leave: 'clean', reason: `the DaemonSet is gone (${set.words})` };

@@ -8,7 +8,8 @@ import type { ServingCertificate } from '../ca/serving-certificate.ts';
 import type { ApiClient } from '../kubernetes/api-client.ts';
 import type { Term } from '../kubernetes/leader-election.ts';
 import { onHost } from '../on-host.ts';
-import type { ControllerSettings } from '../settings.ts';
+import { type ControllerSettings, revisions } from '../settings.ts';
+import { withRevision } from '../translate/mesh-options.ts';
 import type { AdmissionMetrics } from './metrics.ts';
 import { WebhookKeeper } from './webhook-keeper.ts';
 import { WebhookServer } from './webhook-server.ts';
@@ -42,7 +43,8 @@ export class Admission implements AsyncDisposable {
     const server = await onHost(settings.LISTEN_HOST, port, (host) =>
       WebhookServer.listen({ host, port, certificate, metrics, log }),
     );
-    const name = settings.VALIDATION_WEBHOOK_CONFIG_NAME || `istio-validator-${namespace}`;
+    const usual = `${withRevision('istio-validator', revisions(settings)[0])}-${namespace}`;
+    const name = settings.VALIDATION_WEBHOOK_CONFIG_NAME || usual;
     const { client, clock, authority, term } = parts;
     const rootPem = (): string => authority.rootPem;
     const keeper = new WebhookKeeper({

@@ -142,6 +142,7 @@ export class WebhookKeeper implements AsyncDisposable {
       log.info({}, 'the validating webhook is in force');
       return;
     }
+    this.#options.metrics.notUpdated('unreachable');
     if (this.#wasToldOfProof) return;
     this.#wasToldOfProof = true;
     log.warn({ code: 'AMB1686' }, 'the API server accepts what the validating webhook refuses');

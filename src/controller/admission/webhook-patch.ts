@@ -50,8 +50,13 @@ export function nextStep(
     clientConfig: { caBundle },
     ...((isProven || failurePolicy === 'Fail') && { failurePolicy: 'Fail' }),
   }));
-  const { apiVersion, kind, metadata } = configuration;
-  const body = { apiVersion, kind, metadata: { name: metadata.name }, webhooks: wanted };
+  // Items of lists do not say what they are.
+  const body = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: configuration.metadata.name },
+    webhooks: wanted,
+  };
   return { kind: 'apply', body };
 }
 

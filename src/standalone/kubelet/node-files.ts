@@ -15,6 +15,11 @@ export function prepareNodeFiles(root: string, plugins: readonly PluginConfigura
   }
   // Pods' namespaces are mounted below it after a node agent has started, and it must see them.
   makeShared(path.join(root, 'run'));
+  writeChain(root, plugins);
+}
+
+/** Writes the chain of plugins that new pods of a node go through. */
+export function writeChain(root: string, plugins: readonly PluginConfiguration[]): void {
   const file = path.join(root, 'etc/cni/net.d/10-ambit.conflist');
   const list = { cniVersion, name: 'ambit', plugins };
   writeFileSync(file, `${JSON.stringify(list, null, 2)}\n`);

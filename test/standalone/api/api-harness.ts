@@ -34,7 +34,7 @@ export interface Harness {
   /** Runs kubectl and answers its output; throws with its error output when it fails. */
   succeed(words: string | readonly string[], input?: string): Promise<string>;
   /** Starts kubectl without waiting for its end; it is stopped with the test. */
-  start(words: string): ChildProcess;
+  start(words: string, extraEnv?: Readonly<Record<string, string>>): ChildProcess;
   /** The minor version of kubectl: Debian's is 1.20, and newer ones can do more. */
   readonly kubectlMinor: number;
   /** Stops the server and starts it again on the same state. */
@@ -103,8 +103,11 @@ export async function startHarness(
       if (code !== 0) throw new Error(`kubectl ${wordsOf(words).join(' ')}: ${stderr}`);
       return stdout;
     },
-    start(words) {
-      const child = spawn('kubectl', wordsOf(words), { env, stdio: ['ignore', 'pipe', 'pipe'] });
+    start(words, extraEnv = {}) {
+      const child = spawn('kubectl', wordsOf(words), {
+        env: { ...env, ...extraEnv },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
       stack.defer(() => stopped(child));
       return child;
     },

@@ -11,6 +11,9 @@ import type { Upgrade } from './exchange.ts';
 /** Where to listen: a host and port, or a listening socket that was opened elsewhere. */
 export type Listener = { readonly fd: number } | { readonly host: string; readonly port: number };
 
+/** Protocols that a connection may change to: by WebSocket and SPDY ports of pods are forwarded. */
+const upgrades: ReadonlySet<string> = new Set(['websocket', 'spdy/3.1']);
+
 /** Idle connections are kept longer than clients keep theirs, so that the client is first to close. */
 const keepAliveMs = 180_000;
 
@@ -36,7 +39,7 @@ export async function listen(
       // Watches and followed logs are answers without an end.
       requestTimeout: 60_000,
       // Other upgrades are answered as if they had not been asked for.
-      shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
+      shouldUpgradeCallback: ({ headers }) => upgrades.has(headers.upgrade?.toLowerCase() ?? ''),
     },
     answer as RequestListener,
   );

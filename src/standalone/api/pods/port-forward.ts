@@ -1,14 +1,16 @@
-// Forwards connections to ports of a pod: /api/v1/namespaces/NS/pods/NAME/portforward?ports=8080, by
-// WebSocket. What a port refuses ends that connection alone, with its reason on the port's error channel.
+// Forwards connections to ports of a pod: /api/v1/namespaces/NS/pods/NAME/portforward?ports=8080. Client libraries
+// ask by WebSocket, kubectl by SPDY, on a connection of its own or, from 1.31, in a WebSocket. What a port refuses ends
+// that connection alone, with its reason on the port's error channel.
 
 import type { Socket } from 'node:net';
 
 import { acceptance, offeredProtocols } from '../../../wire/websocket/handshake.ts';
 import { closeCodes, MessageSocket } from '../../../wire/websocket/message-socket.ts';
 import { badRequest, StatusError } from '../api-error.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Exchange, Upgrade } from '../http/exchange.ts';
 import { textAt } from '../json.ts';
 import type { ApiObject } from '../store.ts';
+import { type ByteCarrier, ofMessages, ofSocket, roomIn } from './byte-carrier.ts';
 import {
   askedPorts,
   channelProtocol,
@@ -18,13 +20,19 @@ import {
   portMessage,
 } from './forward-channels.ts';
 import type { PodAccess } from './pod-access.ts';
+import { SpdyForward } from './spdy-forward.ts';
 import { unreachable } from './unreachable.ts';
 
-/** Forwarded connections of all callers at a time. */
+/** Requests of all callers that forward at a time. */
 const maxForwards = 512;
 
 /** How long a client may take to end after the pod has. */
 const closeGraceMs = 5_000;
+
+const spdy = 'SPDY/3.1';
+const spdyProtocol = 'portforward.k8s.io';
+/** SPDY in the messages of a WebSocket (KEP-4006). */
+const tunnelProtocol = `${spdy}+${spdyProtocol}`;
 
 /** All forwards of one API server. */
 export class PortForwards {
@@ -37,7 +45,6 @@ export class PortForwards {
 
   /** Forwards until either side ends. Throws StatusError as long as nothing was accepted. */
   async serve(exchange: Exchange, pod: ApiObject): Promise<void> {
-    const ports = askedPorts(exchange.query);
     requireRunning(pod);
     if (this.#open >= maxForwards) {
       throw new StatusError('AMB1209', {
@@ -47,15 +54,45 @@ export class PortForwards {
         details: { retryAfterSeconds: 1 },
       });
     }
-    const { messages, socket } = accepted(exchange);
+    const forwarding = this.#accepted(exchange, pod);
     this.#open++;
     try {
-      await new Forward(this.#pods, pod, ports, messages).run(() => {
-        socket.setTimeout(closeGraceMs, () => socket.destroy());
-      });
+      await forwarding();
     } finally {
       this.#open--;
     }
+  }
+
+  /** Accepts the request; what is returned forwards. */
+  #accepted(exchange: Exchange, pod: ApiObject): () => Promise<void> {
+    const { request, upgrade } = exchange;
+    const { headers } = request;
+    const offered = offeredProtocols(headers);
+    if (upgrade === undefined) throw notSpoken(headers.upgrade ?? 'plain HTTP');
+    if (headers.upgrade?.toLowerCase() === spdy.toLowerCase()) {
+      const spoken = [headers['x-stream-protocol-version'] ?? []].flat().join(', ');
+      if (!spoken.split(/,\s*/).includes(spdyProtocol)) throw notSpoken(`${spdy} with ${spoken}`);
+      const carrier = acceptedSpdy(exchange, upgrade);
+      return () => new SpdyForward(this.#pods, pod, carrier).run();
+    }
+    if (offered.includes(tunnelProtocol)) {
+      const carrier = ofMessages(acceptedMessages(exchange, upgrade, tunnelProtocol));
+      return () => new SpdyForward(this.#pods, pod, carrier).run();
+    }
+    if (offered.length > 0 && !offered.includes(channelProtocol)) {
+      throw notSpoken(offered.join(', '));
+    }
+    const ports = askedPorts(exchange.query);
+    const messages = acceptedMessages(
+      exchange,
+      upgrade,
+      offered.length > 0 ? channelProtocol : undefined,
+    );
+    const { socket } = upgrade;
+    return () =>
+      new Forward(this.#pods, pod, ports, messages).run(() => {
+        socket.setTimeout(closeGraceMs, () => socket.destroy());
+      });
   }
 }
 
@@ -70,30 +107,36 @@ function requireRunning(pod: ApiObject): void {
 }
 
 /** Accepts the WebSocket. */
-function accepted({ request, response, upgrade }: Exchange): {
-  readonly messages: MessageSocket;
-  readonly socket: Socket;
-} {
-  const offered = offeredProtocols(request.headers);
-  if (upgrade === undefined || (offered.length > 0 && !offered.includes(channelProtocol))) {
-    throw notSpoken(
-      upgrade === undefined ? (request.headers.upgrade ?? 'plain HTTP') : offered.join(', '),
-    );
-  }
-  const protocol = offered.length > 0 ? channelProtocol : undefined;
-  const head = acceptance(request.headers, protocol);
-  if (head.kind === 'problem') throw badRequest('AMB1203', head.problem);
-  const { socket } = upgrade;
+function acceptedMessages(
+  { request, response }: Exchange,
+  { socket, head }: Upgrade,
+  protocol: string | undefined,
+): MessageSocket {
+  const answer = acceptance(request.headers, protocol);
+  if (answer.kind === 'problem') throw badRequest('AMB1203', answer.problem);
   response.detachSocket(socket);
-  socket.write(head.value);
-  return { socket, messages: new MessageSocket(socket, { head: upgrade.head }) };
+  socket.write(answer.value);
+  return new MessageSocket(socket, { head });
+}
+
+/** Accepts SPDY on the connection itself. */
+function acceptedSpdy({ response }: Exchange, { socket, head }: Upgrade): ByteCarrier {
+  response.detachSocket(socket);
+  const lines = [
+    'HTTP/1.1 101 Switching Protocols',
+    'Connection: Upgrade',
+    `Upgrade: ${spdy}`,
+    `X-Stream-Protocol-Version: ${spdyProtocol}`,
+  ];
+  socket.write(`${lines.join('\r\n')}\r\n\r\n`);
+  return ofSocket(socket, head);
 }
 
 function notSpoken(asked: string): StatusError {
   return new StatusError('AMB1207', {
     http: 501,
     reason: 'NotImplemented',
-    message: `ports are forwarded by WebSocket and ${channelProtocol}, not by ${asked}; kubectl's own protocol is not spoken in laptop mode, ambit's is`,
+    message: `ports are forwarded by WebSocket with ${channelProtocol} or ${tunnelProtocol}, or by ${spdy} with ${spdyProtocol}, not by ${asked}`,
   });
 }
 
@@ -189,16 +232,4 @@ class Forward {
       await roomIn(socket);
     }
   }
-}
-
-function roomIn(socket: Socket): Promise<void> {
-  return new Promise((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done);
-      socket.off('close', done);
-      resolve();
-    };
-    socket.on('drain', done);
-    socket.on('close', done);
-  });
 }
