@@ -30,13 +30,7 @@ import { ObjectTables } from './objects.ts';
 import { onHost } from './on-host.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
-import {
-  addressRanges,
-  type ControllerSettings,
-  revisions,
-  serviceName,
-  servingNames,
-} from './settings.ts';
+import { type ControllerSettings, meshOptions, serviceName, servingNames } from './settings.ts';
 import { RefusalSharing } from './shared-refusals.ts';
 import { type MeshOptions, meshConfigNameOf, withRevision } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
@@ -97,15 +91,7 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     const { client, settings, clock, log } = parts;
     this.#parts = parts;
-    this.#mesh = {
-      clusterId: settings.CLUSTER_ID,
-      trustDomain: settings.TRUST_DOMAIN,
-      clusterDomain: settings.CLUSTER_DOMAIN,
-      rootNamespace: settings.POD_NAMESPACE,
-      network: '',
-      revisions: revisions(settings),
-      addressRanges: addressRanges(settings),
-    };
+    this.#mesh = meshOptions(settings);
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
     this.#tables = new ObjectTables((kind, object) => {
       const counts = this.#translator.changed(kind, object);
