@@ -30,13 +30,8 @@ import { ObjectTables } from './objects.ts';
 import { onHost } from './on-host.ts';
 import { GrpcServer } from './publish/grpc-server.ts';
 import { XdsServer } from './publish/xds-server.ts';
-import {
-  addressRanges,
-  type ControllerSettings,
-  revisions,
-  serviceName,
-  servingNames,
-} from './settings.ts';
+import { type ControllerSettings, meshOptions, serviceName, servingNames } from './settings.ts';
+import { RefusalSharing } from './shared-refusals.ts';
 import { type MeshOptions, meshConfigNameOf, withRevision } from './translate/mesh-options.ts';
 import type { Translation } from './translate/snapshot.ts';
 import { Translator } from './translator.ts';
@@ -86,6 +81,7 @@ export class Controller implements AsyncDisposable {
   readonly #election: LeaderElection;
   readonly #translating: Debouncer;
   readonly #writing: WriteBack;
+  readonly #sharing: RefusalSharing;
   #authority: LiveAuthority | undefined;
   #admission: Admission | undefined;
   #translation: Translation | undefined;
@@ -95,21 +91,13 @@ export class Controller implements AsyncDisposable {
   constructor(parts: ControllerParts) {
     const { client, settings, clock, log } = parts;
     this.#parts = parts;
-    this.#mesh = {
-      clusterId: settings.CLUSTER_ID,
-      trustDomain: settings.TRUST_DOMAIN,
-      clusterDomain: settings.CLUSTER_DOMAIN,
-      rootNamespace: settings.POD_NAMESPACE,
-      network: '',
-      revisions: revisions(settings),
-      addressRanges: addressRanges(settings),
-    };
+    this.#mesh = meshOptions(settings);
     this.#translating = new Debouncer(gathering, clock, () => this.#translate());
     this.#tables = new ObjectTables((kind, object) => {
       const counts = this.#translator.changed(kind, object);
       if (!this.#synced) return;
       if (counts) this.#translating.changed();
-      if (concernsWriting(kind, object)) this.#writing.changed();
+      if (concernsWriting(kind, object, settings.POD_NAMESPACE)) this.#writing.changed();
     });
     this.#translator = new Translator(this.#tables, this.#mesh, clock, this.#end.signal);
     this.#watcher = new ObjectWatcher({
@@ -127,7 +115,10 @@ export class Controller implements AsyncDisposable {
       log,
       onPush: (typeUrl) => this.#metrics.pushed(typeUrl),
       onRefusal: ({ typeUrl }) => this.#metrics.refused(typeUrl),
-      onStandingChange: () => this.#writing.changed(),
+      onStandingChange: () => {
+        this.#writing.changed();
+        this.#sharing.changed();
+      },
     });
     this.#credentials = new CredentialDelivery({
       client,
@@ -150,6 +141,14 @@ export class Controller implements AsyncDisposable {
       },
     });
     this.#writing = this.#writeBack();
+    this.#sharing = new RefusalSharing({
+      client,
+      clock,
+      log,
+      namespace: settings.POD_NAMESPACE,
+      podName: settings.POD_NAME,
+      standing: () => this.#xds.standing(),
+    });
     this.#registry.beforeReading(() => {
       this.#metrics.connected(this.#xds.connected().length);
       this.#metrics.leads(this.#election.term !== undefined);
@@ -175,6 +174,7 @@ export class Controller implements AsyncDisposable {
         spansTo: settings.OTEL_EXPORTER_OTLP_ENDPOINT,
       },
       parameters: this.#parameters,
+      podName: settings.POD_NAME,
       givesRevocationLists: settings.PILOT_ENABLE_CA_CRL,
       isListed: (kind) => this.#watcher.isListed(kind),
       authority: () => this.#authority,
@@ -212,6 +212,7 @@ export class Controller implements AsyncDisposable {
     await this.#translate();
     this.#synced = true;
     this.#election.start();
+    this.#sharing.resume(this.#tables);
     this.#translating.changed();
     const certificate = this.#stack.use(
       new ServingCertificate(authority, servingNames(settings), clock, log),
@@ -266,6 +267,7 @@ export class Controller implements AsyncDisposable {
     // Nothing is being written when the Lease is given away.
     await this.#writing[Symbol.asyncDispose]();
     await this.#election[Symbol.asyncDispose]();
+    await this.#sharing[Symbol.asyncDispose]();
     this.#xds[Symbol.dispose]();
     await this.#stack.disposeAsync();
   }

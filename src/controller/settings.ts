@@ -6,7 +6,7 @@ import { logLevels } from '../runtime/log.ts';
 import { flag, integer, oneOf, type Settings, text } from '../runtime/settings.ts';
 import { fieldManager } from './desired.ts';
 import { type AddressRanges, maskCidr } from './translate/cidr.ts';
-import { withRevision } from './translate/mesh-options.ts';
+import { type MeshOptions, withRevision } from './translate/mesh-options.ts';
 import { defaultRevision } from './translate/scope.ts';
 
 const seconds = { min: 60, max: 10 * 365 * 86_400 } as const;
@@ -55,9 +55,21 @@ export const controllerSettings = {
 
 export type ControllerSettings = Settings<typeof controllerSettings>;
 
-/** The ranges of addresses for ServiceEntries. @throws AmbitError AMB1004 when a setting is no network
- * of its family */
-export function addressRanges(settings: ControllerSettings): AddressRanges {
+/** What the whole mesh has in common. @throws AmbitError AMB1004 when a range is no network of its family */
+export function meshOptions(settings: ControllerSettings): MeshOptions {
+  return {
+    clusterId: settings.CLUSTER_ID,
+    trustDomain: settings.TRUST_DOMAIN,
+    clusterDomain: settings.CLUSTER_DOMAIN,
+    rootNamespace: settings.POD_NAMESPACE,
+    network: '',
+    revisions: revisions(settings),
+    addressRanges: addressRanges(settings),
+  };
+}
+
+/** The ranges of addresses for ServiceEntries. */
+function addressRanges(settings: ControllerSettings): AddressRanges {
   return {
     ipv4: rangeOf(settings, 'PILOT_IP_AUTOALLOCATE_IPV4_PREFIX', false),
     ipv6: rangeOf(settings, 'PILOT_IP_AUTOALLOCATE_IPV6_PREFIX', true),

@@ -24,6 +24,7 @@ import type { XdsServer } from './publish/xds-server.ts';
 import { refusalFindings } from './refusals.ts';
 import { revocationListChanges, rootCertificateChanges } from './root-certificates.ts';
 import { routeParents } from './route-status.ts';
+import { abandonedRefusals, refusalsOfOthers } from './shared-refusals.ts';
 import { hasNoStatus, statusWrites } from './status.ts';
 import { type Finding, withoutRepeats } from './translate/finding.ts';
 import { readable, writable } from './translate/scope.ts';
@@ -40,9 +41,17 @@ const writeRetry = { firstMs: 250, maxMs: 30_000, jitter: 0.2 } as const;
 const noChanges: Changes = { apply: [], remove: [] };
 
 /** Whether the change of an object may ask for something to be written, beside what comes of translating it. Pods,
- * nodes and slices change all the time; of them only the pods of waypoints are spoken of. */
-export function concernsWriting(kind: KindName, { metadata }: KubernetesObject): boolean {
-  if (kind === 'Pod') return metadata.labels?.[gatewayNameLabel] !== undefined;
+ * nodes and slices change all the time; of them only the pods of waypoints are spoken of, and those of the
+ * controller's namespace, among which its replicas are, count. */
+export function concernsWriting(
+  kind: KindName,
+  { metadata }: KubernetesObject,
+  rootNamespace: string,
+): boolean {
+  if (kind === 'Pod') {
+    const isOfWaypoint = metadata.labels?.[gatewayNameLabel] !== undefined;
+    return isOfWaypoint || metadata.namespace === rootNamespace;
+  }
   return kind !== 'Node' && kind !== 'EndpointSlice';
 }
 
@@ -60,6 +69,8 @@ export interface WriteBackParts {
   readonly parameters: WaypointParameters;
   /** Whether revocation lists are given to proxies. */
   readonly givesRevocationLists: boolean;
+  /** The name of the pod of this replica. */
+  readonly podName: string;
   readonly isListed: (kind: KindName) => boolean;
   /** Undefined while it is being loaded. */
   readonly authority: () => LiveAuthority | undefined;
@@ -136,9 +147,7 @@ export class WriteBack implements AsyncDisposable {
     const lists = this.#listChanges(own, authority);
     // First, since authors are told of what came of it.
     const provisioned = await Promise.all(
-      [this.#versionChanges(), roots, lists, changes].map((each) =>
-        this.#applier.apply(each, term),
-      ),
+      [this.#ownChanges(), roots, lists, changes].map((each) => this.#applier.apply(each, term)),
     );
     this.#applier.keepOnly(
       ({ kind, namespace, name }) => tables.get(kind, namespace, name) !== undefined,
@@ -161,10 +170,11 @@ export class WriteBack implements AsyncDisposable {
   }
 
   #findings(translation: Translation): Finding[] {
-    const { xds, credentials, tables, translator } = this.#parts;
+    const { xds, credentials, tables, translator, provision, podName } = this.#parts;
+    const others = refusalsOfOthers(tables, provision.mesh.rootNamespace, podName);
     return [
       ...this.#applier.findings(),
-      ...refusalFindings(xds.standing()),
+      ...refusalFindings([...xds.standing(), ...others]),
       ...translation.findings,
       ...credentials.findings(tables.list('DestinationRule')),
       ...lastValidFindings(translator.versions.kept),
@@ -177,10 +187,18 @@ export class WriteBack implements AsyncDisposable {
     return revocationListChanges(own, revocationLists);
   }
 
-  #versionChanges(): Changes {
-    const { tables, translator, provision, isListed, clock } = this.#parts;
+  #ownChanges(): Changes {
+    const { tables, translator, provision, isListed, clock, podName } = this.#parts;
     const { rootNamespace } = provision.mesh;
-    return lastValidChanges(tables, translator.versions.kept, rootNamespace, isListed, clock.now());
+    const abandoned = abandonedRefusals(tables, rootNamespace, podName);
+    const { apply, remove } = lastValidChanges(
+      tables,
+      translator.versions.kept,
+      rootNamespace,
+      isListed,
+      clock.now(),
+    );
+    return { apply, remove: [...remove, ...abandoned] };
   }
 
   /** Events on ConfigMaps, which have no status. */

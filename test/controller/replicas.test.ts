@@ -8,7 +8,7 @@ import { suite } from '../support/suite.ts';
 import { ApiFront } from './api-front.ts';
 import { LeapingClock } from './leaping-clock.ts';
 import { ProxyStream, ztunnelNode } from './proxy-client.ts';
-import { eventually, settingsFor, startApi, tokenOf } from './running-controller.ts';
+import { applyYaml, eventually, settingsFor, startApi, tokenOf } from './running-controller.ts';
 
 const test = suite('replicas of the controller', { deadlineMs: 40_000 });
 
@@ -141,6 +141,47 @@ test('replicas that start together agree on one authority', async ({ stack }) =>
   await serveAll(stack, api, replicas);
 });
 
+test('what a proxy refuses at one replica is told by the one that leads', async ({ stack }) => {
+  const api = await startApi(stack);
+  for (const name of ['one', 'two']) {
+    applyYaml(
+      api,
+      `{apiVersion: v1, kind: Pod, metadata: {name: ${name}, namespace: istio-system}, spec: {nodeName: n, containers: [{name: c, image: i}]}}`,
+    );
+  }
+  const first = await startReplica(stack, api, 'one');
+  const second = await startReplica(stack, api, 'two');
+  const rootPem = await rootOf(api);
+  using client = second.front.client();
+  const token = await tokenOf(api, client, 'istio-system', 'ztunnel');
+  const address = `127.0.0.1:${second.controller.ports.grpc}`;
+  const stream = new ProxyStream(stack, address, rootPem, token, ztunnelNode());
+  stream.subscribe(typeUrls.authorization);
+  stream.ack(await stream.next());
+  applyYaml(
+    api,
+    '{apiVersion: security.istio.io/v1, kind: AuthorizationPolicy, metadata: {name: odd, namespace: default}, spec: {rules: [{}]}}',
+  );
+  stream.refuse(await stream.next(), 'default/odd: no idea');
+  const told = (): string =>
+    JSON.stringify(
+      api.store.get('security.istio.io/authorizationpolicies', 'default', 'odd')?.['status'] ?? {},
+    );
+  await eventually('the refusal', () => told().includes('AMB1641') || undefined);
+  assert.ok(await leads(first));
+  const shared = (): object | undefined =>
+    api.store.get('configmaps', 'istio-system', 'ambit-refusals-two');
+  assert.ok(shared());
+  // The replica is gone without a word: what it knew is no more.
+  second.front.intercept = () => 'silence';
+  second.front.cut();
+  api.store.delete('pods', 'istio-system', 'two', { gracePeriodSeconds: 0 });
+  await eventually('no refusal', () => !told().includes('AMB1641') || undefined);
+  await eventually('no ConfigMap', () => shared() === undefined || undefined);
+  second.front.intercept = () => ({ status: 503 });
+  second.front.cut();
+});
+
 test.run();
 
 /** Every replica answers a proxy with the same version. */
@@ -149,9 +190,7 @@ async function serveAll(
   api: ApiServer,
   replicas: readonly Replica[],
 ): Promise<void> {
-  const root = api.store.get('configmaps', 'istio-system', 'istio-ca-root-cert');
-  assert.ok(root);
-  const rootPem = (root['data'] as Record<string, string>)['root-cert.pem'] ?? '';
+  const rootPem = await rootOf(api);
   const versions: string[] = [];
   for (const { controller, front } of replicas) {
     using client = front.client();
@@ -164,4 +203,11 @@ async function serveAll(
     versions.push(first.systemVersion);
   }
   assert.is(new Set(versions).size, 1);
+}
+
+async function rootOf(api: ApiServer): Promise<string> {
+  const root = await eventually('the root', () =>
+    api.store.get('configmaps', 'istio-system', 'istio-ca-root-cert'),
+  );
+  return (root['data'] as Record<string, string>)['root-cert.pem'] ?? '';
 }
