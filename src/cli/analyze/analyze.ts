@@ -11,7 +11,7 @@ import {
   verification,
 } from './analyzers/destinations.ts';
 import { customProviders, selectors, targets, waypointSelectors } from './analyzers/policies.ts';
-import { destinations, gatewayNames, sharedHosts, unreachedRules } from './analyzers/routing.ts';
+import { destinations, gatewayNames, neverReached, sharedHosts } from './analyzers/routing.ts';
 import { portNames, sharedPods } from './analyzers/services.ts';
 import { telemetryConflicts, telemetryProviders } from './analyzers/telemetries.ts';
 import { translation, validity } from './analyzers/validity.ts';
@@ -25,7 +25,7 @@ export const analyzers: Readonly<Record<string, (world: World) => readonly Messa
   'virtualservice.Destinations': destinations,
   'virtualservice.Gateways': gatewayNames,
   'virtualservice.ConflictingHosts': sharedHosts,
-  'virtualservice.UnreachableRules': unreachedRules,
+  'virtualservice.UnreachableRules': neverReached,
   'destinationrule.Hosts': ruleHosts,
   'destinationrule.Subsets': subsets,
   'destinationrule.CaCertificates': verification,

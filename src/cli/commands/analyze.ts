@@ -23,7 +23,6 @@ import {
   outputOptions,
 } from '../cluster-options.ts';
 import type { Command, CommandContext } from '../command.ts';
-import { readDefinitions } from '../objects/definitions.ts';
 import { readSources } from '../objects/find-files.ts';
 import { type ReadObject, readDocuments } from '../objects/read-documents.ts';
 import { documentOf, paint, withProgress } from '../output.ts';
@@ -144,18 +143,14 @@ async function readFiles(
   namespace: string,
   { cwd, stdin, stderr }: CommandContext,
 ): Promise<Omit<Gathered, 'namespace'>> {
-  const definitions = readDefinitions();
   const places = new Map<string, ReadObject>();
   const sources = await readSources(files, cwd, stdin ?? (() => text(process.stdin)));
   for (const source of sources) {
     const { objects, problems } = readDocuments(source);
     for (const { file, line, text: why } of problems) stderr(`${file}:${line}: AMB1693 ${why}\n`);
     for (const read of objects) {
-      const { apiVersion, kind, metadata } = read.object;
-      const group = apiVersion.slice(0, Math.max(0, apiVersion.indexOf('/')));
-      const isWide =
-        definitions.get(`${group}/${kind}`)?.namespaced === false || wideKinds.has(kind);
-      const placed = isWide
+      const { kind, metadata } = read.object;
+      const placed = clusterWide.has(kind)
         ? read.object
         : { ...read.object, metadata: { ...metadata, namespace: metadata.namespace ?? namespace } };
       places.set(identityOf(placed), { ...read, object: placed });
@@ -164,10 +159,11 @@ async function readFiles(
   return { places, objects: [...places.values()].map(({ object }) => object) };
 }
 
-/** Of Kubernetes itself, as far as they are analyzed. */
-const wideKinds = new Set([
+/** Kinds without a namespace, as far as they are analyzed. */
+const clusterWide = new Set([
   'Namespace',
   'Node',
+  'GatewayClass',
   'CustomResourceDefinition',
   'ValidatingWebhookConfiguration',
   'MutatingWebhookConfiguration',

@@ -56,16 +56,17 @@ async function judgeAll(
   namespace: string,
   { cwd, stdin }: CommandContext,
 ): Promise<FileOutcome[]> {
-  const definitions = readDefinitions();
   const sources = await readSources(names, cwd, stdin ?? (() => text(process.stdin)));
-  const outcomes = sources.map((source): FileOutcome => {
-    const { objects, problems } = readDocuments(source);
-    return {
-      file: source.name,
+  const read = sources.map((source) => ({ file: source.name, ...readDocuments(source) }));
+  const kinds = read.flatMap(({ objects }) => objects.map(({ object }) => object.kind));
+  const definitions = readDefinitions(new Set(kinds));
+  const outcomes = read.map(
+    ({ file, problems, objects }): FileOutcome => ({
+      file,
       problems,
-      objects: objects.map((read) => judgeObject(read, definitions, namespace)),
-    };
-  });
+      objects: objects.map((one) => judgeObject(one, definitions, namespace)),
+    }),
+  );
   if (outcomes.every(({ objects, problems }) => objects.length + problems.length === 0)) {
     throw new AmbitError('AMB1693', 'there is no object to be validated', {
       object: names.join(' '),

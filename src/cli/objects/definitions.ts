@@ -29,15 +29,22 @@ interface Definition {
   };
 }
 
-/** All kinds, as `GROUP/KIND`; none where the manifests are not beside the program. */
-export function readDefinitions(folder = crdFolder): ReadonlyMap<string, KindDefinition> {
+/** The definitions of these kinds, as `GROUP/KIND`; none where the manifests are not beside the program.
+ * The others are not parsed, which takes longer than all the rest. */
+export function readDefinitions(
+  kinds: ReadonlySet<string>,
+  folder = crdFolder,
+): ReadonlyMap<string, KindDefinition> {
   if (!existsSync(folder)) return new Map();
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' });
   return new Map(
     files
       .filter((file) => file.endsWith('.yaml'))
       .flatMap((file) => {
-        const { kind, spec } = parse(readFileSync(path.join(folder, file), 'utf8')) as Definition;
+        const text = readFileSync(path.join(folder, file), 'utf8');
+        const [, named = ''] = /^ {4}kind: (\w+)$/m.exec(text) ?? [];
+        if (!kinds.has(named)) return [];
+        const { kind, spec } = parse(text) as Definition;
         if (kind !== 'CustomResourceDefinition' || spec === undefined) return [];
         const served = spec.versions.filter((version) => version.served);
         const schemas = new Map(served.map((one) => [one.name, rootSchema(one.schema)]));

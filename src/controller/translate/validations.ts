@@ -1,9 +1,11 @@
 // One object and what is wrong with it: the validation that the webhook, `ambit validate` and, where a kind
 // is watched, the controller share (features section 7).
 
+import type { VirtualService } from '../kinds/networking.ts';
 import type { KubernetesObject } from '../kinds/object.ts';
 import { dryRunAnnotation } from './authorizations.ts';
 import type { Problem } from './finding.ts';
+import { unreachedRules } from './unreached-rules.ts';
 import { attempt } from './valid-versions.ts';
 import { validateDestinationRule, warnOfDestinationRule } from './validate-destination-rules.ts';
 import { validateWorkloadEntry, warnOfWorkloadEntry } from './validate-endpoints.ts';
@@ -76,8 +78,16 @@ const inert = new Set([
   'extensions.istio.io/TrafficExtension',
 ]);
 
+/** Beside what the status tells of a valid one: there what is never reached is found in what was compiled. */
+function warnOfRoutes(object: VirtualService): Problem[] {
+  const unreached = unreachedRules(object).map(
+    ({ field, text }): Problem => ({ code: 'AMB1614', field, text }),
+  );
+  return [...warnOfVirtualService(object), ...unreached];
+}
+
 const validations: ReadonlyMap<string, Validation> = new Map([
-  ['networking.istio.io/VirtualService', judge(validateVirtualService, warnOfVirtualService)],
+  ['networking.istio.io/VirtualService', judge(validateVirtualService, warnOfRoutes)],
   ['networking.istio.io/DestinationRule', judge(validateDestinationRule, warnOfDestinationRule)],
   ['networking.istio.io/ServiceEntry', judge(validateServiceEntry, warnOfServiceEntry)],
   ['networking.istio.io/WorkloadEntry', judge(validateWorkloadEntry, warnOfWorkloadEntry)],

@@ -220,6 +220,11 @@ test('names every field that is wrong, and nothing of what is right', () => {
 
 /** Kind, spec and the fields of warnings. */
 const warnings: readonly (readonly [string, string, ...string[]])[] = [
+  [
+    'VirtualService',
+    '{hosts: [a.b], http: [{route: [{destination: {host: a}}]}, {match: [{uri: {prefix: /a}}], route: [{destination: {host: a}}]}]}',
+    'spec.http[1]',
+  ],
   ['AuthorizationPolicy', '{}', 'spec.rules'],
   [
     'VirtualService',

@@ -217,4 +217,38 @@ test('refuses a definition that is wrong', async ({ api }) => {
   assert.match(stderr, 'must be spec.names.plural+"."+spec.group');
 });
 
+test('groups and versions are listed by their order in Kubernetes, whenever they were defined', async ({
+  stack,
+}) => {
+  const { server } = await startHarness(stack);
+  const define = (group: string, ...versions: string[]): void => {
+    server.store.create({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: `gateways.${group}` },
+      spec: {
+        group,
+        scope: 'Namespaced',
+        names: { plural: 'gateways', kind: 'Gateway' },
+        versions: versions.map((name, index) => ({
+          name,
+          served: true,
+          storage: index === 0,
+          schema: { openAPIV3Schema: { type: 'object' } },
+        })),
+      },
+    });
+  };
+  define('z.example', 'v1alpha1', 'v1', 'v1beta1');
+  define('a.example', 'v1');
+  const { text } = await ask(server, { path: '/apis' });
+  const { groups } = JSON.parse(text) as {
+    groups: { name: string; versions: { version: string }[] }[];
+  };
+  const shown = groups
+    .filter(({ name }) => name.endsWith('.example'))
+    .map(({ name, versions }) => `${name}: ${versions.map(({ version }) => version).join(' ')}`);
+  assert.equal(shown, ['a.example: v1', 'z.example: v1 v1beta1 v1alpha1']);
+});
+
 test.run();

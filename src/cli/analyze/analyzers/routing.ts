@@ -3,11 +3,11 @@
 import type {
   DestinationRule,
   DestinationSpec,
-  HttpMatchSpec,
   VirtualService,
 } from '../../../controller/kinds/networking.ts';
 import { describeObject } from '../../../controller/kinds/object.ts';
 import { hostCovers, resolveHost } from '../../../controller/translate/hostnames.ts';
+import { unreachedRules } from '../../../controller/translate/unreached-rules.ts';
 import { type Message, message } from '../message.ts';
 import type { World } from '../world.ts';
 
@@ -132,48 +132,10 @@ export function sharedHosts(world: World): Message[] {
 }
 
 /** IST0130 and IST0131: rules that an earlier one of the same object leaves nothing for. */
-export function unreachedRules(world: World): Message[] {
-  return virtualServices(world).flatMap((object) => {
-    const seen = new Map<string, number>();
-    let everything: number | undefined;
-    return (object.spec?.http ?? []).flatMap(({ match = [] }, index): Message[] => {
-      const field = `spec.http[${index}]`;
-      if (everything !== undefined) {
-        const text = `never reached: spec.http[${everything}] matches every request before`;
-        return [message('IST0130', object, field, text)];
-      }
-      if (match.length === 0 || match.some(matchesAll)) everything = index;
-      const repeated = match.flatMap((one, place) => {
-        const key = keyOf(one);
-        const earlier = seen.get(key);
-        if (earlier === undefined) seen.set(key, index);
-        return earlier === undefined || earlier === index ? [] : [{ place, earlier }];
-      });
-      const [first] = repeated;
-      if (first !== undefined && repeated.length === match.length) {
-        const text = `never reached: spec.http[${first.earlier}] has the same match before`;
-        return [message('IST0130', object, field, text)];
-      }
-      return repeated.map(({ place, earlier }) => {
-        const text = `has no effect: spec.http[${earlier}] has the same match before`;
-        return message('IST0131', object, `${field}.match[${place}]`, text);
-      });
-    });
-  });
-}
-
-/** Conditions that leave no request out, beside a path that takes all. */
-const harmless = new Set(['name', 'uri', 'ignoreUriCase']);
-
-function matchesAll(match: HttpMatchSpec): boolean {
-  const { uri } = match;
-  const isWide = uri === undefined || uri.prefix === '/' || uri.regex === '.*';
-  return isWide && Object.keys(match).every((field) => harmless.has(field));
-}
-
-/** Names are for logs, and tell no matches apart. */
-function keyOf(match: HttpMatchSpec): string {
-  const conditions = Object.entries(match).filter(([field]) => field !== 'name');
-  const sorted = conditions.toSorted(([left], [right]) => (left < right ? -1 : 1));
-  return JSON.stringify(sorted);
+export function neverReached(world: World): Message[] {
+  return virtualServices(world).flatMap((object) =>
+    unreachedRules(object).map(({ field, text, isWhole }) =>
+      message(isWhole ? 'IST0130' : 'IST0131', object, field, text),
+    ),
+  );
 }

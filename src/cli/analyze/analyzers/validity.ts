@@ -1,6 +1,7 @@
 // What is wrong with single objects, and what translation would tell their authors: the same code as in the
 // controller.
 
+import type { Problem } from '../../../controller/translate/finding.ts';
 import { translate } from '../../../controller/translate/translate.ts';
 import { ValidVersions } from '../../../controller/translate/valid-versions.ts';
 import { validateObject } from '../../../controller/translate/validations.ts';
@@ -14,11 +15,24 @@ export function validity({ objects }: World): Message[] {
     const { problems, warnings } = validateObject(object) ?? { problems: [], warnings: [] };
     return [
       ...problems.map(({ code, field, text }) => message('IST0106', object, field, text, code)),
-      ...warnings.map(({ code, field, text }) =>
-        message(text.includes('is deprecated') ? 'IST0002' : 'IST0133', object, field, text, code),
-      ),
+      ...warnings
+        .filter(isToldHere)
+        .map(({ code, field, text }) =>
+          message(
+            text.includes('is deprecated') ? 'IST0002' : 'IST0133',
+            object,
+            field,
+            text,
+            code,
+          ),
+        ),
     ];
   });
+}
+
+/** Rules that are never reached have codes of their own. */
+function isToldHere({ code }: Problem): boolean {
+  return code !== 'AMB1614';
 }
 
 /** Istio's codes for what translation finds. */
