@@ -22,6 +22,7 @@ const commands: Readonly<Record<string, () => Promise<Command>>> = {
   validate: async () => (await import('./commands/validate.ts')).validate,
   'rotate-root': async () => (await import('./commands/rotate-root.ts')).rotateRoot,
   'ztunnel-config': async () => (await import('./commands/ztunnel-config.ts')).ztunnelConfig,
+  'waypoint-config': async () => (await import('./commands/waypoint-config.ts')).waypointConfig,
   'proxy-status': async () => (await import('./commands/proxy-status.ts')).proxyStatus,
   version: async () => (await import('./commands/version.ts')).version,
   explain: async () => (await import('./commands/explain.ts')).explain,

@@ -72,7 +72,10 @@ export function policyRows(dump: ZtunnelDump, filter: DumpFilter): Rows {
 
 /** The first certificate of a chain is the workload's own; then come those of its issuers, and the roots that
  * it trusts. */
-export function certificateRows({ certificates }: ZtunnelDump, nowMs: number): Rows {
+export function certificateRows(
+  { certificates }: Pick<ZtunnelDump, 'certificates'>,
+  nowMs: number,
+): Rows {
   return [
     [
       'CERTIFICATE NAME',

@@ -44,6 +44,11 @@ export const clusterCommandCodes = {
       'It is starting, cannot reach port 15012 of the controller, or is refused by it; what it knows is what it had.',
     remedy: 'Look at the log of the proxy (kubectl logs) and of the controller for its name.',
   },
+  AMB1839: {
+    title: 'No pod of the waypoint runs',
+    cause: 'There is no such Gateway, or its pods have yet to start.',
+    remedy: 'ambit waypoint list -A has the waypoints; ambit waypoint status tells why one waits.',
+  },
   AMB1842: {
     title: 'The version of Kubernetes is not one that the mesh runs on',
     cause: 'The API server is older than 1.30, or tells no version.',

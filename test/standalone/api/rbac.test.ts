@@ -224,4 +224,21 @@ test('of the mesh keep the key of its authority from its node agents', () => {
   assert.ok(!may('ztunnel', {}));
 });
 
+test('forwarding ports of pods is a permission of its own', async ({ api, asReader }) => {
+  const where = '/api/v1/namespaces/shop/pods/p/portforward?ports=80';
+  const grant = (name: string, resources: string[]): void => {
+    const rules = [{ apiGroups: [''], resources, verbs: ['get', 'create'] }];
+    const metadata = { name, namespace: 'shop' };
+    api.server.store.create({ ...role('Role', rules, 'shop'), metadata });
+    const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+    api.server.store.create({ ...binding('Role', 'shop'), metadata, roleRef });
+  };
+  grant('sees-pods', ['pods']);
+  const refused = await asReader('GET', where);
+  assert.is(refused.code, 403);
+  assert.match(refused.text, 'pods/portforward');
+  grant('forwards', ['pods/portforward']);
+  assert.is((await asReader('GET', where)).code, 404, 'there is no such pod');
+});
+
 test.run();
