@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { chmod, copyFile, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { catalogue } from '../../mesh/catalogue.ts';
 import { AmbitError } from '../../runtime/errors.ts';
 import { replaceFile } from './config-folder.ts';
 import { launcherProgram, type Processor } from './launcher.ts';
@@ -137,8 +138,7 @@ function launcherOf(folder: string, parts: readonly Part[]): Uint8Array {
     cniVersion: '1.0.0',
     code: 5,
     msg: `AMB1327 the CNI plugin cannot start ${program}`,
-    details:
-      'See that the DaemonSet istio-cni-node has a ready pod on this node, which puts it back.',
+    details: catalogue.AMB1327.remedy,
   })}\n`;
   return launcherProgram(process.arch as Processor, { path: program, words, complaint });
 }
