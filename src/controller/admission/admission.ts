@@ -38,14 +38,14 @@ export class Admission implements AsyncDisposable {
 
   /** Listens, and begins to keep the configuration. @throws AmbitError AMB1651 when the port is taken */
   static async start(parts: AdmissionParts): Promise<Admission> {
-    const { settings, certificate, metrics, log } = parts;
+    const { settings, certificate, metrics, clock, log } = parts;
     const { POD_NAMESPACE: namespace, WEBHOOK_PORT: port } = settings;
     const server = await onHost(settings.LISTEN_HOST, port, (host) =>
-      WebhookServer.listen({ host, port, certificate, metrics, log }),
+      WebhookServer.listen({ host, port, certificate, metrics, clock, log }),
     );
     const usual = `${withRevision('istio-validator', revisions(settings)[0])}-${namespace}`;
     const name = settings.VALIDATION_WEBHOOK_CONFIG_NAME || usual;
-    const { client, clock, authority, term } = parts;
+    const { client, authority, term } = parts;
     const rootPem = (): string => authority.rootPem;
     const keeper = new WebhookKeeper({
       client,

@@ -3,7 +3,9 @@
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { ServingCertificate } from '../ca/serving-certificate.ts';
 import type { AdmissionMetrics } from './metrics.ts';
@@ -14,6 +16,8 @@ const maxBodyBytes = 8 * 1024 * 1024;
 /** API servers give up after 30 s at the latest. */
 const requestTimeoutMs = 30_000;
 const maxConnections = 256;
+/** How long reviews under way may take at the end; each takes milliseconds. */
+const drainMs = 1_000;
 
 /** Where the webhook answers. */
 export const validatePath = '/validate';
@@ -23,17 +27,26 @@ export interface WebhookServerOptions {
   readonly port: number;
   readonly certificate: ServingCertificate;
   readonly metrics: AdmissionMetrics;
+  readonly clock: Clock;
   readonly log: Logger;
 }
 
 /** A running webhook; its owner disposes it. */
 export class WebhookServer implements AsyncDisposable {
   readonly #server: Server;
-  readonly #stopListening: () => void;
+  readonly #clock: Clock;
+  readonly #stopFollowing: () => void;
+  /** Also those that have not begun to speak TLS, which the server does not count as its own. */
+  readonly #sockets = new Set<Socket>();
 
-  private constructor(server: Server, stopListening: () => void) {
+  private constructor(server: Server, clock: Clock, stopFollowing: () => void) {
     this.#server = server;
-    this.#stopListening = stopListening;
+    this.#clock = clock;
+    this.#stopFollowing = stopFollowing;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
   }
 
   /** Listens. Rejects when the port is in use. */
@@ -44,10 +57,11 @@ export class WebhookServer implements AsyncDisposable {
     });
     server.requestTimeout = requestTimeoutMs;
     server.maxConnections = maxConnections;
-    const stopListening = certificate.follow((pair) => server.setSecureContext(pair));
+    const stopFollowing = certificate.follow((pair) => server.setSecureContext(pair));
+    const running = new WebhookServer(server, options.clock, stopFollowing);
     server.listen({ host, port });
     await once(server, 'listening');
-    return new WebhookServer(server, stopListening);
+    return running;
   }
 
   get port(): number {
@@ -55,11 +69,15 @@ export class WebhookServer implements AsyncDisposable {
     return typeof address === 'object' && address !== null ? address.port : 0;
   }
 
+  /** A review that is cut off refuses a write, so those under way are answered first. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopListening();
-    this.#server.closeIdleConnections();
+    this.#stopFollowing();
     const closed = new Promise((resolve) => this.#server.close(resolve));
-    this.#server.closeAllConnections();
+    const late = new AbortController();
+    const waited = this.#clock.wait(drainMs, late.signal).catch(() => undefined);
+    await Promise.race([closed, waited]);
+    late.abort();
+    for (const socket of this.#sockets) socket.destroy();
     await closed;
   }
 }

@@ -1,6 +1,8 @@
 // The webhook's server and what keeps its configuration, with everything that can be wrong around them.
 
+import { once } from 'node:events';
 import https from 'node:https';
+import net from 'node:net';
 import * as assert from 'uvu/assert';
 import { nextStep, revisionOf } from '../../../src/controller/admission/webhook-patch.ts';
 import { suite } from '../../support/suite.ts';
@@ -154,6 +156,19 @@ test('as long as the API server does not reach it, it closes nothing and says so
       undefined,
   );
   assert.ok(alone.webhooks().every(({ failurePolicy }) => failurePolicy === 'Ignore'));
+});
+
+test('a connection that never speaks does not hold up the end', async ({ stack }) => {
+  const { running, webhook } = await startScene(stack);
+  const socket = net.connect({ host: '127.0.0.1', port: webhook.port });
+  stack.defer(() => void socket.destroy());
+  await once(socket, 'connect');
+  const ended = once(socket, 'close');
+  socket.on('error', () => {
+    // The server may reset it.
+  });
+  await running.controller[Symbol.asyncDispose]();
+  await ended;
 });
 
 const configuration = (...webhooks: object[]): never =>
