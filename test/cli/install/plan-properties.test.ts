@@ -10,14 +10,17 @@ import { readDeploy } from '../../../src/cli/install/read-deploy.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('properties of plans');
-const deploy = readDeploy(deployFolder);
+/** What plans read of the manifests; in full they would drown a counterexample. */
+const manifests = readDeploy(deployFolder).objects.map(
+  ({ apiVersion, kind, metadata }): KubernetesObject => ({ apiVersion, kind, metadata }),
+);
 const version = '1.2.3';
 const none = { hasGatewayApi: true, installed: [] };
 
-const shuffled = fc.shuffledSubarray(deploy.objects.slice(), { minLength: deploy.objects.length });
+const shuffled = fc.shuffledSubarray(manifests, { minLength: manifests.length });
 
 test('the order of the files does not change what is installed', () => {
-  const wanted = planInstall(deploy.objects, version, none).stages;
+  const wanted = planInstall(manifests, version, none).stages;
   fc.assert(
     fc.property(shuffled, (objects) => {
       assert.equal(planInstall(objects, version, none).stages, wanted);
@@ -28,8 +31,8 @@ test('the order of the files does not change what is installed', () => {
 
 test('an upgrade to what is installed removes nothing', () => {
   fc.assert(
-    fc.property(fc.shuffledSubarray(deploy.objects.slice()), (installed) => {
-      assert.equal(planInstall(deploy.objects, version, { ...none, installed }).prune, []);
+    fc.property(fc.shuffledSubarray(manifests), (installed) => {
+      assert.equal(planInstall(manifests, version, { ...none, installed }).prune, []);
     }),
     { numRuns: 20 },
   );
@@ -45,7 +48,7 @@ const some = (kind: string, count: number): fc.Arbitrary<KubernetesObject[]> =>
     })),
   );
 const facts: fc.Arbitrary<UninstallFacts> = fc.record({
-  own: fc.shuffledSubarray(deploy.objects.slice()),
+  own: fc.shuffledSubarray(manifests),
   gateways: some('Gateway', 2),
   waypoints: some('Deployment', 2),
   written: some('ConfigMap', 3),
