@@ -138,6 +138,8 @@ const child = spawn(node, [path.join(root, entry), ...args], {
   stdio: 'inherit',
   env: {
     ...process.env,
+    // Node keeps what it compiled, types stripped, for the many processes that start from the same files.
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? path.join(modules, '.ambit-compiled'),
     PATH: `${path.dirname(node)}:${process.env.PATH ?? ''}:/usr/sbin:/sbin`,
   },
 });

@@ -1,14 +1,17 @@
 // Runs the test files, each in a process of its own, and ends on "N passed, N failed". Arguments
 // are parts of file names to run only those. A file that hangs, dies or leaks counts as failed.
 
-import { spawn } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdtempSync, readdirSync, rmSync, statfsSync } from 'node:fs';
+import os from 'node:os';
 import path from 'node:path';
 
 const root = path.resolve(import.meta.dirname, '../..');
 /** Files that build namespaces, containers or whole meshes, which mostly wait. */
 const meshes = /^test\/(?:namespaces|containers)\//;
 const fileDeadlineMs = 240_000;
+/** What meshes and images keep at once while the suite runs, with room to spare. */
+const temporaryBytes = 6 * 1024 ** 3;
 
 interface Outcome {
   readonly file: string;
@@ -25,14 +28,37 @@ const files = readdirSync(path.join(root, 'test'), { recursive: true, encoding: 
   .filter((name) => wanted.length === 0 || wanted.some((part) => name.includes(part)))
   .toSorted();
 
+/** Where the tests keep what they make: in memory where there is enough of it, since meshes otherwise wait for
+ * the disk more than for anything else. */
+function makeTemporaryFolder(): string {
+  const memory = '/dev/shm';
+  let free = 0;
+  try {
+    const { bavail, bsize } = statfsSync(memory);
+    free = Math.min(bavail * bsize, os.freemem());
+  } catch {
+    // There is none.
+  }
+  const parent = free >= temporaryBytes ? memory : os.tmpdir();
+  const folder = mkdtempSync(path.join(parent, 'ambit-tests-'));
+  // Some tests run as other users.
+  chmodSync(folder, 0o1777);
+  return folder;
+}
+
+const temporary = makeTemporaryFolder();
+process.on('exit', () => rmSync(temporary, { recursive: true, force: true }));
+const running = new Set<ChildProcess>();
+
 function runFile(file: string): Promise<Outcome> {
   const start = performance.now();
   return new Promise((resolve) => {
     const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FORCE_COLOR: '0', NO_COLOR: '1' },
+      env: { ...process.env, TMPDIR: temporary, FORCE_COLOR: '0', NO_COLOR: '1' },
     });
+    running.add(child);
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (output += chunk.toString()));
@@ -42,6 +68,7 @@ function runFile(file: string): Promise<Outcome> {
       setTimeout(() => child.kill('SIGKILL'), 10_000).unref();
     }, fileDeadlineMs);
     child.on('close', (code) => {
+      running.delete(child);
       clearTimeout(timer);
       resolve(outcomeOf(file, code, output, (performance.now() - start) / 1000));
     });
@@ -77,12 +104,20 @@ async function runInTurn(next: () => string | undefined): Promise<void> {
 }
 
 // Meshes mostly wait, so two of them and another file fill the two cores of the smallest machine. They share
-// nothing, as their names differ; the lane that has no other files left helps with them.
+// nothing, as their names differ; a lane that has no files of its kind left helps with the others.
 const meshFiles = files.filter((file) => meshes.test(file));
 const otherFiles = files.filter((file) => !meshes.test(file));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    // Files that run clean up after themselves.
+    meshFiles.length = 0;
+    otherFiles.length = 0;
+    for (const child of running) child.kill('SIGTERM');
+  });
+}
 await Promise.all([
-  runInTurn(() => meshFiles.shift()),
-  runInTurn(() => meshFiles.pop()),
+  runInTurn(() => meshFiles.shift() ?? otherFiles.shift()),
+  runInTurn(() => meshFiles.pop() ?? otherFiles.pop()),
   runInTurn(() => otherFiles.shift() ?? meshFiles.shift()),
 ]);
 

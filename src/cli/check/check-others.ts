@@ -92,7 +92,16 @@ export function checkWebhooks(
 }
 
 /** The groups of what is installed. */
-const ownGroups = ['', 'apps', 'rbac.authorization.k8s.io', 'apiextensions.k8s.io', '*'];
+const ownGroups = [
+  '',
+  'apps',
+  'rbac.authorization.k8s.io',
+  'apiextensions.k8s.io',
+  'policy',
+  'networking.k8s.io',
+  'gateway.networking.k8s.io',
+  '*',
+];
 
 function concernsUs({ rules = [] }: Webhook): boolean {
   return rules.some(({ apiGroups = [] }) => apiGroups.some((group) => ownGroups.includes(group)));

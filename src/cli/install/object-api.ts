@@ -8,6 +8,7 @@ interface Resource {
   readonly name: string;
   readonly kind: string;
   readonly namespaced: boolean;
+  readonly verbs?: readonly string[];
 }
 
 /** Reads and writes objects. Kinds are learned once. */
@@ -53,6 +54,27 @@ export class ObjectApi {
     return resources;
   }
 
+  /** All objects in a namespace, of every kind that can be listed, each kind in the version that the server prefers. */
+  async listNamespace(namespace: string): Promise<KubernetesObject[]> {
+    const { groups = [] } = (await this.#cluster.get('/apis')) as {
+      readonly groups?: readonly { readonly preferredVersion: { readonly groupVersion: string } }[];
+    };
+    const versions = ['v1', ...groups.map(({ preferredVersion }) => preferredVersion.groupVersion)];
+    const lists = versions.map(async (version) => {
+      const base = version.includes('/') ? `/apis/${version}` : `/api/${version}`;
+      const kinds = (await this.#resources(base)).filter(
+        ({ namespaced, verbs = [] }) => namespaced && verbs.includes('list'),
+      );
+      return await Promise.all(
+        kinds.map(async ({ name, kind }) => {
+          const items = await this.#cluster.list(`${base}/namespaces/${namespace}/${name}`);
+          return items.map((item) => asObject(item, version, kind));
+        }),
+      );
+    });
+    return (await Promise.all(lists)).flat(2);
+  }
+
   /** Makes the object what it says. @throws AmbitError AMB1832 */
   async apply(
     object: KubernetesObject,
@@ -79,7 +101,11 @@ export class ObjectApi {
     if (collection === undefined) return [];
     const query = labels === '' ? '' : `?labelSelector=${encodeURIComponent(labels)}`;
     const items = await this.#cluster.list(`${collection}${query}`);
-    // Lists leave out what all their items have in common.
-    return items.map((item) => ({ ...item, apiVersion, kind }) as unknown as KubernetesObject);
+    return items.map((item) => asObject(item, apiVersion, kind));
   }
+}
+
+/** Lists leave out what all their items have in common. */
+function asObject(item: object, apiVersion: string, kind: string): KubernetesObject {
+  return { ...item, apiVersion, kind } as unknown as KubernetesObject;
 }

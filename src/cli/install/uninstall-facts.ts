@@ -23,14 +23,9 @@ const writtenNames = [
   { kind: ['v1', 'Secret'], name: 'istio-ca-secret' },
 ] as const;
 /** What Kubernetes puts into every namespace. */
-const ofKubernetes = ['kube-root-ca.crt', 'default'];
-const foreignKinds = [
-  ['v1', 'ConfigMap'],
-  ['v1', 'Secret'],
-  ['v1', 'Service'],
-  ['apps/v1', 'Deployment'],
-  ['apps/v1', 'StatefulSet'],
-] as const;
+const ofKubernetes = ['ConfigMap kube-root-ca.crt', 'ServiceAccount default'];
+/** What comes and goes with other objects. */
+const passing = ['Event', 'Endpoints', 'EndpointSlice', 'Lease', 'PodMetrics'];
 
 /** Looks. @param namespace where the mesh is installed */
 export async function uninstallFacts(api: ObjectApi, namespace: string): Promise<UninstallFacts> {
@@ -47,16 +42,15 @@ export async function uninstallFacts(api: ObjectApi, namespace: string): Promise
     return all.filter(({ metadata }) => metadata.name === name && metadata.namespace === namespace);
   });
   const written = (await Promise.all([...selected, ...named])).flat();
-  const inside = foreignKinds.map(async ([version, kind]) => {
-    const all = await listed(api, version, kind);
-    return all.filter((one) => isForeign(one, namespace, written));
-  });
+  const inside = own.some(({ kind }) => kind === 'Namespace')
+    ? await api.listNamespace(namespace)
+    : [];
   return {
     own,
     gateways: gateways.filter(isWaypoint),
     waypoints: (await Promise.all(waypoints)).flat(),
     written,
-    foreign: (await Promise.all(inside)).flat(),
+    foreign: inside.filter((one) => isForeign(one, written)),
   };
 }
 
@@ -74,15 +68,17 @@ function isWaypoint(gateway: KubernetesObject): boolean {
   return gatewayClassName === 'istio-waypoint';
 }
 
-function isForeign(
+/** Whether an object is somebody's own: not of the mesh, not of Kubernetes, and not made for another object. */
+export function isForeign(
   { kind, metadata }: KubernetesObject,
-  namespace: string,
   written: readonly KubernetesObject[],
 ): boolean {
-  if (metadata.namespace !== namespace || ofKubernetes.includes(metadata.name)) return false;
-  if (metadata.labels?.[partLabel.key] === partLabel.value) return false;
-  if (metadata.labels?.['gateway.istio.io/managed'] !== undefined) return false;
-  return !written.some((one) => one.kind === kind && one.metadata.name === metadata.name);
+  const { name, labels = {}, ownerReferences = [] } = metadata;
+  if (passing.includes(kind) || ofKubernetes.includes(`${kind} ${name}`)) return false;
+  if ((ownerReferences as readonly object[]).length > 0) return false;
+  if (labels[partLabel.key] === partLabel.value) return false;
+  if (labels['gateway.istio.io/managed'] !== undefined) return false;
+  return !written.some((one) => one.kind === kind && one.metadata.name === name);
 }
 
 /** Who uses the mesh, in words; empty when nobody does. */

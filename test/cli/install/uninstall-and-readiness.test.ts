@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert';
 import type { KubernetesObject } from '../../../src/cli/install/object.ts';
 import { planUninstall, type UninstallFacts } from '../../../src/cli/install/plan-uninstall.ts';
 import { waitsFor, whyNotReady } from '../../../src/cli/install/readiness.ts';
+import { isForeign } from '../../../src/cli/install/uninstall-facts.ts';
 import { suite } from '../../support/suite.ts';
 
 const test = suite('plan of an uninstallation, and readiness');
@@ -62,6 +63,22 @@ test('a namespace that holds what is not of the mesh stays, and that is said', (
   const { kept } = planUninstall({ ...facts, foreign }, false);
   assert.match(kept.at(-1)?.why ?? '', 'Secret cacerts');
   assert.ok(names(true, { foreign }).includes('Namespace'));
+});
+
+test("what is somebody's own is told from what comes with the mesh and with Kubernetes", () => {
+  const written = [object('Secret', 'istio-ca-secret')];
+  const foreign = (kind: string, name: string, metadata: object = {}): boolean =>
+    isForeign(object(kind, name, { metadata: { name, ...metadata } }), written);
+  assert.ok(foreign('AuthorizationPolicy', 'for-the-whole-mesh'));
+  assert.ok(foreign('DaemonSet', 'of-others'));
+  assert.ok(foreign('Secret', 'cacerts'));
+  assert.not.ok(foreign('Secret', 'istio-ca-secret'));
+  assert.not.ok(foreign('ConfigMap', 'kube-root-ca.crt'));
+  assert.not.ok(foreign('Pod', 'istiod-1', { ownerReferences: [{ kind: 'ReplicaSet' }] }));
+  assert.not.ok(
+    foreign('Deployment', 'istiod', { labels: { 'app.kubernetes.io/part-of': 'ambit' } }),
+  );
+  assert.not.ok(foreign('Event', 'x'));
 });
 
 test('nothing is planned where nothing is', () => {
