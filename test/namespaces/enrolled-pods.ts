@@ -88,8 +88,15 @@ export async function whyOf(
   destination: string,
   wanted: RegExp,
 ): Promise<string> {
-  return await until(`ambit why ${source} ${destination} to tell ${wanted}`, async () => {
-    const { stdout } = await mesh.ambit('why', source, destination);
-    return wanted.test(stdout) ? stdout : undefined;
-  });
+  let told = '';
+  try {
+    return await until('the record', async () => {
+      told = (await mesh.ambit('why', source, destination)).stdout;
+      return wanted.test(told) ? told : undefined;
+    });
+  } catch (cause) {
+    throw new Error(`ambit why ${source} ${destination} never told ${wanted}, but\n${told}`, {
+      cause,
+    });
+  }
 }
