@@ -81,16 +81,19 @@ export async function addressesOf(
 }
 
 /** What `ambit why` tells of two parties once it matches: a record is there when a connection or request has
- * ended, which may be after its answer has arrived. */
+ * ended, which may be after its answer has arrived. Where older connections may end meanwhile, `again` makes a new one
+ * before each look, since the newest end is told. */
 export async function whyOf(
   mesh: LaptopMesh,
   source: string,
   destination: string,
   wanted: RegExp,
+  again: () => Promise<unknown> = async () => undefined,
 ): Promise<string> {
   let told = '';
   try {
     return await until('the record', async () => {
+      await again();
       told = (await mesh.ambit('why', source, destination)).stdout;
       return wanted.test(told) ? told : undefined;
     });
