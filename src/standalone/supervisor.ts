@@ -176,9 +176,12 @@ export class Supervisor implements AsyncDisposable {
       log: log.child({ part: 'network' }),
     });
     this.#stack.use(network);
-    await installBasePlugin(paths.programs);
+    const compiled = settings.env['NODE_COMPILE_CACHE'];
+    await installBasePlugin(paths.programs, compiled);
     const plugin = path.join(settings.repository, 'src/cni/plugin/main.ts');
-    if (settings.withMesh) await writeProgram(path.join(paths.programs, meshPluginType), plugin);
+    if (settings.withMesh) {
+      await writeProgram(path.join(paths.programs, meshPluginType), plugin, compiled);
+    }
     return [network, api];
   }
 
@@ -195,7 +198,7 @@ export class Supervisor implements AsyncDisposable {
   #meshContext(api: ApiServer, images: () => ImageTable): MeshContext {
     const { settings, clock, log } = this.#options;
     const { store, tokens } = api;
-    const env = { ...settings.env, NODE_COMPILE_CACHE: this.#paths.compiled };
+    const env = { NODE_COMPILE_CACHE: this.#paths.compiled, ...settings.env };
     return {
       store,
       images,
