@@ -1,7 +1,7 @@
 // What to write on objects so that their authors know: only differences, and only conditions that
 // are ours. Pure.
 
-import { type KindName, objectPath } from './kinds/kinds.ts';
+import { configurationKinds, type KindName, objectPath } from './kinds/kinds.ts';
 import {
   type Condition,
   dated,
@@ -27,21 +27,7 @@ export interface StatusWrite {
 }
 
 /** Kinds on which conditions that no finding asks for any more are taken away. */
-const cleaned = [
-  'Service',
-  'Gateway',
-  'HTTPRoute',
-  'GRPCRoute',
-  'TCPRoute',
-  'TLSRoute',
-  'VirtualService',
-  'DestinationRule',
-  'ServiceEntry',
-  'WorkloadEntry',
-  'AuthorizationPolicy',
-  'PeerAuthentication',
-  'RequestAuthentication',
-] as const satisfies readonly KindName[];
+const cleaned = ['Service', 'Gateway', ...configurationKinds] as const;
 
 const istioTypes = new Set([
   'ZtunnelAccepted',

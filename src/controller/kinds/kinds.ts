@@ -56,6 +56,21 @@ export interface KindTypes {
 
 export type KindName = keyof KindTypes;
 
+/** What users configure the mesh by. A Gateway is not among them: its waypoint serves whoever runs it. */
+export const configurationKinds = [
+  'HTTPRoute',
+  'GRPCRoute',
+  'TCPRoute',
+  'TLSRoute',
+  'VirtualService',
+  'DestinationRule',
+  'ServiceEntry',
+  'WorkloadEntry',
+  'AuthorizationPolicy',
+  'PeerAuthentication',
+  'RequestAuthentication',
+] as const satisfies readonly KindName[];
+
 /** Where a kind is served. */
 export interface KindPlace {
   /** Empty for the core group. */

@@ -2,7 +2,7 @@
 // that no other control plane claims by label `istio.io/rev`. Reading and writing differ, as in Istio: what
 // carries no label is read by all control planes, and written by the one that owns its namespace.
 
-import type { KindName, KindTypes } from '../kinds/kinds.ts';
+import { configurationKinds, type KindName, type KindTypes } from '../kinds/kinds.ts';
 import type { KubernetesObject } from '../kinds/object.ts';
 import type { ObjectSource } from '../objects.ts';
 import { type LabelRequirement, matchesLabels } from './label-selector.ts';
@@ -22,21 +22,8 @@ export interface ScopeRules {
   readonly discoverySelectors?: readonly LabelRequirement[];
 }
 
-/** Kinds of which those with the label of another revision are not read. A Gateway is: its waypoint serves
- * whoever runs it. */
-const configurationKinds: ReadonlySet<KindName> = new Set<KindName>([
-  'HTTPRoute',
-  'GRPCRoute',
-  'TCPRoute',
-  'TLSRoute',
-  'VirtualService',
-  'DestinationRule',
-  'ServiceEntry',
-  'WorkloadEntry',
-  'AuthorizationPolicy',
-  'PeerAuthentication',
-  'RequestAuthentication',
-]);
+/** Of these, objects with the label of another revision are not read. */
+const revisedKinds: ReadonlySet<KindName> = new Set<KindName>(configurationKinds);
 
 /** Read wherever they are: what they say is of other objects, or they have names of their own. */
 const unlimitedKinds: ReadonlySet<KindName> = new Set<KindName>([
@@ -53,7 +40,7 @@ export function readable(objects: ObjectSource, rules: ScopeRules): ObjectSource
   const isDiscovered = discovery(objects, rules);
   const limits = (kind: KindName): ((object: KubernetesObject) => boolean) | undefined => {
     if (unlimitedKinds.has(kind)) return undefined;
-    if (configurationKinds.has(kind)) {
+    if (revisedKinds.has(kind)) {
       return (object) => isDiscovered(object) && isForRevision(object, rules);
     }
     return rules.discoverySelectors === undefined ? undefined : isDiscovered;
