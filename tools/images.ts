@@ -12,10 +12,11 @@ import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { AmbitError, causeChain } from '../src/runtime/errors.ts';
 import { architectureNamed } from './images/architecture.ts';
+import { buildImages, megabytes } from './images/build-images.ts';
 import { DebianPackages } from './images/debian.ts';
-import { type ImageFolder, type Inputs, imageFolders } from './images/image-folders.ts';
-import { type Compression, forgetOldLayers, type Layer, makeLayer } from './images/layer.ts';
-import { type Image, writeArchive } from './images/oci-archive.ts';
+import { type Inputs, imageFolders } from './images/image-folders.ts';
+import { type Compression, forgetOldLayers } from './images/layer.ts';
+import { writeArchive } from './images/oci-archive.ts';
 import { type ImagePart, parts } from './images/parts.ts';
 
 interface Options {
@@ -82,46 +83,20 @@ function fillOne({ folder, part }: { folder: string; part: ImagePart }, inputs: 
   for (const { fill } of imageFolders(part, inputs)) fill(folder);
 }
 
-/** Makes the layers, each once, and the archive. */
 async function build({ inputs, file, prefix, tag, compression }: Options): Promise<void> {
   mkdirSync(inputs.cache, { recursive: true });
   mkdirSync(path.dirname(file), { recursive: true });
   const work = mkdtempSync(path.join(inputs.cache, 'work-'));
   const kept = path.join(inputs.cache, 'layers');
   try {
-    const made = new Map<string, Layer>();
-    const layerOf = async ({ name, description, fill }: ImageFolder): Promise<Layer> => {
-      const known = made.get(name);
-      if (known !== undefined) return known;
-      const folder = path.join(work, name);
-      mkdirSync(folder);
-      fill(folder);
-      const layer = await makeLayer(folder, description, kept, compression);
-      rmSync(folder, { recursive: true });
-      console.log(`layer ${name}: ${megabytes(layer.size)}`);
-      made.set(name, layer);
-      return layer;
-    };
-    const images: Image[] = [];
-    for (const part of parts) {
-      const layers: Layer[] = [];
-      for (const folder of imageFolders(part, inputs)) layers.push(await layerOf(folder));
-      const reference = `${prefix}/${part.name}:${tag}`;
-      images.push({ part, reference, layers });
-      console.log(
-        `image ${reference}: ${megabytes(layers.reduce((sum, one) => sum + one.size, 0))}`,
-      );
-    }
-    writeArchive(images, { file, ...inputs });
+    const tell = (line: string): void => console.log(line);
+    const how = { prefix, tag, compression, work, kept, tell };
+    writeArchive(await buildImages(parts, inputs, how), { file, ...inputs });
     forgetOldLayers(kept);
   } finally {
     rmSync(work, { recursive: true });
   }
   console.log(`${file}: ${megabytes(statSync(file).size)}`);
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 try {

@@ -4,10 +4,9 @@
 import { mkdirSync, mkdtempSync } from 'node:fs';
 import path from 'node:path';
 import { architectureNamed } from '../../tools/images/architecture.ts';
+import { buildImages } from '../../tools/images/build-images.ts';
 import { DebianPackages } from '../../tools/images/debian.ts';
-import { imageFolders } from '../../tools/images/image-folders.ts';
-import { type Layer, makeLayer } from '../../tools/images/layer.ts';
-import { type Image, writeArchive } from '../../tools/images/oci-archive.ts';
+import { writeArchive } from '../../tools/images/oci-archive.ts';
 import { parts } from '../../tools/images/parts.ts';
 
 const repository = path.resolve(import.meta.dirname, '../..');
@@ -28,21 +27,8 @@ export async function buildMeshImages(folder: string): Promise<void> {
   const debian = new DebianPackages(architecture, cache);
   const inputs = { repository, architecture, version: tag, cache, debian };
   const work = mkdtempSync(path.join(folder, 'layers-'));
-  const made = new Map<string, Layer>();
-  const images: Image[] = [];
-  for (const part of parts.filter(({ name }) => name === 'node-agent' || name === 'ztunnel')) {
-    const layers: Layer[] = [];
-    for (const { name, description, fill } of imageFolders(part, inputs)) {
-      const place = path.join(work, name);
-      if (!made.has(name)) {
-        mkdirSync(place);
-        fill(place);
-        made.set(name, await makeLayer(place, description, work, 'none'));
-      }
-      const layer = made.get(name);
-      if (layer !== undefined) layers.push(layer);
-    }
-    images.push({ part, reference: `ambit/${part.name}:${tag}`, layers });
-  }
+  const ofNodes = parts.filter(({ name }) => name === 'node-agent' || name === 'ztunnel');
+  const how = { prefix: 'ambit', tag, compression: 'none', work, kept: work } as const;
+  const images = await buildImages(ofNodes, inputs, how);
   writeArchive(images, { file: path.join(folder, 'mesh.tar'), architecture, version: tag });
 }
