@@ -17,6 +17,7 @@ import { openApi, tokenOf } from '../test/controller/running-controller.ts';
 import type { ControllerReport } from './cluster-scale/controller.ts';
 import { fillCluster, realPod } from './cluster-scale/fill.ts';
 import type { MeshSize } from './config-load/large-mesh.ts';
+import { nextReport, printFigures } from './config-load/report.ts';
 import type { Stall } from './config-load/stall-probe.ts';
 
 /** What a cluster costs. Times in milliseconds, memory in MiB. */
@@ -50,7 +51,7 @@ export async function measureClusterScale(size: MeshSize): Promise<ScaleFigures>
   fillCluster(path.join(folder, 'state.db'), size);
   const api = stack.use(await openApi(folder, 0));
   const child = startController(stack, api);
-  const ready = await report(child, 'ready');
+  const ready = await nextReport<ControllerReport, 'ready'>(child, 'ready');
   await settle(api);
   const before = await ask(child, 'collect');
   const proxy = await subscribe(stack, api, ready.grpcPort, size);
@@ -144,43 +145,13 @@ async function ask(
   child: ChildProcess,
   what: 'tell' | 'collect' = 'tell',
 ): Promise<ControllerReport> {
-  const answer = report(child, 'asked');
+  const answer = nextReport<ControllerReport, 'asked'>(child, 'asked');
   child.send(what);
   return await answer;
-}
-
-/** The next report of a kind. */
-async function report(
-  child: ChildProcess,
-  kind: ControllerReport['kind'],
-): Promise<ControllerReport> {
-  return await new Promise((resolve, reject) => {
-    const listen = (message: ControllerReport): void => {
-      if (message.kind !== kind) return;
-      child.off('message', listen);
-      child.off('exit', fail);
-      resolve(message);
-    };
-    const fail = (): void => reject(new Error('the controller has ended'));
-    child.on('message', listen);
-    child.once('exit', fail);
-  });
 }
 
 if (import.meta.main) {
   const [services = 10_000, pods = 50_000] = process.argv.slice(2).map(Number);
   const { changeMs, ...figures } = await measureClusterScale({ services, pods });
-  for (const [name, figure] of Object.entries(figures)) {
-    console.log(`${name}${typeof figure === 'number' ? '' : 'Ms'}: ${inWords(figure)}`);
-  }
-  const sorted = changeMs.toSorted((one, other) => one - other);
-  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  console.log(`changeMs: median ${inWords(middle)}, slowest ${inWords(sorted.at(-1) ?? 0)}`);
-  console.log(`load average: ${os.loadavg().map(inWords).join(' ')}`);
-}
-
-function inWords(figure: number | Stall): string {
-  if (typeof figure === 'number') return figure.toFixed(1);
-  const { longestMs, longestCpuMs, tooLong } = figure;
-  return `${longestMs.toFixed(1)} ms (at most ${longestCpuMs.toFixed(1)} ms of CPU), ${tooLong} above 20 ms`;
+  printFigures(figures, changeMs);
 }

@@ -3,9 +3,8 @@
 // change of one pod arrives. The controller's side runs here, the proxy's in a process of its own, with
 // gRPC over TLS between them; objects are made in memory, so the API server is left out.
 
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import os from 'node:os';
 import path from 'node:path';
 import { ObjectTables } from '../src/controller/objects.ts';
 import { XdsServer } from '../src/controller/publish/xds-server.ts';
@@ -16,6 +15,7 @@ import { mesh } from '../test/controller/tables.ts';
 import { serveXds } from '../test/support/xds.ts';
 import { aPod, largeMesh, type MeshSize } from './config-load/large-mesh.ts';
 import type { ProxyReport } from './config-load/proxy.ts';
+import { nextReport, printFigures } from './config-load/report.ts';
 import { type Stall, StallProbe } from './config-load/stall-probe.ts';
 
 /** What a load showed. Times in milliseconds, memory (resident) in MiB. */
@@ -59,14 +59,14 @@ export async function measureConfigLoad(size: MeshSize): Promise<LoadFigures> {
   const translated = probe.take();
   const access = await serveXds(stack, xds);
   const proxy = await startProxy(stack, access, `Kubernetes//Pod/${nameOfPod(size)}`);
-  const loaded = await report(proxy, 'loaded');
+  const loaded = await nextReport<ProxyReport, 'loaded'>(proxy, 'loaded');
   if (loaded.workloads !== size.pods || loaded.services !== size.services) {
     throw new Error(`the proxy has ${loaded.workloads} workloads, ${loaded.services} services`);
   }
   const served = probe.take();
   const changeMs: number[] = [];
   for (let version = 1; version <= changes; version++) {
-    const arrived = report(proxy, 'changed');
+    const arrived = nextReport<ProxyReport, 'changed'>(proxy, 'changed');
     const start = performance.now();
     tables.set('Pod', aPod(7, size, version));
     await translate();
@@ -103,39 +103,8 @@ async function startProxy(stack: AsyncDisposableStack, access: object, watched: 
   return child;
 }
 
-/** The next report of a kind. */
-async function report<Kind extends ProxyReport['kind']>(
-  child: ChildProcess,
-  kind: Kind,
-): Promise<Extract<ProxyReport, { kind: Kind }>> {
-  return await new Promise((resolve, reject) => {
-    const listen = (message: ProxyReport): void => {
-      if (message.kind !== kind) return;
-      child.off('message', listen);
-      child.off('exit', fail);
-      resolve(message as Extract<ProxyReport, { kind: Kind }>);
-    };
-    const fail = (): void => reject(new Error('the proxy has ended'));
-    child.on('message', listen);
-    child.once('exit', fail);
-  });
-}
-
 if (import.meta.main) {
   const [services = 10_000, pods = 50_000] = process.argv.slice(2).map(Number);
   const { changeMs, ...figures } = await measureConfigLoad({ services, pods });
-  for (const [name, figure] of Object.entries(figures)) {
-    console.log(`${name}${typeof figure === 'number' ? '' : 'Ms'}: ${inWords(figure)}`);
-  }
-  const sorted = changeMs.toSorted((one, other) => one - other);
-  const middle = sorted[Math.floor(sorted.length / 2)] ?? 0;
-  console.log(`changeMs: median ${inWords(middle)}, slowest ${inWords(sorted.at(-1) ?? 0)}`);
-  console.log(`load average: ${os.loadavg().map(inWords).join(' ')}`);
-}
-
-function inWords(figure: number | Stall): string {
-  if (typeof figure === 'number') return figure.toFixed(1);
-  const { longestMs, longestCpuMs, tooLong } = figure;
-  const cpu = `${longestCpuMs.toFixed(1)} ms of CPU`;
-  return `${longestMs.toFixed(1)} ms (at most ${cpu}), ${tooLong} above 20 ms`;
+  printFigures(figures, changeMs);
 }
